@@ -1,0 +1,17 @@
+//! Cuesta's engine: time, space and fate.
+//!
+//! The log orders everything; an index is a view of the log that is fast for one kind of question.
+//! The engine owns sequence numbers, the log, versions and views, files, memory, background work,
+//! recovery and verification, and knows no index type by name. Programs use the crate `cuesta`;
+//! this one promises stability to it alone.
+//!
+//! The order of the modules is the order of the layers: a module uses only earlier ones.
+
+pub mod error;
+pub mod env;
+pub mod format;
+pub mod skiplist;
+pub mod cache;
+pub mod manifest;
+
+pub use error::{Error, ErrorKind, Result};

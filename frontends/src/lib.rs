@@ -1,0 +1,1 @@
+//! Cuesta: an embedded database for every shape of data.

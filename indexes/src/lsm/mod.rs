@@ -1,0 +1,1 @@
+//! Ordered keys as a log-structured merge tree.
