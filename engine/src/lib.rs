@@ -8,10 +8,15 @@
 //! The order of the modules is the order of the layers: a module uses only earlier ones.
 
 pub mod error;
+pub mod id;
 pub mod env;
 pub mod format;
 pub mod skiplist;
+pub mod stats;
 pub mod cache;
+pub mod file;
+pub mod index;
 pub mod manifest;
 
 pub use error::{Error, ErrorKind, Result};
+pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

@@ -1,1 +1,1 @@
-//! Placeholder replaced below.
+//! The list of indexes and segments.

@@ -1,0 +1,169 @@
+//! Bytes of an open data file: mapped where maps are to be had, else read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::env::{Map, VfsFile};
+use crate::error::{Error, Result};
+use crate::file::{Extent, FileKind};
+use crate::format::name;
+use crate::id::FileId;
+
+/// An open data file.
+pub struct DataFile {
+    id: FileId,
+    file: Arc<dyn VfsFile>,
+    len: u64,
+    map: Option<Map>,
+}
+
+impl DataFile {
+    /// Takes an open file; maps it whole if it is sealed and the system can.
+    ///
+    /// # Errors
+    /// `Io` when its length cannot be read or the map fails.
+    pub fn new(id: FileId, kind: FileKind, file: Arc<dyn VfsFile>) -> Result<DataFile> {
+        let len = file.len().map_err(|e| Error::io(format_args!("{}", name::data(id)), e))?;
+        let map = match kind {
+            FileKind::Sealed => file
+                .map(0..len)
+                .map_err(|e| Error::io(format_args!("mapping {}", name::data(id)), e))?,
+            FileKind::InPlace => None,
+        };
+        Ok(DataFile { id, file, len, map })
+    }
+
+    /// The file's number.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// The file itself.
+    pub fn file(&self) -> &Arc<dyn VfsFile> {
+        &self.file
+    }
+}
+
+impl fmt::Debug for DataFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", name::data(self.id), self.len)
+    }
+}
+
+/// The bytes of an extent. Cloning shares the file; the file stays readable as long as a region
+/// of it lives, unlinked or not.
+#[derive(Clone, Debug)]
+pub struct Region {
+    file: Arc<DataFile>,
+    offset: u64,
+    len: u64,
+    keep: Option<Arc<dyn fmt::Debug + Send + Sync>>,
+}
+
+impl Region {
+    /// The bytes of `extent` in `file`; `keep` lives as long as the region does.
+    ///
+    /// # Errors
+    /// `Corrupt` when a sealed file is shorter than the extent says.
+    pub fn new(
+        file: Arc<DataFile>,
+        extent: &Extent,
+        keep: Option<Arc<dyn fmt::Debug + Send + Sync>>,
+    ) -> Result<Region> {
+        let end = extent.offset.checked_add(extent.len);
+        let fits = extent.kind == FileKind::InPlace || end.is_some_and(|end| end <= file.len);
+        crate::ensure_sound!(
+            fits,
+            "{} is {} bytes long, but a segment lies at {}+{}",
+            name::data(extent.file),
+            file.len,
+            extent.offset,
+            extent.len
+        );
+        Ok(Region { file, offset: extent.offset, len: extent.len, keep })
+    }
+
+    /// Bytes of the extent.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the extent is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The file's number.
+    pub fn file_id(&self) -> FileId {
+        self.file.id
+    }
+
+    /// Where in the file the extent begins; with [`Region::file_id`] a key for the block cache.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// `len` bytes at `offset` of the extent, if it is mapped and they lie within it. No system
+    /// call, no copy; unverified.
+    #[inline]
+    pub fn mapped(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let map = self.file.map.as_ref()?;
+        if offset.checked_add(len as u64)? > self.len {
+            return None;
+        }
+        let start = usize::try_from(self.offset + offset).ok()?;
+        (**map).as_ref().get(start..start + len)
+    }
+
+    /// Whether the extent is mapped.
+    pub fn is_mapped(&self) -> bool {
+        self.file.map.is_some()
+    }
+
+    /// The map of the whole file, to keep bytes of it alive, and where in it the extent begins.
+    pub fn map(&self) -> Option<(&Map, u64)> {
+        self.file.map.as_ref().map(|map| (map, self.offset))
+    }
+
+    /// Reads exactly `buf.len()` bytes at `offset` of the extent.
+    ///
+    /// # Errors
+    /// `Corrupt` when they do not lie within the extent or the file; `Io`.
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        let name = name::data(self.file.id);
+        let end = offset.checked_add(buf.len() as u64);
+        crate::ensure_sound!(
+            end.is_some_and(|end| end <= self.len),
+            "{name}: {} bytes at {offset} of a segment of {} bytes",
+            buf.len(),
+            self.len
+        );
+        if let Some(bytes) = self.mapped(offset, buf.len()) {
+            buf.copy_from_slice(bytes);
+            return Ok(());
+        }
+        let at = self.offset + offset;
+        self.file.file.read_exact_at(at, buf).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                Error::corrupt(format!("{name} ends before byte {}", at + buf.len() as u64))
+            }
+            _ => Error::io(format_args!("reading {name} at {at}"), e),
+        })
+    }
+
+    /// Copies `len` bytes at `offset` of the extent.
+    ///
+    /// # Errors
+    /// As [`Region::read`].
+    pub fn load(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        crate::ensure_sound!(
+            offset.checked_add(len as u64).is_some_and(|end| end <= self.len),
+            "{}: {len} bytes at {offset} of a segment of {} bytes",
+            name::data(self.file.id),
+            self.len
+        );
+        let mut bytes = vec![0; len];
+        self.read(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+}

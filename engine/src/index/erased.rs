@@ -1,0 +1,318 @@
+//! Index types behind one object-safe trait: the only downcast of the system is here.
+//!
+//! [`ErasedState`] is implemented once, for [`State`] of any index type. Every method that changes
+//! something returns a new state; states are immutable, like the versions that hold them.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::file::{Files, Output};
+use crate::id::{EditNo, SegmentId, SeqNo};
+use crate::index::{
+    Aim, Debt, Edit, Footprint, Horizon, IndexType, Live, Memtable, MemtableWriter, MergePlan,
+    SegmentMeta, Services, State, Work,
+};
+
+/// A segment as the manifest lists it, with its number and the edit that installed it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its number.
+    pub id: SegmentId,
+    /// What the manifest says of it.
+    pub meta: Arc<SegmentMeta>,
+    /// The edit that installed it.
+    pub installed: EditNo,
+}
+
+/// One index in one version, of whatever type.
+pub trait ErasedState: Any + Send + Sync {
+    /// For the downcast.
+    fn as_any(&self) -> &dyn Any;
+    /// Name of the index type.
+    fn type_name(&self) -> &'static str;
+    /// See [`IndexType::prepare`].
+    ///
+    /// # Errors
+    /// As there.
+    fn prepare(&self, ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()>;
+    /// Whether nothing was applied to the active memtable.
+    fn active_is_empty(&self) -> bool;
+    /// Bytes of the active memtable.
+    fn active_bytes(&self) -> usize;
+    /// Bytes of each frozen memtable, oldest first.
+    fn frozen_bytes(&self) -> Vec<usize>;
+    /// The latest view time at which some memtable may lack versions.
+    fn pruned_to(&self) -> SeqNo;
+    /// Current segments.
+    fn listed(&self) -> Vec<Listed>;
+    /// The active memtable frozen, and a new one with its writer.
+    fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>);
+    /// This state with the operations in a private memtable in front.
+    fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState>;
+    /// Without the `flushed` oldest frozen memtables and the segments `remove`, with the segments
+    /// `add`, which are opened here.
+    ///
+    /// # Errors
+    /// What opening or arranging fails with.
+    fn installed(
+        &self,
+        flushed: usize,
+        remove: &[SegmentId],
+        add: &[Listed],
+        files: &dyn Files,
+    ) -> Result<Arc<dyn ErasedState>>;
+    /// Starts a flush of the `count` oldest frozen memtables.
+    ///
+    /// # Errors
+    /// See [`IndexType::flush`].
+    fn flush(&self, count: usize) -> Result<Box<dyn Work>>;
+    /// See [`IndexType::plan`].
+    fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim) -> Option<MergePlan>;
+    /// See [`IndexType::debt`].
+    fn debt(&self) -> Debt;
+    /// See [`IndexType::merge`].
+    ///
+    /// # Errors
+    /// As there.
+    fn merge(&self, plan: &MergePlan) -> Result<Box<dyn Work>>;
+    /// Catches a finished merge up: `self` is the present state, `then` the one that the merge
+    /// was planned from.
+    ///
+    /// # Errors
+    /// See [`IndexType::catch_up`].
+    fn catch_up(
+        &self,
+        merged: Edit,
+        inputs: &[SegmentId],
+        then: &dyn ErasedState,
+        out: &mut dyn Output,
+    ) -> Result<Edit>;
+    /// Checks every segment; see [`IndexType::verify`].
+    ///
+    /// # Errors
+    /// As there.
+    fn verify(&self, report: &mut dyn FnMut(String)) -> Result<()>;
+}
+
+impl<T: IndexType> State<T> {
+    /// An index without anything in it, and the writer of its memtable.
+    pub fn empty(index: T) -> Result<(Box<dyn MemtableWriter>, State<T>)> {
+        let (writer, active) = index.create();
+        let layout = Arc::new(index.arrange(&[])?);
+        let state = State {
+            index: Arc::new(index),
+            private: None,
+            active,
+            frozen: Vec::new(),
+            live: Arc::new([]),
+            layout,
+        };
+        Ok((Box::new(writer), state))
+    }
+
+    /// The state behind an erased one.
+    ///
+    /// # Errors
+    /// `Invalid` when the index is of another type.
+    #[inline]
+    pub fn of(erased: &dyn ErasedState) -> Result<&State<T>> {
+        erased.as_any().downcast_ref().ok_or_else(|| {
+            Error::invalid(format!("an index of type {} is not a {}", erased.type_name(), T::NAME))
+        })
+    }
+
+    fn memtables(&self) -> impl Iterator<Item = &Arc<T::Memtable>> {
+        std::iter::once(&self.active).chain(&self.frozen)
+    }
+}
+
+impl<T: IndexType> ErasedState for State<T> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn prepare(&self, ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()> {
+        self.index.prepare(ops, footprint)
+    }
+
+    fn active_is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    fn active_bytes(&self) -> usize {
+        self.active.bytes()
+    }
+
+    fn frozen_bytes(&self) -> Vec<usize> {
+        self.frozen.iter().rev().map(|memtable| memtable.bytes()).collect()
+    }
+
+    fn pruned_to(&self) -> SeqNo {
+        self.memtables().map(|memtable| memtable.pruned_to()).max().unwrap_or_default()
+    }
+
+    fn listed(&self) -> Vec<Listed> {
+        let listed = |live: &Live<T>| Listed {
+            id: live.id,
+            meta: live.meta.clone(),
+            installed: live.installed,
+        };
+        self.live.iter().map(listed).collect()
+    }
+
+    fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>) {
+        let (writer, active) = self.index.create();
+        let mut frozen = Vec::with_capacity(self.frozen.len() + 1);
+        frozen.push(self.active.clone());
+        frozen.extend_from_slice(&self.frozen);
+        (Box::new(writer), Arc::new(State { active, frozen, ..self.clone() }))
+    }
+
+    fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState> {
+        let (mut writer, private) = self.index.create();
+        writer.apply(at, ops, &Horizon { published: 0, pins: &[] });
+        Arc::new(State { private: Some(private), ..self.clone() })
+    }
+
+    fn installed(
+        &self,
+        flushed: usize,
+        remove: &[SegmentId],
+        add: &[Listed],
+        files: &dyn Files,
+    ) -> Result<Arc<dyn ErasedState>> {
+        let kept = self.frozen.len().checked_sub(flushed);
+        let kept = kept.ok_or_else(|| Error::internal("more flushed than was frozen"))?;
+        let mut live: Vec<Live<T>> = self.live.to_vec();
+        live.retain(|segment| !remove.contains(&segment.id));
+        for listed in add {
+            let meta = listed.meta.clone();
+            if meta.format > T::FORMAT {
+                return Err(Error::unsupported(format!(
+                    "segment {} of type {} has format {}, and {} is the newest known here",
+                    listed.id,
+                    T::NAME,
+                    meta.format,
+                    T::FORMAT
+                )));
+            }
+            let segment = self
+                .index
+                .open(&meta, files)
+                .map_err(|e| e.context(format_args!("segment {}", listed.id)))?;
+            let segment = Arc::new(segment);
+            live.push(Live { id: listed.id, meta, segment, installed: listed.installed });
+        }
+        live.sort_by_key(|segment| segment.id);
+        let layout = Arc::new(self.index.arrange(&live)?);
+        let frozen = self.frozen[..kept].to_vec();
+        Ok(Arc::new(State { frozen, live: live.into(), layout, ..self.clone() }))
+    }
+
+    fn flush(&self, count: usize) -> Result<Box<dyn Work>> {
+        let oldest: Vec<_> = self.frozen.iter().rev().take(count).cloned().collect();
+        self.index.flush(&oldest, &self.live)
+    }
+
+    fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim) -> Option<MergePlan> {
+        self.index.plan(&self.live, busy, aim)
+    }
+
+    fn debt(&self) -> Debt {
+        self.index.debt(&self.live)
+    }
+
+    fn merge(&self, plan: &MergePlan) -> Result<Box<dyn Work>> {
+        self.index.merge(plan, &self.live)
+    }
+
+    fn catch_up(
+        &self,
+        merged: Edit,
+        inputs: &[SegmentId],
+        then: &dyn ErasedState,
+        out: &mut dyn Output,
+    ) -> Result<Edit> {
+        let then = State::<T>::of(then)?;
+        let inputs: Vec<Live<T>> =
+            then.live.iter().filter(|live| inputs.contains(&live.id)).cloned().collect();
+        self.index.catch_up(merged, &inputs, &self.live, out)
+    }
+
+    fn verify(&self, report: &mut dyn FnMut(String)) -> Result<()> {
+        for live in self.live.iter() {
+            self.index
+                .verify(live, &mut |problem| report(format!("segment {}: {problem}", live.id)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes indexes of one type.
+pub trait IndexFactory: Send + Sync {
+    /// Name of the type.
+    fn name(&self) -> &'static str;
+    /// An empty index with `options`, and the writer of its memtable.
+    ///
+    /// # Errors
+    /// See [`IndexType::configure`].
+    fn make(
+        &self,
+        options: &[u8],
+        services: &Services,
+    ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)>;
+}
+
+struct Factory<T>(PhantomData<fn() -> T>);
+
+impl<T: IndexType> IndexFactory for Factory<T> {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn make(
+        &self,
+        options: &[u8],
+        services: &Services,
+    ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)> {
+        let (writer, state) = State::empty(T::configure(options, services)?)?;
+        Ok((writer, Arc::new(state)))
+    }
+}
+
+/// The index types that a database knows.
+#[derive(Default)]
+pub struct Registry {
+    factories: Vec<Box<dyn IndexFactory>>,
+}
+
+impl Registry {
+    /// One that knows no type.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Knows `T` too.
+    pub fn with<T: IndexType>(mut self) -> Registry {
+        self.factories.push(Box::new(Factory::<T>(PhantomData)));
+        self
+    }
+
+    /// The factory for a type.
+    ///
+    /// # Errors
+    /// `Unsupported` when the type is not known here.
+    pub fn get(&self, name: &str) -> Result<&dyn IndexFactory> {
+        let found = self.factories.iter().find(|factory| factory.name() == name);
+        found.map(|factory| &**factory).ok_or_else(|| {
+            Error::unsupported(format!("index type {name:?} is not known to this program"))
+        })
+    }
+}

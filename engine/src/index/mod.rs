@@ -1,0 +1,268 @@
+//! The seam: what a kind of index must be able to do to live in the engine.
+//!
+//! It is about life, never about questions: an index type prepares operations, applies them to a
+//! memtable, writes memtables as segments, opens and merges segments, and checks them. Questions
+//! are methods of the concrete type, reached through a typed [`Handle`] on a view. There are no
+//! optional methods and no capability flags.
+//!
+//! ```text
+//!            prepare            apply              flush                merge
+//! operation ────────► log ───────────► memtable ───────────► segments ◄──────► segments
+//!                                          │ freeze             │ open, arrange, verify
+//! ```
+//!
+//! Invariants:
+//! 1. One thread at a time applies, in commit order; a memtable without a writer never changes.
+//! 2. A segment is immutable and holds one version of each thing, all of it committed at or before
+//!    the `newest` of its meta.
+//! 3. Flush, catch-up and install of one index are serialised: what a flush saw as current is
+//!    current when it is installed, but for inputs of merges installed meanwhile through catch-up.
+//! 4. Only an [`Edit`] changes what is current.
+
+mod erased;
+mod meta;
+mod services;
+
+pub use erased::{ErasedState, IndexFactory, Listed, Registry};
+pub use meta::{Blob, Edit, MergePlan, SegmentMeta};
+pub use services::Services;
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::file::{Files, Output};
+use crate::id::{EditNo, IndexId, SegmentId, SeqNo};
+pub use crate::skiplist::Horizon;
+
+/// A kind of index: its shape in memory, its shape in a file, and how files merge. A value is one
+/// index with its options.
+pub trait IndexType: Send + Sync + Sized + 'static {
+    /// Name in the manifest; never reused for another kind.
+    const NAME: &'static str;
+    /// Newest segment format written; this one and older ones are read.
+    const FORMAT: u16;
+
+    /// Write half of a memtable. The engine owns the only one; dropping it freezes the memtable.
+    type Writer: MemtableWriter;
+    /// Read half, shared with views.
+    type Memtable: Memtable;
+    /// An open segment.
+    type Segment: Send + Sync + 'static;
+    /// What questions need to know of the current segments together, such as levels; made once
+    /// per change of the segments, not once per question.
+    type Layout: Send + Sync + 'static;
+
+    /// An index with `options`, which are this type's own encoding, checked here.
+    ///
+    /// # Errors
+    /// `Invalid` for options that make no sense, `Unsupported` for unknown ones.
+    fn configure(options: &[u8], services: &Services) -> Result<Self>;
+
+    /// Checks and normalises this index's operations of one batch before they are logged (range
+    /// deletes first, then at most one operation per key), outside all locks. Preparing prepared
+    /// operations changes nothing; replay calls it to check logged bytes. Where a footprint is
+    /// wanted, everything that the operations write is added to it.
+    ///
+    /// # Errors
+    /// `Invalid` names what is wrong with an operation; `Unsupported` names an unknown kind.
+    fn prepare(&self, ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()>;
+
+    /// An empty memtable, as its two halves.
+    fn create(&self) -> (Self::Writer, Arc<Self::Memtable>);
+
+    /// Opens a segment. Any bytes in its files: an error that says where, never a panic.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unsupported` or `Io`.
+    fn open(&self, meta: &Arc<SegmentMeta>, files: &dyn Files) -> Result<Self::Segment>;
+
+    /// Arranges all current segments for questions.
+    ///
+    /// # Errors
+    /// `Corrupt` when they contradict each other.
+    fn arrange(&self, current: &[Live<Self>]) -> Result<Self::Layout>;
+
+    /// Starts writing frozen memtables (oldest first) as segments; the edit may replace current
+    /// ones.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    fn flush(
+        &self,
+        frozen: &[Arc<Self::Memtable>],
+        current: &[Live<Self>],
+    ) -> Result<Box<dyn Work>>;
+
+    /// What is worth merging now, leaving `busy` segments alone. Pure: no I/O. Called again after
+    /// each change until it has no more to propose, so several merges of one index can run side
+    /// by side.
+    fn plan(
+        &self,
+        current: &[Live<Self>],
+        busy: &BTreeSet<SegmentId>,
+        aim: Aim,
+    ) -> Option<MergePlan>;
+
+    /// Work that waits to be done, for slowing writers down before they must stop. Pure, cheap.
+    fn debt(&self, current: &[Live<Self>]) -> Debt;
+
+    /// Starts the merge of a plan made from `current`.
+    ///
+    /// # Errors
+    /// What opening its inputs fails with.
+    fn merge(&self, plan: &MergePlan, current: &[Live<Self>]) -> Result<Box<dyn Work>>;
+
+    /// Carries over to a finished merge what flushes changed in its inputs meanwhile. `inputs` are
+    /// as the merge read them, `current` is what is current now.
+    ///
+    /// # Errors
+    /// What reading or writing fails with.
+    fn catch_up(
+        &self,
+        merged: Edit,
+        inputs: &[Live<Self>],
+        current: &[Live<Self>],
+        out: &mut dyn Output,
+    ) -> Result<Edit>;
+
+    /// Checks every checksum and invariant of a segment; each problem is reported, and checking
+    /// goes on where it can.
+    ///
+    /// # Errors
+    /// Only what prevents checking, such as `Io`; damage is reported, not returned.
+    fn verify(&self, segment: &Live<Self>, report: &mut dyn FnMut(String)) -> Result<()>;
+}
+
+/// Why merging is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// Keep the shape that questions need, at the least cost.
+    Steady,
+    /// Merge everything down until nothing can be gained: the user asked.
+    Compact,
+}
+
+/// Unmerged data.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Debt {
+    /// Bytes that merging would have to move now.
+    pub bytes: u64,
+    /// How far questions suffer: 0 is none, 1 is where writers are slowed, 2 where they stop.
+    pub pressure: f64,
+}
+
+/// The write half of a memtable.
+pub trait MemtableWriter: Send + 'static {
+    /// Applies prepared operations committed at `at`, which is later than all before. Versions
+    /// that `horizon` shows to be unneeded may be dropped.
+    ///
+    /// Cannot fail: the operations went through [`IndexType::prepare`].
+    fn apply(&mut self, at: SeqNo, ops: &[u8], horizon: &Horizon<'_>);
+}
+
+/// The read half of a memtable; its readers filter by sequence number.
+pub trait Memtable: Send + Sync + 'static {
+    /// Bytes of memory held.
+    fn bytes(&self) -> usize;
+    /// Whether nothing was ever applied.
+    fn is_empty(&self) -> bool;
+    /// Views before this may find versions missing here, unless they were pinned before it grew.
+    fn pruned_to(&self) -> SeqNo;
+}
+
+/// Work in small steps that ends in an edit: a flush or a merge.
+pub trait Work: Send {
+    /// Does a piece of about a quarter megabyte; the edit when all is done.
+    ///
+    /// # Errors
+    /// What reading or writing fails with; the work is then given up and its files are removed.
+    fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>>;
+}
+
+/// A current segment.
+pub struct Live<T: IndexType> {
+    /// Its number.
+    pub id: SegmentId,
+    /// What the manifest says of it.
+    pub meta: Arc<SegmentMeta>,
+    /// The open segment.
+    pub segment: Arc<T::Segment>,
+    /// The edit that installed it.
+    pub installed: EditNo,
+}
+
+impl<T: IndexType> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Live {
+            id: self.id,
+            meta: self.meta.clone(),
+            segment: self.segment.clone(),
+            installed: self.installed,
+        }
+    }
+}
+
+/// All of one index in one version. Questions look at memtables from newest to oldest, then at
+/// segments.
+pub struct State<T: IndexType> {
+    /// The index.
+    pub index: Arc<T>,
+    /// A transaction's own writes, seen whatever their sequence number.
+    pub private: Option<Arc<T::Memtable>>,
+    /// The memtable that commits go to.
+    pub active: Arc<T::Memtable>,
+    /// Frozen memtables, newest first.
+    pub frozen: Vec<Arc<T::Memtable>>,
+    /// Current segments, in the order of their numbers.
+    pub live: Arc<[Live<T>]>,
+    /// The segments, arranged.
+    pub layout: Arc<T::Layout>,
+}
+
+impl<T: IndexType> Clone for State<T> {
+    fn clone(&self) -> Self {
+        State {
+            index: self.index.clone(),
+            private: self.private.clone(),
+            active: self.active.clone(),
+            frozen: self.frozen.clone(),
+            live: self.live.clone(),
+            layout: self.layout.clone(),
+        }
+    }
+}
+
+/// A typed name of an index.
+pub struct Handle<T> {
+    /// The index.
+    pub id: IndexId,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Handle<T> {
+    /// A handle for index `id`. Using it with the wrong type is an error when it is used.
+    pub fn new(id: IndexId) -> Handle<T> {
+        Handle { id, kind: PhantomData }
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Handle<T> {}
+
+/// What operations write or a transaction read: the currency of conflict checks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Keys.
+    pub points: Vec<Vec<u8>>,
+    /// Ranges of keys, the end exclusive; `None` is without end.
+    pub ranges: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// The whole index, where nothing finer can be said.
+    pub whole: bool,
+}
