@@ -9,6 +9,7 @@
 
 pub mod error;
 pub mod id;
+pub mod planted;
 pub mod env;
 pub mod format;
 pub mod skiplist;
@@ -17,6 +18,7 @@ pub mod cache;
 pub mod file;
 pub mod index;
 pub mod manifest;
+pub mod log;
 
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

@@ -1,0 +1,482 @@
+//! Appending to the log: positions, segments, and the space they lie in.
+//!
+//! A writer does no locking and knows no commits: it is one part of what the commit lock guards.
+//! Syncing happens outside that lock, on the file that [`LogWriter::sync_target`] hands out.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::env::{Env, OpenMode, SyncKind, VfsFile};
+use crate::error::{Error, Result};
+use crate::format::crc32;
+use crate::format::name::{self, FileName};
+use crate::id::{LogNo, LogPos, SeqNo};
+use crate::log::reader::offset_of;
+use crate::log::{
+    CloseMark, Kind, RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES, Scan, SegmentHeader,
+};
+use crate::stats::Stats;
+
+/// Sizes of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogOptions {
+    /// Size of a segment once the log has grown; the first ones are smaller.
+    pub segment_bytes: u64,
+    /// Zeros written ahead of small synced commits: a sync that changes no file metadata takes
+    /// half the time.
+    pub zero_ahead_bytes: u64,
+    /// Segments kept for reuse.
+    pub spares: usize,
+    /// Commits of durability `None` are written once this many bytes have gathered.
+    pub buffer_bytes: usize,
+}
+
+impl Default for LogOptions {
+    fn default() -> LogOptions {
+        LogOptions {
+            segment_bytes: 64 << 20,
+            zero_ahead_bytes: 1 << 20,
+            spares: 2,
+            buffer_bytes: 64 << 10,
+        }
+    }
+}
+
+/// A segment whose records may be needed for recovery.
+#[derive(Clone, Copy, Debug)]
+pub struct Retained {
+    /// Its number.
+    pub number: LogNo,
+    /// Bytes of records in it.
+    pub bytes: u64,
+    /// The last commit in it, or before it.
+    pub last_seq: SeqNo,
+}
+
+#[derive(Debug)]
+struct Active {
+    header: SegmentHeader,
+    file: Arc<dyn VfsFile>,
+    /// Bytes of the file that can be written without growing it.
+    capacity: u64,
+    /// Bytes of the file that were written before, at least with zeros.
+    zeroed: u64,
+}
+
+/// The end of the log.
+#[derive(Debug)]
+pub struct LogWriter {
+    env: Arc<dyn Env>,
+    dir: PathBuf,
+    uuid: [u8; 16],
+    options: LogOptions,
+    stats: Arc<Stats>,
+    active: Option<Active>,
+    /// Number of the next segment.
+    next: LogNo,
+    /// Older segments that are still needed, oldest first.
+    retained: VecDeque<Retained>,
+    spares: Vec<LogNo>,
+    last_seq: SeqNo,
+    clock_ms: u64,
+    /// Where the next record goes.
+    end: LogPos,
+    /// Records in `buffer` begin here.
+    written: LogPos,
+    synced: LogPos,
+    buffer: Vec<u8>,
+    manifest: CloseMark,
+}
+
+impl LogWriter {
+    /// Continues a log after recovery. Nothing is written until the first append. All of what
+    /// `scan` found must have been synced.
+    pub fn resume(
+        env: Arc<dyn Env>,
+        dir: PathBuf,
+        uuid: [u8; 16],
+        options: LogOptions,
+        stats: Arc<Stats>,
+        scan: &Scan,
+        next: LogNo,
+        manifest: CloseMark,
+    ) -> Result<LogWriter> {
+        let end = scan.segments.last().map_or(LogPos(0), |(_, end)| *end);
+        let mut retained = VecDeque::new();
+        for (i, (header, end)) in scan.segments.iter().enumerate() {
+            let last_seq =
+                scan.segments.get(i + 1).map_or(scan.last_seq, |(next, _)| next.last_seq);
+            let bytes = end.0 - header.base.0;
+            retained.push_back(Retained { number: header.number, bytes, last_seq });
+        }
+        let names = env.vfs().list(&dir).map_err(|e| Error::io(dir.display(), e))?;
+        let spares = names.iter().filter_map(|name| match FileName::parse(name) {
+            Some(FileName::Spare(number)) => Some(number),
+            _ => None,
+        });
+        let spares = spares.collect();
+        let mut writer = LogWriter {
+            env,
+            dir,
+            uuid,
+            options,
+            stats,
+            active: None,
+            next: scan.segments.last().map_or(next, |(header, _)| next.max(header.number.next())),
+            retained,
+            spares,
+            last_seq: scan.last_seq,
+            clock_ms: scan.clock_ms,
+            end,
+            written: end,
+            synced: end,
+            buffer: Vec::new(),
+            manifest,
+        };
+        if crate::planted::is(crate::planted::Bug::StaleRecordAfterCut) {
+            writer.reopen_last(scan)?;
+        }
+        Ok(writer)
+    }
+
+    /// Appends to the last segment although a tail may have been cut there: a planted bug.
+    fn reopen_last(&mut self, scan: &Scan) -> Result<()> {
+        let Some((header, _)) = scan.segments.last() else { return Ok(()) };
+        let path = self.dir.join(name::log(header.number));
+        let file = self.env.vfs().open(&path, OpenMode::Write);
+        let file = file.map_err(|e| Error::io(path.display(), e))?;
+        let capacity = file.len().map_err(|e| Error::io(path.display(), e))?;
+        self.retained.pop_back();
+        self.active = Some(Active { header: *header, file, capacity, zeroed: capacity });
+        Ok(())
+    }
+
+    /// Where the next record goes.
+    pub fn end(&self) -> LogPos {
+        self.end
+    }
+
+    /// Everything before this is in the operating system's hands.
+    pub fn written(&self) -> LogPos {
+        self.written
+    }
+
+    /// Everything before this is durable.
+    pub fn synced(&self) -> LogPos {
+        self.synced
+    }
+
+    /// The last sequence number.
+    pub fn last_seq(&self) -> SeqNo {
+        self.last_seq
+    }
+
+    /// The number that the next segment will get.
+    pub fn next_segment(&self) -> LogNo {
+        self.next
+    }
+
+    /// Bytes of records that recovery would read.
+    pub fn retained_bytes(&self) -> u64 {
+        let older: u64 = self.retained.iter().map(|segment| segment.bytes).sum();
+        older + self.active.as_ref().map_or(0, |active| self.end.0 - active.header.base.0)
+    }
+
+    /// The oldest segment that is kept; `None` while there is none at all.
+    pub fn oldest(&self) -> Option<LogNo> {
+        let active = self.active.as_ref().map(|active| active.header.number);
+        self.retained.front().map(|segment| segment.number).or(active)
+    }
+
+    /// Older segments that are kept, oldest first.
+    pub fn retained(&self) -> impl Iterator<Item = &Retained> {
+        self.retained.iter()
+    }
+
+    /// Notes how far the manifest is synced, for headers and the close record.
+    pub fn set_manifest(&mut self, mark: CloseMark) {
+        self.manifest = mark;
+    }
+
+    /// The clock of the next commit: the wall clock, but never going back.
+    pub fn tick(&mut self) -> u64 {
+        self.clock_ms = self.clock_ms.max(self.env.wall_ms());
+        self.clock_ms
+    }
+
+    /// Makes room for a record of `len` bytes, beginning a new segment if need be. On an error
+    /// nothing has changed and a later call may succeed, unless a sync failed.
+    ///
+    /// # Errors
+    /// `Full`, `Io`; `Poisoned` when a sync failed.
+    pub fn reserve(&mut self, len: u64) -> Result<()> {
+        if let Some(active) = &self.active
+            && offset_of(active.header.base, self.end) + len <= active.capacity
+        {
+            return Ok(());
+        }
+        self.finish_segment()?;
+        self.begin_segment(len)
+    }
+
+    /// Appends a record, whose body lies behind room for its header, and returns its end. Room
+    /// must have been reserved. Written at once unless `lazily`.
+    ///
+    /// # Errors
+    /// `Io` when writing failed: the log must not be used further.
+    pub fn append(
+        &mut self,
+        kind: Kind,
+        seq: SeqNo,
+        body_crc: u32,
+        record: &mut [u8],
+        how: Append,
+    ) -> Result<LogPos> {
+        let Some(active) = &self.active else {
+            return Err(Error::internal("append to a log without a segment"));
+        };
+        let len = record.len() as u64;
+        let offset = offset_of(active.header.base, self.end);
+        assert!(offset + len <= active.capacity, "a record must have room in its segment");
+        assert!(record.len() >= RECORD_HEADER_BYTES, "a record has a header");
+        let header = RecordHeader {
+            body_crc,
+            body_len: (record.len() - RECORD_HEADER_BYTES) as u32,
+            kind: kind as u8,
+            flags: 0,
+            key_id: 0,
+            seq,
+            synced: self.synced,
+            clock_ms: self.clock_ms,
+        };
+        header.encode(active.header.number, self.end, record);
+        let end = LogPos(self.end.0 + len);
+        if self.buffer.is_empty() && how != Append::Lazily {
+            self.zero_ahead(offset + len, how)?;
+            self.write(self.end, record)?;
+            self.written = end;
+        } else {
+            self.buffer.extend_from_slice(record);
+        }
+        self.end = end;
+        self.last_seq = seq;
+        Stats::add(&self.stats.log_bytes, len);
+        if how != Append::Lazily || self.buffer.len() >= self.options.buffer_bytes {
+            self.write_out()?;
+        }
+        Ok(end)
+    }
+
+    /// Hands buffered records to the operating system.
+    ///
+    /// # Errors
+    /// `Io`: the log must not be used further.
+    pub fn write_out(&mut self) -> Result<()> {
+        if !self.buffer.is_empty() {
+            let buffer = std::mem::take(&mut self.buffer);
+            self.write(self.written, &buffer)?;
+            self.written = self.end;
+            self.buffer = buffer;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn write(&self, at: LogPos, bytes: &[u8]) -> Result<()> {
+        let Some(active) = &self.active else {
+            return Err(Error::internal("write to a log without a segment"));
+        };
+        let offset = offset_of(active.header.base, at);
+        let written = active.file.write_all_at(offset, bytes);
+        written
+            .map_err(|e| Error::io(format_args!("writing log segment {}", active.header.number), e))
+    }
+
+    /// Keeps a window of zeros ahead of small synced records.
+    fn zero_ahead(&mut self, end: u64, how: Append) -> Result<()> {
+        let window = self.options.zero_ahead_bytes;
+        let Some(active) = &mut self.active else { return Ok(()) };
+        if how != Append::Synced || end <= active.zeroed {
+            active.zeroed = active.zeroed.max(end);
+            return Ok(());
+        }
+        let from = active.zeroed.max(offset_of(active.header.base, self.end));
+        let to = (end + window).min(active.capacity);
+        if to <= from || end - from > window {
+            active.zeroed = end;
+            return Ok(());
+        }
+        let zeros = vec![0; (to - from) as usize];
+        let number = active.header.number;
+        let wrote = active.file.write_all_at(from, &zeros);
+        wrote.map_err(|e| Error::io(format_args!("writing log segment {number}"), e))?;
+        active.zeroed = to;
+        Ok(())
+    }
+
+    /// The file to sync and the position that will then be durable; `None` when all is.
+    pub fn sync_target(&self) -> Option<(Arc<dyn VfsFile>, LogPos)> {
+        let active = self.active.as_ref()?;
+        (self.written > self.synced).then(|| (active.file.clone(), self.written))
+    }
+
+    /// Notes that everything before `target` is durable.
+    pub fn note_synced(&mut self, target: LogPos) {
+        self.synced = self.synced.max(target);
+    }
+
+    /// Writes and syncs all of the active segment, which then gets no more records.
+    fn finish_segment(&mut self) -> Result<()> {
+        if self.active.is_none() {
+            return Ok(());
+        }
+        self.write_out().map_err(|e| e.into_kind(crate::ErrorKind::Poisoned))?;
+        if let Some((file, target)) = self.sync_target() {
+            file.sync(SyncKind::Data).map_err(|e| {
+                Error::io("syncing the log", e).into_kind(crate::ErrorKind::Poisoned)
+            })?;
+            Stats::add(&self.stats.log_syncs, 1);
+            self.note_synced(target);
+        }
+        Ok(())
+    }
+
+    /// Begins the segment that follows: its header is synced before the file gets its name.
+    fn begin_segment(&mut self, first_record: u64) -> Result<()> {
+        let number = self.next;
+        let needed = SEGMENT_HEADER_BYTES + first_record;
+        let recycled = self.take_spare(needed)?;
+        let (from, file, is_recycled) = match recycled {
+            Some((spare, file)) => (spare, file, true),
+            None => (number, self.create_spare(number, needed)?, false),
+        };
+        let header = SegmentHeader {
+            uuid: self.uuid,
+            number,
+            base: self.end,
+            last_seq: self.last_seq,
+            manifest: self.manifest,
+            clock_ms: self.clock_ms,
+            recycled: is_recycled,
+        };
+        let failed = |e| Error::io(format_args!("beginning log segment {number}"), e);
+        file.write_all_at(0, &header.encode()).map_err(failed)?;
+        file.sync(SyncKind::Full).map_err(failed)?;
+        let vfs = self.env.vfs();
+        vfs.rename(&self.dir.join(name::spare_log(from)), &self.dir.join(name::log(number)))
+            .map_err(failed)?;
+        vfs.sync_dir(&self.dir).map_err(|e| failed(e).into_kind(crate::ErrorKind::Poisoned))?;
+        let capacity = file.len().map_err(failed)?;
+        let zeroed = if is_recycled { capacity } else { SEGMENT_HEADER_BYTES };
+        if let Some(old) = self.active.replace(Active { header, file, capacity, zeroed }) {
+            let bytes = self.end.0 - old.header.base.0;
+            let last_seq = self.last_seq;
+            self.retained.push_back(Retained { number: old.header.number, bytes, last_seq });
+        }
+        self.next = number.next();
+        Stats::add(&self.stats.log_segments, 1);
+        Stats::add(&self.stats.log_recycled, u64::from(is_recycled));
+        Ok(())
+    }
+
+    fn take_spare(&mut self, needed: u64) -> Result<Option<(LogNo, Arc<dyn VfsFile>)>> {
+        while let Some(number) = self.spares.pop() {
+            let path = self.dir.join(name::spare_log(number));
+            let file = match self.env.vfs().open(&path, OpenMode::Write) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(|e| Error::io(path.display(), e))?,
+            };
+            let len = file.len().map_err(|e| Error::io(path.display(), e))?;
+            if len >= needed && len >= self.segment_len() / 2 {
+                return Ok(Some((number, file)));
+            }
+            drop(file);
+            self.env.vfs().remove(&path).map_err(|e| Error::io(path.display(), e))?;
+        }
+        Ok(None)
+    }
+
+    fn create_spare(&mut self, number: LogNo, needed: u64) -> Result<Arc<dyn VfsFile>> {
+        let len = self.segment_len().max(needed);
+        let path = self.dir.join(name::spare_log(number));
+        let failed = |e| Error::io(format_args!("creating log segment {number}"), e);
+        let vfs = self.env.vfs();
+        let file = vfs.open(&path, OpenMode::CreateNew).map_err(failed)?;
+        if let Err(error) = file.allocate(0..len) {
+            let _ = vfs.remove(&path);
+            return Err(failed(error));
+        }
+        Ok(file)
+    }
+
+    /// Segments grow from a 64th of the full size, so that a small database stays small.
+    fn segment_len(&self) -> u64 {
+        let small = self.options.segment_bytes / 64;
+        let logged = self.end.0.max(small);
+        logged.next_power_of_two().clamp(small.min(1 << 20), self.options.segment_bytes)
+    }
+
+    /// Lets go of all segments before `start`: they are kept for reuse, or removed. The manifest
+    /// must say durably that they are not needed.
+    ///
+    /// # Errors
+    /// `Io`; what failed stays until the database is opened again.
+    pub fn release(&mut self, start: LogNo) -> Result<()> {
+        while let Some(front) = self.retained.front().copied()
+            && front.number < start
+        {
+            self.retained.pop_front();
+            let path = self.dir.join(name::log(front.number));
+            let vfs = self.env.vfs();
+            if self.spares.len() < self.options.spares {
+                let spare = self.dir.join(name::spare_log(front.number));
+                vfs.rename(&path, &spare).map_err(|e| Error::io(path.display(), e))?;
+                self.spares.push(front.number);
+            } else {
+                vfs.remove(&path).map_err(|e| Error::io(path.display(), e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Syncs everything, writes the close record and gives unused space back.
+    ///
+    /// # Errors
+    /// `Io`, `Full`: the log is sound, but not marked as closed.
+    pub fn close(&mut self) -> Result<()> {
+        if self.active.is_none() && self.retained.is_empty() {
+            return Ok(());
+        }
+        let mut record = vec![0; RECORD_HEADER_BYTES];
+        self.manifest.encode(&mut record);
+        self.reserve(record.len() as u64)?;
+        self.finish_segment()?;
+        let crc = crc32(&record[RECORD_HEADER_BYTES..]);
+        self.append(Kind::Close, self.last_seq, crc, &mut record, Append::Written)?;
+        self.finish_segment()?;
+        if let Some(active) = &self.active {
+            let len = offset_of(active.header.base, self.end);
+            let failed = |e| Error::io("closing the log", e);
+            active.file.set_len(len).map_err(failed)?;
+            active.file.sync(SyncKind::Full).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Whether anything was appended since the log was opened.
+    pub fn is_touched(&self) -> bool {
+        self.active.is_some()
+    }
+}
+
+/// When an appended record reaches the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Append {
+    /// With the next eager record, or when the buffer is full.
+    Lazily,
+    /// At once.
+    Written,
+    /// At once, and it will be synced: zeros ahead pay.
+    Synced,
+}

@@ -1,0 +1,74 @@
+//! Known bugs that tests can switch on, to prove that the crash harness finds them.
+//!
+//! Without the feature `planted-bugs` every question is a constant `false` and costs nothing.
+
+/// A bug that can be planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bug {
+    /// Checksums are not compared.
+    MissingChecksum,
+    /// A synced commit is acknowledged before it is synced.
+    EarlyAcknowledgement,
+    /// A flush does not wait until its commits are published.
+    FlushBeforePublish,
+    /// A flush does not wait until its commits are synced in the log.
+    FlushBeforeSync,
+    /// Directories are not synced.
+    SkippedDirectorySync,
+    /// Files are unlinked before the manifest says durably that they are not needed.
+    EarlyUnlink,
+    /// Replay leaves out the first commit after the watermark.
+    WatermarkOffByOne,
+    /// A merge drops tombstones although older data lies below.
+    TombstoneDroppedTooHigh,
+    /// Recovery appends to a log segment whose tail it has cut.
+    StaleRecordAfterCut,
+    /// A merge does not carry over what flushes changed in its inputs meanwhile.
+    MissingCatchUp,
+}
+
+impl Bug {
+    /// Every bug.
+    pub const ALL: [Bug; 10] = [
+        Bug::MissingChecksum,
+        Bug::EarlyAcknowledgement,
+        Bug::FlushBeforePublish,
+        Bug::FlushBeforeSync,
+        Bug::SkippedDirectorySync,
+        Bug::EarlyUnlink,
+        Bug::WatermarkOffByOne,
+        Bug::TombstoneDroppedTooHigh,
+        Bug::StaleRecordAfterCut,
+        Bug::MissingCatchUp,
+    ];
+}
+
+#[cfg(feature = "planted-bugs")]
+mod switch {
+    use super::Bug;
+    use std::cell::Cell;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    /// Whether `bug` is planted on this thread.
+    pub fn is(bug: Bug) -> bool {
+        PLANTED.with(|planted| planted.get() == Some(bug))
+    }
+
+    /// Plants a bug on this thread, or none.
+    pub fn plant(bug: Option<Bug>) {
+        PLANTED.with(|planted| planted.set(bug));
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+pub use switch::{is, plant};
+
+/// Whether `bug` is planted: never, without the feature `planted-bugs`.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+pub fn is(_bug: Bug) -> bool {
+    false
+}
