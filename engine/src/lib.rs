@@ -10,7 +10,6 @@
 pub mod error;
 pub mod id;
 pub mod planted;
-pub mod planted;
 pub mod env;
 pub mod format;
 pub mod skiplist;

@@ -1,38 +1,34 @@
-//! Known bugs that the crash harness switches on, to prove that it would find them.
+//! Known bugs that tests can switch on, to prove that the crash harness finds them.
 //!
-//! Code that could have one of them asks [`is`] and does the wrong thing when told so. Without the
-//! feature `planted-bugs` the answer is the constant `false`, and nothing of this is compiled in.
-//!
-//! Not for: failures of the outside world, which the simulated environment makes.
+//! Without the feature `planted-bugs` every question is a constant `false` and costs nothing.
 
 /// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Bug {
-    /// Bytes are used without comparing their checksum.
+    /// Checksums are not compared.
     MissingChecksum,
-    /// A commit is acknowledged before its sync.
+    /// A synced commit is acknowledged before it is synced.
     EarlyAcknowledgement,
-    /// A memtable is flushed before its newest commit is published.
+    /// A flush does not wait until its commits are published.
     FlushBeforePublish,
-    /// A memtable is flushed before its newest commit is synced in the log.
+    /// A flush does not wait until its commits are synced in the log.
     FlushBeforeSync,
-    /// Names of new files are not synced.
+    /// Directories are not synced.
     SkippedDirectorySync,
-    /// A file is unlinked before the edit that frees it is durable.
+    /// Files are unlinked before the manifest says durably that they are not needed.
     EarlyUnlink,
-    /// Replay starts one commit too late.
+    /// Replay leaves out the first commit after the watermark.
     WatermarkOffByOne,
-    /// A merge drops a tombstone although something lies below it.
+    /// A merge drops tombstones although older data lies below.
     TombstoneDroppedTooHigh,
-    /// Records behind a cut are replayed.
+    /// Recovery appends to a log segment whose tail it has cut.
     StaleRecordAfterCut,
-    /// What a flush changed in the inputs of a merge is forgotten.
+    /// A merge does not carry over what flushes changed in its inputs meanwhile.
     MissingCatchUp,
 }
 
 impl Bug {
-    /// Every bug that can be planted.
+    /// Every bug.
     pub const ALL: [Bug; 10] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
@@ -47,33 +43,32 @@ impl Bug {
     ];
 }
 
-/// Whether `bug` is planted now.
-#[cfg(not(feature = "planted-bugs"))]
-#[inline(always)]
-pub const fn is(_bug: Bug) -> bool {
-    false
-}
-
 #[cfg(feature = "planted-bugs")]
 mod switch {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::Bug;
+    use std::cell::Cell;
 
-    /// One bit per bug, for all threads of the process: background work must see it too.
-    static PLANTED: AtomicU32 = AtomicU32::new(0);
-
-    /// Whether `bug` is planted now.
-    pub fn is(bug: Bug) -> bool {
-        PLANTED.load(Ordering::Relaxed) & (1 << bug as u8) != 0
+    thread_local! {
+        static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
     }
 
-    /// Plants `bugs` and nothing else, in the whole process. Tests that use it run one at a time.
-    pub fn plant(bugs: &[Bug]) {
-        let bits = bugs.iter().fold(0, |bits, &bug| bits | 1 << bug as u8);
-        PLANTED.store(bits, Ordering::Relaxed);
+    /// Whether `bug` is planted on this thread.
+    pub fn is(bug: Bug) -> bool {
+        PLANTED.with(|planted| planted.get() == Some(bug))
+    }
+
+    /// Plants a bug on this thread, or none.
+    pub fn plant(bug: Option<Bug>) {
+        PLANTED.with(|planted| planted.set(bug));
     }
 }
 
 #[cfg(feature = "planted-bugs")]
 pub use switch::{is, plant};
+
+/// Whether `bug` is planted: never, without the feature `planted-bugs`.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+pub fn is(_bug: Bug) -> bool {
+    false
+}
