@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A counter that only grows. Read it with [`Event::epoch`], look at the state it guards, and if
 /// that is not as wished wait for the counter to move on: no wake-up is lost.
@@ -36,19 +36,20 @@ impl Event {
 
     /// Blocks the thread until the counter is past `seen` or `timeout` is over.
     pub(super) fn block(&self, seen: u64, timeout: Option<Duration>) {
+        // A time too far off to be told is no limit.
+        let deadline = timeout.and_then(|limit| Instant::now().checked_add(limit));
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.waiters.fetch_add(1, Ordering::SeqCst);
         while self.epoch() <= seen {
-            guard = match timeout {
+            guard = match deadline {
                 None => self.moved.wait(guard).unwrap_or_else(PoisonError::into_inner),
-                Some(limit) => {
-                    let waited = self.moved.wait_timeout(guard, limit);
-                    let (guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
-                    if result.timed_out() {
-                        drop(guard);
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
                         break;
                     }
-                    guard
+                    let waited = self.moved.wait_timeout(guard, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }

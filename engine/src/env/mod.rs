@@ -20,6 +20,9 @@ pub mod sim;
 
 pub use event::Event;
 
+#[cfg(test)]
+mod tests;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -44,6 +47,7 @@ pub enum SyncKind {
 pub type Map = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// An open file. Calls may come from many threads at once.
+#[expect(clippy::len_without_is_empty, reason = "the length takes a system call, which may fail")]
 pub trait VfsFile: Send + Sync + Debug {
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
@@ -60,7 +64,8 @@ pub trait VfsFile: Send + Sync + Debug {
     /// a retry proves nothing (Rebello et al., ATC '20).
     fn sync(&self, kind: SyncKind) -> io::Result<()>;
     /// Maps `range` for reading, which must lie within the file; `None` where maps are not to be
-    /// had. The file is never shortened while mapped.
+    /// had. The file is never shortened while mapped. Whether a map shows bytes written after it
+    /// was made is not said. `UnexpectedEof` when the file ends before the range does.
     fn map(&self, range: Range<u64>) -> io::Result<Option<Map>>;
 
     /// Reads exactly `buf.len()` bytes at `offset`; `UnexpectedEof` when the file ends before.
@@ -118,7 +123,7 @@ pub trait Vfs: Send + Sync + Debug {
     /// Makes names created, renamed or removed in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Takes the exclusive lock of the file at `path`, which is created when missing; `WouldBlock`
-    /// when another handle or process holds it.
+    /// when another handle or process holds it. The holder's name is the file's content.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
     /// Free bytes on the file system of `dir`.
     fn free_space(&self, dir: &Path) -> io::Result<u64>;
@@ -173,8 +178,9 @@ pub trait Env: Send + Sync + Debug {
     /// Waits until `event` has moved past `seen` or `timeout` is over. In simulation this is where
     /// other jobs run.
     fn wait(&self, event: &Event, seen: u64, timeout: Option<Duration>);
-    /// `count` words, zero at first, shared through the file at `path` where the system can; the
-    /// file's content does not matter after a crash.
+    /// `count` words, shared through the file at `path` where the system can. They are zero when
+    /// the file is new; else they hold what processes, dead ones included, have left in them, and
+    /// whoever holds the directory's lock decides what of it is true.
     fn shared_words(&self, path: &Path, count: usize) -> io::Result<Arc<dyn SharedWords>>;
     /// The process, as the lock file names its holder.
     fn process(&self) -> String;

@@ -1,0 +1,97 @@
+//! Files in memory: read-only bytes of a file, and words that processes share.
+//!
+//! Not for: deciding what may be mapped. The file systems calls this for ranges that its caller
+//! vouches for.
+//!
+//! Invariants, which make the `unsafe` here sound as far as a process can see to it:
+//!
+//! 1. A range is mapped only after the file's length has been found to cover it.
+//! 2. No file is shortened while it is mapped: the engine truncates no file that it maps, and other
+//!    programs are kept out by the directory's lock. A program that ignores the lock and truncates
+//!    a file makes a reader fail with a signal; it cannot make it read foreign memory.
+//! 3. Mapped bytes that a reader looks at are no longer written: files are sealed, or their pages
+//!    are written once, before they are published.
+#![allow(unsafe_code)] // Mapping files is the reason for this module.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use super::file::{grow, too_large};
+use crate::env::{Map, SharedWords};
+
+/// Maps `range` of `file`, which must lie within it.
+pub(super) fn read_only(file: &File, range: Range<u64>) -> io::Result<Map> {
+    let len = file.metadata()?.len();
+    if range.start > range.end || range.end > len {
+        let what = format!("range {}..{} is not within {len} bytes", range.start, range.end);
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+    }
+    if range.is_empty() {
+        return Ok(Arc::new([0_u8; 0]));
+    }
+    let size = usize::try_from(range.end - range.start).map_err(|_| too_large(range.end))?;
+    // SAFETY: the range lies within the file (checked above), which is not shortened while it is
+    // mapped (invariant 2), and its bytes do not change while they are looked at (invariant 3).
+    let map = unsafe { MmapOptions::new().offset(range.start).len(size).map(file)? };
+    Ok(Arc::new(map))
+}
+
+/// Words in a file that several processes map.
+#[derive(Debug)]
+pub(super) struct MappedWords {
+    map: MmapRaw,
+    count: usize,
+}
+
+impl MappedWords {
+    /// Maps `count` words of the file at `path`, which is created when missing and grown when
+    /// short; words that are there keep their values.
+    pub(super) fn open(path: &Path, count: usize) -> io::Result<MappedWords> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let count = count.max(1);
+        let size = count.checked_mul(size_of::<AtomicU64>());
+        let size = size.ok_or_else(|| too_large(u64::MAX))?;
+        // Reserved and not only lengthened: a store to a hole on a full disk would be a signal.
+        grow(&file, 0..size as u64)?;
+        let map = MmapOptions::new().len(size).map_raw(&file)?;
+        assert!(map.len() >= size, "a map is as long as was asked");
+        assert!(
+            map.as_ptr().cast::<AtomicU64>().is_aligned(),
+            "a map starts at a page, so its words are aligned"
+        );
+        Ok(MappedWords { map, count })
+    }
+}
+
+impl SharedWords for MappedWords {
+    fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the map is writable, holds `count` aligned words (both asserted when it was
+        // made), lives as long as `self`, and is only ever accessed through atomics, here and in
+        // other processes. The file is not shortened (invariant 2).
+        unsafe { slice::from_raw_parts(self.map.as_ptr().cast::<AtomicU64>(), self.count) }
+    }
+}
+
+/// Words of this process alone, for systems without maps.
+#[derive(Debug)]
+pub(super) struct HeapWords(Box<[AtomicU64]>);
+
+impl HeapWords {
+    pub(super) fn new(count: usize) -> HeapWords {
+        HeapWords((0..count).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl SharedWords for HeapWords {
+    fn words(&self) -> &[AtomicU64] {
+        &self.0
+    }
+}
