@@ -1,0 +1,128 @@
+//! Every index type has the same inner shape, every file says what it is for, and every format on
+//! disk has a version and a stored sample.
+
+use crate::repository::{Complaints, Repository};
+
+/// What every folder of `indexes/src` holds, as a file or as a folder.
+const INNER: [&str; 6] = ["op", "memtable", "segment", "merge", "query", "tests"];
+/// Folders still being built. This list may only shrink.
+const UNFINISHED: [&str; 1] = ["lsm"];
+
+/// Who knows one index type knows all.
+pub fn check_index_types(repository: &Repository) -> Complaints {
+    let mut complaints = Complaints::new("shape of an index type");
+    let inside = repository.paths.iter().filter_map(|path| path.strip_prefix("indexes/src/"));
+    let mut folders: Vec<&str> = inside.filter_map(|path| Some(path.split_once('/')?.0)).collect();
+    folders.dedup();
+    folders.retain(|folder| *folder != "tests" && !UNFINISHED.contains(folder));
+    for folder in folders {
+        for part in INNER {
+            let file = format!("indexes/src/{folder}/{part}.rs");
+            let inner = format!("indexes/src/{folder}/{part}/mod.rs");
+            if !repository.paths.contains(&file) && !repository.paths.contains(&inner) {
+                let message = format!("index type without its part {part}; add {file}");
+                complaints.add(&format!("indexes/src/{folder}/mod.rs"), 1, message);
+            }
+        }
+    }
+    complaints
+}
+
+/// The top of every shipped file says what it is for.
+pub fn check_tops(repository: &Repository) -> Complaints {
+    let mut complaints = Complaints::new("tops of files");
+    for source in repository.shipped_rust() {
+        let top = source.text.lines().find(|line| !line.starts_with("#!"));
+        if !top.is_some_and(|line| line.starts_with("//!")) {
+            let message = "file without a top; say in //! lines what it is for, what it is not \
+                           for, and its invariants";
+            complaints.add(&source.path, 1, message);
+        }
+    }
+    complaints
+}
+
+/// A page of docs/formats has a line `Version: N` and a line `Sample: path` for each stored sample.
+pub fn check_formats(repository: &Repository) -> Complaints {
+    let mut complaints = Complaints::new("formats");
+    for page in &repository.files {
+        let name = page.path.strip_prefix("docs/formats/").unwrap_or("");
+        if !name.ends_with(".md") || name == "README.md" {
+            continue;
+        }
+        let version = values(&page.text, "Version:").any(|(_, value)| {
+            value.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit())
+        });
+        if !version {
+            let message = "format without a version; add a line \"Version: 1\"";
+            complaints.add(&page.path, 1, message);
+        }
+        let samples: Vec<(usize, &str)> = values(&page.text, "Sample:").collect();
+        if samples.is_empty() {
+            let message = "format without a sample; store one that a test reads, as \
+                           engine/tests/formats/NAME, and add a line \"Sample: \" with its path";
+            complaints.add(&page.path, 1, message);
+        }
+        for (line, sample) in samples {
+            let stored = repository.paths.iter().any(|path| path == sample);
+            if !stored || !sample.contains("tests/") {
+                let message = format!("sample {sample:?} does not lie in a folder tests/ here");
+                complaints.add(&page.path, line, message);
+            }
+        }
+    }
+    complaints
+}
+
+/// Values of the lines `Label: value` of a Markdown page, without its list and code marks.
+fn values<'p>(page: &'p str, label: &'p str) -> impl Iterator<Item = (usize, &'p str)> {
+    let marks = [' ', '*', '-', '`', '_'];
+    page.lines().enumerate().filter_map(move |(at, line)| {
+        let value = line.trim_start_matches(marks).strip_prefix(label)?;
+        Some((at + 1, value.trim_matches(marks)))
+    })
+}
+
+#[test]
+fn an_index_type_without_a_part_is_found() {
+    let part = |part: &str| format!("indexes/src/btree/{part}");
+    let [a, b, c, d, e, f] =
+        ["op.rs", "memtable.rs", "segment/mod.rs", "merge.rs", "tests.rs", "mod.rs"].map(part);
+    let repository =
+        Repository::planted(&[(&a, ""), (&b, ""), (&c, ""), (&d, ""), (&e, ""), (&f, "")]);
+    let found = check_index_types(&repository).found;
+    assert_eq!(found.len(), 1);
+    assert!(found[0].message.contains("indexes/src/btree/query.rs"), "{}", found[0]);
+}
+
+#[test]
+fn a_file_without_a_top_is_found() {
+    let repository = Repository::planted(&[
+        ("engine/src/a.rs", "#![allow(x)]\n//! Says it.\n"),
+        ("engine/src/b.rs", "// Does not.\n"),
+        ("engine/src/tests.rs", "use super::*;\n"),
+        ("engine/src/c.rs", ""),
+    ]);
+    let complaints = check_tops(&repository).found;
+    let paths: Vec<&str> = complaints.iter().map(|complaint| complaint.path.as_str()).collect();
+    assert_eq!(paths, ["engine/src/b.rs", "engine/src/c.rs"]);
+}
+
+#[test]
+fn a_format_without_version_or_sample_is_found() {
+    let repository = Repository::planted(&[
+        (
+            "docs/formats/log.md",
+            "# Log\n\n- **Version:** 1\n- Sample: `engine/tests/formats/log`\n",
+        ),
+        ("docs/formats/bare.md", "# Bare\n"),
+        ("docs/formats/gone.md", "# Gone\nVersion: 2\nSample: engine/tests/formats/gone\n"),
+        ("docs/formats/README.md", "# Formats\n"),
+        ("engine/tests/formats/log", "x"),
+    ]);
+    let found = check_formats(&repository).places();
+    assert_eq!(
+        found,
+        ["docs/formats/bare.md:1", "docs/formats/bare.md:1", "docs/formats/gone.md:3"]
+    );
+}
