@@ -12,6 +12,8 @@ pub mod id;
 pub mod planted;
 pub mod env;
 pub mod format;
+pub mod staged;
+pub mod identity;
 pub mod skiplist;
 pub mod stats;
 pub mod cache;

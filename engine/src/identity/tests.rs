@@ -1,0 +1,1 @@
+//! A directory holds a database exactly when it holds an identity.

@@ -1,0 +1,1 @@
+//! The manifest keeps what it was told.
