@@ -13,6 +13,9 @@ mod file;
 mod map;
 mod thread;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;

@@ -268,16 +268,28 @@ fn patchwork(
 ) -> Content {
     let lost_cut = |change: &FileChange| change.edit.cuts() && change.op > length.op;
     let pending = &pending[..pending.iter().position(lost_cut).unwrap_or(pending.len())];
-    let mut writes: BTreeMap<u64, usize> = BTreeMap::new();
+    // Writes that touched each sector, and those of them that came before a cut inside it: the cut
+    // wrote the sector, so they survive with it.
+    let mut writes: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
     for change in pending {
         for part in parts(change, sector) {
-            *writes.entry(part.sector).or_default() += 1;
+            writes.entry(part.sector).or_default().0 += 1;
+        }
+        if change.edit.cuts()
+            && change.len % sector > 0
+            && let Some((all, before)) = writes.get_mut(&(change.len / sector))
+        {
+            *before = *all;
         }
     }
     // Writes that touched a sector so far, and its fate.
     let mut sectors: BTreeMap<u64, (usize, Fate)> = BTreeMap::new();
-    for (no, writes) in writes {
-        sectors.insert(no, (0, fate(&Touched { start: no * sector, writes })));
+    for (no, (writes, before)) in writes {
+        let fate = match fate(&Touched { start: no * sector, writes }) {
+            Fate::First(survivors) => Fate::First(survivors.max(before)),
+            garbage @ Fate::Garbage(_) => garbage,
+        };
+        sectors.insert(no, (0, fate));
     }
     let mut content = file.durable.clone();
     for change in pending {

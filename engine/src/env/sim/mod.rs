@@ -26,6 +26,9 @@ mod disk;
 mod vfs;
 mod schedule;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -104,7 +107,7 @@ impl SimEnv {
 
     /// Steps background jobs until none can run before the clock moves on.
     pub fn run_until_idle(&self) {
-        while self.step_one() {}
+        self.scheduler.run_until_idle();
     }
 
     /// Runs tasks, such as commits, between background jobs, in an order chosen at random, until
