@@ -484,10 +484,9 @@ fn each_mode_has_its_name() {
     assert_eq!(names.len(), 9);
 }
 
-/// Run by hand, with `--ignored --nocapture`: images of a disk of 200 KB a second.
+/// The bound is far off: on two busy cores it is some hundred times faster.
 #[test]
-#[ignore = "a measurement"]
-fn images_per_second() {
+fn a_thousand_images_of_a_disk_take_less_than_a_second() {
     let disk = SimDisk::new();
     let file = create(&disk, "log");
     for at in 0..600_u64 {
@@ -507,4 +506,5 @@ fn images_per_second() {
     }
     let rate = images as f64 / start.elapsed().as_secs_f64();
     println!("{images} images, {} of them different, {rate:.0}/s", hashes.len());
+    assert!(hashes.len() > 1000 && rate > 1000.0);
 }
