@@ -157,9 +157,10 @@ impl ManifestWriter {
     /// write and one sync; now and then, a new file with a snapshot before that.
     ///
     /// # Errors
-    /// `Internal` for an edit that makes no sense, `Full` when there is no space for it: nothing has
-    /// changed then, and other edits may follow. `Poisoned` when writing failed: whether the edit
-    /// is there is unknown until the manifest is recovered, and every later call fails likewise.
+    /// `Internal` for an edit that makes no sense, `Full` when there is no space for it: nothing
+    /// has changed then, and other edits may follow. `Poisoned` when writing failed: whether the
+    /// edit is there is unknown until the manifest is recovered, and every later call fails
+    /// likewise.
     pub fn append(&mut self, vfs: &dyn Vfs, edit: &ManifestEdit) -> Result<()> {
         if let Some(why) = &self.poison {
             return Err(Error::poisoned(format!(

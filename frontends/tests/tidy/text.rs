@@ -11,6 +11,8 @@ const UNDONE: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X
 
 /// Lines, corners and arrow heads, for drawings of bytes and states in comments.
 const DRAWING: RangeInclusive<char> = '\u{2500}'..='\u{25ff}';
+/// "And so on" in a drawing.
+const ELLIPSIS: char = '\u{2026}';
 
 /// Rust files are ASCII but for drawings in comments, without tabs, at most 100 columns wide.
 pub fn check_characters(repository: &Repository) -> Complaints {
@@ -19,7 +21,8 @@ pub fn check_characters(repository: &Repository) -> Complaints {
         for ((line, text), comment) in source.text_lines().zip(source.comments.split('\n')) {
             let mut pairs = text.chars().zip(comment.chars());
             let foreign = pairs.find(|(text, comment)| {
-                let drawn = *comment != ' ' && DRAWING.contains(text);
+                let drawing = DRAWING.contains(text) || *text == ELLIPSIS;
+                let drawn = *comment != ' ' && drawing;
                 !text.is_ascii() && !drawn
             });
             if let Some((c, _)) = foreign {
@@ -89,7 +92,7 @@ fn characters_and_widths_are_found() {
     let repository = Repository::planted(&[
         ("engine/src/a.rs", "// caf\u{e9}\n\tlet x;\n"),
         ("engine/src/b.rs", &wide),
-        ("engine/src/c.rs", "//! \u{2500}\u{25ba}\nconst C: char = '\u{2500}';\n"),
+        ("engine/src/c.rs", "//! \u{2500}\u{25ba} \u{2026}\nconst C: char = '\u{2500}';\n"),
         ("docs/a.md", "caf\u{e9}\n"),
     ]);
     let found = check_characters(&repository).places();
