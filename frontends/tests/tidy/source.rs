@@ -181,9 +181,13 @@ pub fn body(code: &str, start: usize) -> Option<(usize, usize)> {
     Some((open, close))
 }
 
+/// Attributes of items that only tests and model checkers build.
+const TEST_MARKS: [&str; 5] =
+    ["#[cfg(test)]", "#[cfg(all(test", "#[test]", "#[cfg(loom)]", "#[cfg(shuttle)]"];
+
 fn test_items(code: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    for mark in ["#[cfg(test)]", "#[cfg(all(test", "#[test]"] {
+    for mark in TEST_MARKS {
         for (start, _) in code.match_indices(mark) {
             let end = match body(code, start) {
                 Some((_, close)) => close,
