@@ -86,7 +86,7 @@ fn inline_tests_are_short() {
 
 #[test]
 fn index_types_have_the_same_shape() {
-    none(shape::check_index_types(repository()));
+    none(shape::check_index_types(repository(), &shape::UNFINISHED));
 }
 
 #[test]
