@@ -21,6 +21,7 @@ pub mod file;
 pub mod index;
 pub mod manifest;
 pub mod log;
+pub mod version;
 
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

@@ -27,6 +27,9 @@ pub struct Listed {
     pub installed: EditNo,
 }
 
+/// Open segments of some index type.
+pub struct Opened(Box<dyn Any + Send + Sync>);
+
 /// One index in one version, of whatever type.
 pub trait ErasedState: Any + Send + Sync {
     /// For the downcast.
@@ -52,17 +55,23 @@ pub trait ErasedState: Any + Send + Sync {
     fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>);
     /// This state with the operations in a private memtable in front.
     fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState>;
-    /// Without the `flushed` oldest frozen memtables and the segments `remove`, with the segments
-    /// `add`, which are opened here.
+    /// Address and bytes of every memtable: what a view of this state keeps in memory.
+    fn memory(&self) -> Vec<(usize, usize)>;
+    /// Opens segments, for [`ErasedState::installed`].
     ///
     /// # Errors
-    /// What opening or arranging fails with.
+    /// What opening fails with.
+    fn open(&self, listed: &[Listed], files: &dyn Files) -> Result<Opened>;
+    /// Without the `flushed` oldest frozen memtables and the segments `remove`, with the segments
+    /// `add`, opened by a state of the same index.
+    ///
+    /// # Errors
+    /// What arranging fails with.
     fn installed(
         &self,
         flushed: usize,
         remove: &[SegmentId],
-        add: &[Listed],
-        files: &dyn Files,
+        add: &Opened,
     ) -> Result<Arc<dyn ErasedState>>;
     /// Starts a flush of the `count` oldest frozen memtables.
     ///
@@ -181,35 +190,43 @@ impl<T: IndexType> ErasedState for State<T> {
         Arc::new(State { private: Some(private), ..self.clone() })
     }
 
-    fn installed(
-        &self,
-        flushed: usize,
-        remove: &[SegmentId],
-        add: &[Listed],
-        files: &dyn Files,
-    ) -> Result<Arc<dyn ErasedState>> {
-        let kept = self.frozen.len().checked_sub(flushed);
-        let kept = kept.ok_or_else(|| Error::internal("more flushed than was frozen"))?;
-        let mut live: Vec<Live<T>> = self.live.to_vec();
-        live.retain(|segment| !remove.contains(&segment.id));
-        for listed in add {
-            let meta = listed.meta.clone();
+    fn memory(&self) -> Vec<(usize, usize)> {
+        let address = |memtable: &Arc<T::Memtable>| Arc::as_ptr(memtable).addr();
+        self.memtables().map(|memtable| (address(memtable), memtable.bytes())).collect()
+    }
+
+    fn open(&self, listed: &[Listed], files: &dyn Files) -> Result<Opened> {
+        let mut opened: Vec<Live<T>> = Vec::with_capacity(listed.len());
+        for Listed { id, meta, installed } in listed {
             if meta.format > T::FORMAT {
                 return Err(Error::unsupported(format!(
-                    "segment {} of type {} has format {}, and {} is the newest known here",
-                    listed.id,
+                    "segment {id} of type {} has format {}, and {} is the newest known here",
                     T::NAME,
                     meta.format,
                     T::FORMAT
                 )));
             }
-            let segment = self
-                .index
-                .open(&meta, files)
-                .map_err(|e| e.context(format_args!("segment {}", listed.id)))?;
-            let segment = Arc::new(segment);
-            live.push(Live { id: listed.id, meta, segment, installed: listed.installed });
+            let segment = self.index.open(meta, files);
+            let segment = segment.map_err(|e| e.context(format_args!("segment {id}")))?;
+            let (segment, meta) = (Arc::new(segment), meta.clone());
+            opened.push(Live { id: *id, meta, segment, installed: *installed });
         }
+        Ok(Opened(Box::new(opened)))
+    }
+
+    fn installed(
+        &self,
+        flushed: usize,
+        remove: &[SegmentId],
+        add: &Opened,
+    ) -> Result<Arc<dyn ErasedState>> {
+        let kept = self.frozen.len().checked_sub(flushed);
+        let kept = kept.ok_or_else(|| Error::internal("more flushed than was frozen"))?;
+        let add: &Vec<Live<T>> =
+            add.0.downcast_ref().ok_or_else(|| Error::internal("segments of another type"))?;
+        let mut live: Vec<Live<T>> = self.live.to_vec();
+        live.retain(|segment| !remove.contains(&segment.id));
+        live.extend_from_slice(add);
         live.sort_by_key(|segment| segment.id);
         let layout = Arc::new(self.index.arrange(&live)?);
         let frozen = self.frozen[..kept].to_vec();

@@ -23,7 +23,7 @@ mod erased;
 mod meta;
 mod services;
 
-pub use erased::{ErasedState, IndexFactory, Listed, Registry};
+pub use erased::{ErasedState, IndexFactory, Listed, Opened, Registry};
 pub use meta::{Blob, Edit, MergePlan, SegmentMeta};
 pub use services::Services;
 

@@ -1,0 +1,176 @@
+//! Names of indexes, and the logged operations that change them.
+//!
+//! ```text
+//! operation | tag u8 | index id varint | tag 1 (create): name, type, options as byte strings
+//!                                      | tag 2 (rename): name
+//!                                      | tag 3 (drop):   nothing
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::format::{Reader, put_bytes, put_varint};
+use crate::id::IndexId;
+
+/// Longest name of an index in bytes.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// What the catalog knows of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, which no other index has.
+    pub name: String,
+    /// Name of its type.
+    pub kind: String,
+    /// Its options, in its type's encoding.
+    pub options: Vec<u8>,
+}
+
+/// All indexes by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    entries: BTreeMap<IndexId, Entry>,
+}
+
+impl Catalog {
+    /// An index by number.
+    pub fn get(&self, id: IndexId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    /// An index by name.
+    pub fn find(&self, name: &str) -> Option<(IndexId, &Entry)> {
+        self.entries.iter().find(|(_, entry)| entry.name == name).map(|(id, entry)| (*id, entry))
+    }
+
+    /// All indexes, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (IndexId, &Entry)> {
+        self.entries.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Changes the catalog.
+    ///
+    /// # Errors
+    /// `Exists` when the name is taken, `NotFound` when there is no such index.
+    pub fn apply(&mut self, op: &CatalogOp) -> Result<()> {
+        match op {
+            CatalogOp::Create { id, entry } => {
+                self.check_free(&entry.name)?;
+                if self.entries.insert(*id, entry.clone()).is_some() {
+                    return Err(Error::exists(format!("there is an index {id} already")));
+                }
+            }
+            CatalogOp::Rename { id, name } => {
+                self.check_free(name)?;
+                let entry = self.entries.get_mut(id);
+                let entry = entry.ok_or_else(|| Error::not_found(format!("no index {id}")))?;
+                entry.name.clone_from(name);
+            }
+            CatalogOp::Drop { id } => {
+                if self.entries.remove(id).is_none() {
+                    return Err(Error::not_found(format!("no index {id}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_free(&self, name: &str) -> Result<()> {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(Error::invalid(format!(
+                "a name has 1 to {NAME_BYTES_MAX} bytes, not {}",
+                name.len()
+            )));
+        }
+        match self.find(name) {
+            Some(_) => Err(Error::exists(format!("the name {name:?} is taken"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A logged change of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CatalogOp {
+    /// A new index.
+    Create {
+        /// Its number, never used before.
+        id: IndexId,
+        /// What is known of it.
+        entry: Entry,
+    },
+    /// A new name.
+    Rename {
+        /// The index.
+        id: IndexId,
+        /// The name.
+        name: String,
+    },
+    /// The end of an index.
+    Drop {
+        /// The index.
+        id: IndexId,
+    },
+}
+
+impl CatalogOp {
+    /// The operation as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            CatalogOp::Create { id, entry } => {
+                out.push(1);
+                put_varint(&mut out, u64::from(id.0));
+                put_bytes(&mut out, entry.name.as_bytes());
+                put_bytes(&mut out, entry.kind.as_bytes());
+                put_bytes(&mut out, &entry.options);
+            }
+            CatalogOp::Rename { id, name } => {
+                out.push(2);
+                put_varint(&mut out, u64::from(id.0));
+                put_bytes(&mut out, name.as_bytes());
+            }
+            CatalogOp::Drop { id } => {
+                out.push(3);
+                put_varint(&mut out, u64::from(id.0));
+            }
+        }
+        out
+    }
+
+    /// Reads an operation.
+    ///
+    /// # Errors
+    /// `Corrupt`; `Unsupported` for an unknown tag.
+    pub fn decode(bytes: &[u8]) -> Result<CatalogOp> {
+        let mut reader = Reader::new(bytes, "catalog operation");
+        let tag = reader.u8()?;
+        let id = u32::try_from(reader.varint()?);
+        let id = IndexId(id.map_err(|_| reader.corrupt("index number too large"))?);
+        let op = match tag {
+            1 => {
+                let (name, kind) = (reader.text()?.to_owned(), reader.text()?.to_owned());
+                let options = reader.bytes()?.to_vec();
+                CatalogOp::Create { id, entry: Entry { name, kind, options } }
+            }
+            2 => CatalogOp::Rename { id, name: reader.text()?.to_owned() },
+            3 => CatalogOp::Drop { id },
+            _ => {
+                return Err(Error::unsupported(format!(
+                    "catalog operation {tag} is unknown to this version"
+                )));
+            }
+        };
+        reader.finish()?;
+        Ok(op)
+    }
+
+    /// The index it is about.
+    pub fn id(&self) -> IndexId {
+        match self {
+            CatalogOp::Create { id, .. }
+            | CatalogOp::Rename { id, .. }
+            | CatalogOp::Drop { id } => *id,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A moment of the database that stays as it was.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwapOption;
+
+use crate::error::{Error, Result};
+use crate::id::{IndexId, SeqNo};
+use crate::index::{ErasedState, Handle, IndexType, State};
+use crate::version::{Catalog, Pair, Pins, Sealed, Version};
+
+/// What the table of pins knows of a view.
+pub(super) struct Pinned {
+    token: u64,
+    version: ArcSwapOption<Sealed<Version>>,
+    pub(super) seq: SeqNo,
+    clock_ms: u64,
+    expired: AtomicBool,
+}
+
+impl fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "view {} at {}", self.token, self.seq)
+    }
+}
+
+impl Pinned {
+    pub(super) fn new(
+        token: u64,
+        version: Arc<Sealed<Version>>,
+        seq: SeqNo,
+        clock_ms: u64,
+    ) -> Pinned {
+        let version = ArcSwapOption::new(Some(version));
+        Pinned { token, version, seq, clock_ms, expired: AtomicBool::new(false) }
+    }
+
+    pub(super) fn version(&self) -> Option<Arc<Sealed<Version>>> {
+        self.version.load_full()
+    }
+
+    /// Lets go of what the view pins; whether it had not expired before.
+    pub(super) fn expire(&self) -> bool {
+        let fresh = !self.expired.swap(true, Ordering::SeqCst);
+        self.version.store(None);
+        fresh
+    }
+}
+
+/// A moment of the database: what was committed up to [`View::seq`], nothing else, for as long as
+/// the view lives. Cloning is cheap. A view holds memory and files; the oldest views expire when
+/// all of them together hold too much.
+#[derive(Clone)]
+pub struct View {
+    hold: Arc<Hold>,
+    private: Arc<[(IndexId, Arc<dyn ErasedState>)]>,
+}
+
+struct Hold {
+    pinned: Arc<Pinned>,
+    pins: Arc<Pins>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.pins.leave(self.pinned.token);
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hold.pinned.fmt(f)
+    }
+}
+
+impl View {
+    /// A view of the present; its clock is `clock_ms`.
+    pub fn take(versions: &Pair<Version>, pins: &Arc<Pins>, clock_ms: u64) -> View {
+        let pinned = pins.take(versions, clock_ms);
+        View { hold: Arc::new(Hold { pinned, pins: pins.clone() }), private: Arc::new([]) }
+    }
+
+    /// The last commit in the view.
+    pub fn seq(&self) -> SeqNo {
+        self.hold.pinned.seq
+    }
+
+    /// The clock of the view, milliseconds since 1970 UTC; what expires by it does not change
+    /// while the view lives.
+    pub fn clock_ms(&self) -> u64 {
+        self.hold.pinned.clock_ms
+    }
+
+    /// Whether the view has expired: reading it fails.
+    #[inline]
+    pub fn is_expired(&self) -> bool {
+        self.hold.pinned.expired.load(Ordering::Relaxed)
+    }
+
+    /// Fails when the view has expired.
+    ///
+    /// # Errors
+    /// `Expired`.
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        if self.is_expired() { Err(self.expired()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn expired(&self) -> Error {
+        Error::expired(format!(
+            "the view at commit {} held more memory than views may: take a new one",
+            self.seq()
+        ))
+    }
+
+    fn version(&self) -> Result<Arc<Sealed<Version>>> {
+        self.hold.pinned.version().ok_or_else(|| self.expired())
+    }
+
+    /// An index in this view.
+    ///
+    /// # Errors
+    /// `Expired`; `NotFound` when the index was not there at that moment; `Invalid` when it is of
+    /// another type.
+    pub fn of<T: IndexType>(&self, handle: Handle<T>) -> Result<Arc<State<T>>> {
+        let version = self.version()?;
+        let private = self.private.iter().find(|(id, _)| *id == handle.id);
+        let state = match private {
+            Some((_, state)) => state.clone(),
+            None => version.value.state(handle.id)?.clone(),
+        };
+        let kind = state.type_name();
+        let any: Arc<dyn Any + Send + Sync> = state;
+        any.downcast::<State<T>>()
+            .map_err(|_| Error::invalid(format!("an index of type {kind} is not a {}", T::NAME)))
+    }
+
+    /// The names in this view.
+    ///
+    /// # Errors
+    /// `Expired`.
+    pub fn catalog(&self) -> Result<Arc<Catalog>> {
+        Ok(self.version()?.value.catalog.clone())
+    }
+
+    /// This view with operations on top that only it sees, each prepared and of one index.
+    ///
+    /// # Errors
+    /// `Expired`; `NotFound` for an index that is not in the view.
+    pub fn with_private(&self, ops: &[(IndexId, Vec<u8>)]) -> Result<View> {
+        let version = self.version()?;
+        let mut private: Vec<(IndexId, Arc<dyn ErasedState>)> = Vec::with_capacity(ops.len());
+        for (id, ops) in ops {
+            private.push((*id, version.value.state(*id)?.with_private(self.seq(), ops)));
+        }
+        Ok(View { hold: self.hold.clone(), private: private.into() })
+    }
+}
