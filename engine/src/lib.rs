@@ -22,6 +22,8 @@ pub mod index;
 pub mod manifest;
 pub mod log;
 pub mod version;
+pub mod options;
+pub mod batch;
 
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

@@ -9,8 +9,12 @@
 //! syncs is [`install`](crate::manifest).
 
 mod region;
+mod table;
+mod writer;
 
 pub use region::{DataFile, Region};
+pub use table::FileTable;
+pub use writer::{FileOutput, Spread};
 
 use crate::error::Result;
 use crate::id::{EditNo, FileId};

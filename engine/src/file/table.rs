@@ -1,0 +1,112 @@
+//! Which data files are open, and which nobody needs any more.
+//!
+//! A file is open as long as a region of it lives. When the last one goes, its number is noted;
+//! whoever removes files asks the manifest whether it still names them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::env::{Env, Event, OpenMode};
+use crate::error::{Error, Result};
+use crate::file::{DataFile, Extent, FileKind, Files, Region};
+use crate::format::name;
+use crate::id::FileId;
+
+/// The data files of a database.
+pub struct FileTable {
+    env: Arc<dyn Env>,
+    dir: PathBuf,
+    access: OpenMode,
+    open: Mutex<HashMap<FileId, Weak<OpenFile>>>,
+    released: Arc<Released>,
+}
+
+/// Files that were let go of.
+pub struct Released {
+    files: Mutex<Vec<FileId>>,
+    moved: Arc<Event>,
+}
+
+struct OpenFile {
+    file: Arc<DataFile>,
+    released: Arc<Released>,
+}
+
+impl fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        let mut files = self.released.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.push(self.file.id());
+        drop(files);
+        self.released.moved.notify();
+    }
+}
+
+impl FileTable {
+    /// The files in `dir`; `access` is how files written in place are opened. `moved` moves when a
+    /// file is let go of.
+    pub fn new(
+        env: Arc<dyn Env>,
+        dir: PathBuf,
+        access: OpenMode,
+        moved: Arc<Event>,
+    ) -> Arc<FileTable> {
+        let released = Arc::new(Released { files: Mutex::default(), moved });
+        Arc::new(FileTable { env, dir, access, open: Mutex::default(), released })
+    }
+
+    /// Takes the numbers of files that were let go of since the last call.
+    pub fn take_released(&self) -> Vec<FileId> {
+        let mut files = self.released.files.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *files)
+    }
+
+    /// Notes again that a file was let go of: it could not be removed yet.
+    pub fn keep_released(&self, file: FileId) {
+        self.released.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    }
+
+    /// Whether some region of the file lives.
+    pub fn is_open(&self, file: FileId) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&file).is_some_and(|file| file.strong_count() > 0)
+    }
+
+    fn get(&self, extent: &Extent) -> Result<Arc<OpenFile>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(&extent.file).and_then(Weak::upgrade) {
+            return Ok(file);
+        }
+        let file_name = name::data(extent.file);
+        let mode = match extent.kind {
+            FileKind::Sealed => OpenMode::Read,
+            FileKind::InPlace => self.access,
+        };
+        let file = self.env.vfs().open(&self.dir.join(&file_name), mode);
+        let file = file.map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::corrupt(format!("{file_name} is missing, but the manifest names it"))
+            }
+            _ => Error::io(format_args!("opening {file_name}"), e),
+        })?;
+        let file = Arc::new(DataFile::new(extent.file, extent.kind, file)?);
+        let file = Arc::new(OpenFile { file, released: self.released.clone() });
+        open.retain(|_, file| file.strong_count() > 0);
+        open.insert(extent.file, Arc::downgrade(&file));
+        Ok(file)
+    }
+}
+
+impl Files for FileTable {
+    fn region(&self, extent: &Extent) -> Result<Region> {
+        let open = self.get(extent)?;
+        Region::new(open.file.clone(), extent, Some(open.clone()))
+    }
+}

@@ -1,0 +1,207 @@
+//! What background work writes: new files, and pages of files written in place.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::env::{Env, OpenMode, SyncKind, VfsFile};
+use crate::error::{Error, Result};
+use crate::file::{FileKind, Output};
+use crate::format::name;
+use crate::id::{EditNo, FileId};
+
+const BUFFER_BYTES: usize = 256 << 10;
+/// A shared file takes further segments until it has this many bytes.
+const SHARED_BYTES: u64 = 8 << 20;
+
+struct Written {
+    kind: FileKind,
+    file: Arc<dyn VfsFile>,
+    is_new: bool,
+    /// Bytes in the file, without the buffer.
+    len: u64,
+    buffer: Vec<u8>,
+}
+
+/// How the sealed output of a job is spread over files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Each segment in a file of its own.
+    Apart,
+    /// Small segments share a file.
+    Shared,
+}
+
+/// The [`Output`] of one job.
+pub struct FileOutput {
+    env: Arc<dyn Env>,
+    dir: PathBuf,
+    next_file: Arc<AtomicU64>,
+    oldest_edit: Option<EditNo>,
+    spread: Spread,
+    files: BTreeMap<FileId, Written>,
+    bytes: u64,
+}
+
+impl FileOutput {
+    /// An output whose new files are numbered from `next_file`. Space freed by an edit at or
+    /// before `oldest_edit` may be reused.
+    pub fn new(
+        env: Arc<dyn Env>,
+        dir: PathBuf,
+        next_file: Arc<AtomicU64>,
+        oldest_edit: Option<EditNo>,
+        spread: Spread,
+    ) -> FileOutput {
+        FileOutput { env, dir, next_file, oldest_edit, spread, files: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn flush(written: &mut Written, id: FileId) -> Result<()> {
+        if !written.buffer.is_empty() {
+            let wrote = written.file.write_all_at(written.len, &written.buffer);
+            wrote.map_err(|e| Error::io(format_args!("writing {}", name::data(id)), e))?;
+            written.len += written.buffer.len() as u64;
+            written.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, id: FileId) -> Result<&mut Written> {
+        self.files.get_mut(&id).ok_or_else(|| {
+            Error::invalid(format!("{} is not a file of this output", name::data(id)))
+        })
+    }
+
+    fn in_place(&mut self, id: FileId) -> Result<&mut Written> {
+        if !self.files.contains_key(&id) {
+            let path = self.dir.join(name::data(id));
+            let failed = |e| Error::io(path.display(), e);
+            let file = self.env.vfs().open(&path, OpenMode::Write).map_err(failed)?;
+            let len = file.len().map_err(failed)?;
+            let (kind, buffer) = (FileKind::InPlace, Vec::new());
+            self.files.insert(id, Written { kind, file, is_new: false, len, buffer });
+        }
+        let written = self.get(id)?;
+        if written.kind == FileKind::Sealed {
+            return Err(Error::invalid(format!("{} is not written in place", name::data(id))));
+        }
+        Ok(written)
+    }
+
+    /// Hands everything to the operating system: from here on the files can be opened.
+    ///
+    /// # Errors
+    /// `Full` or `Io`.
+    pub fn finish(&mut self) -> Result<()> {
+        for (id, written) in &mut self.files {
+            FileOutput::flush(written, *id)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the content of all files durable; their names are not.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sync(&self) -> Result<()> {
+        for (id, written) in &self.files {
+            assert!(written.buffer.is_empty(), "an output is finished before it is synced");
+            let kind = if written.is_new { SyncKind::Full } else { SyncKind::Data };
+            let synced = written.file.sync(kind);
+            synced.map_err(|e| Error::io(format_args!("syncing {}", name::data(*id)), e))?;
+        }
+        Ok(())
+    }
+
+    /// Whether there are new names in the directory.
+    pub fn has_new_files(&self) -> bool {
+        self.files.values().any(|written| written.is_new)
+    }
+
+    /// Removes the new files: the work was given up. What cannot be removed goes when the
+    /// database is opened the next time.
+    pub fn abandon(self) {
+        for (id, written) in self.files {
+            if written.is_new {
+                drop(written.file);
+                let path = self.dir.join(name::data(id));
+                if let Err(error) = self.env.vfs().remove(&path) {
+                    tracing::warn!(file = %path.display(), %error, "left an abandoned file behind");
+                }
+            }
+        }
+    }
+}
+
+impl Output for FileOutput {
+    fn create(&mut self, kind: FileKind) -> Result<FileId> {
+        if self.spread == Spread::Shared && kind == FileKind::Sealed {
+            let shared = self.files.iter().find(|(_, written)| {
+                let len = written.len + written.buffer.len() as u64;
+                written.is_new && written.kind == FileKind::Sealed && len < SHARED_BYTES
+            });
+            if let Some((id, _)) = shared {
+                return Ok(*id);
+            }
+        }
+        let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
+        let file_name = name::data(id);
+        let file = self.env.vfs().open(&self.dir.join(&file_name), OpenMode::CreateNew);
+        let file = file.map_err(|e| Error::io(format_args!("creating {file_name}"), e))?;
+        let buffer = Vec::with_capacity(BUFFER_BYTES);
+        self.files.insert(id, Written { kind, file, is_new: true, len: 0, buffer });
+        Ok(id)
+    }
+
+    fn append(&mut self, file: FileId, bytes: &[u8]) -> Result<u64> {
+        self.bytes += bytes.len() as u64;
+        let written = self.get(file)?;
+        let offset = written.len + written.buffer.len() as u64;
+        written.buffer.extend_from_slice(bytes);
+        if written.buffer.len() >= BUFFER_BYTES {
+            FileOutput::flush(written, file)?;
+        }
+        Ok(offset)
+    }
+
+    fn len(&mut self, file: FileId) -> Result<u64> {
+        let written = match self.files.contains_key(&file) {
+            true => self.get(file)?,
+            false => self.in_place(file)?,
+        };
+        Ok(written.len + written.buffer.len() as u64)
+    }
+
+    fn write_at(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        let written = self.in_place(file)?;
+        FileOutput::flush(written, file)?;
+        let wrote = written.file.write_all_at(offset, bytes);
+        wrote.map_err(|e| Error::io(format_args!("writing {}", name::data(file)), e))?;
+        written.len = written.len.max(offset + bytes.len() as u64);
+        Ok(())
+    }
+
+    fn read_at(&mut self, file: FileId, offset: u64, buf: &mut [u8]) -> Result<()> {
+        let written = self.in_place(file)?;
+        FileOutput::flush(written, file)?;
+        written.file.read_exact_at(offset, buf).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => Error::corrupt(format!(
+                "{} ends before byte {}",
+                name::data(file),
+                offset + buf.len() as u64
+            )),
+            _ => Error::io(format_args!("reading {}", name::data(file)), e),
+        })
+    }
+
+    fn may_reuse(&self, edit: EditNo) -> bool {
+        self.oldest_edit.is_none_or(|oldest| edit <= oldest)
+    }
+}

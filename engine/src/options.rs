@@ -1,0 +1,103 @@
+//! Settings of an open database. Data only.
+
+use std::time::Duration;
+
+use crate::log::LogOptions;
+
+/// What a commit survives once it is acknowledged. Whatever the durability, a crash leaves a
+/// prefix of the commit order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// Power loss.
+    #[default]
+    Sync,
+    /// A killed process; power loss may take the last interval (see
+    /// [`Options::sync_interval`]).
+    Interval,
+    /// A killed process; power loss may take what was not synced for other reasons.
+    Buffered,
+    /// Nothing; what came since the last sync may be lost with the process.
+    None,
+}
+
+/// Whether the database may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Created when missing, then read and written.
+    #[default]
+    Create,
+    /// Must exist; read and written.
+    Write,
+    /// Must exist; nothing in the directory changes.
+    Read,
+}
+
+/// Settings of an open database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether it may be written.
+    pub access: Access,
+    /// Durability of commits that do not say.
+    pub durability: Durability,
+    /// The longest that a commit of durability `Interval` waits for its sync.
+    pub sync_interval: Duration,
+    /// Memory for everything: memtables, block cache, buffers.
+    pub memory_budget: u64,
+    /// Memory of memtables that only views keep; beyond it the oldest views expire.
+    pub view_budget: u64,
+    /// Sizes of the log.
+    pub log: LogOptions,
+    /// Threads for flushes and merges.
+    pub background_threads: usize,
+    /// Memtables smaller than this in total stay in the log when the database is closed.
+    pub close_flush_bytes: u64,
+    /// A manifest file longer than this, and four times its content, is written anew.
+    pub manifest_bytes: u64,
+}
+
+/// Smallest memory budget.
+pub const MEMORY_BUDGET_MIN: u64 = 1 << 20;
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            access: Access::Create,
+            durability: Durability::Sync,
+            sync_interval: Duration::from_millis(100),
+            memory_budget: 256 << 20,
+            view_budget: 128 << 20,
+            log: LogOptions::default(),
+            background_threads: 2,
+            close_flush_bytes: 1 << 20,
+            manifest_bytes: 256 << 10,
+        }
+    }
+}
+
+impl Options {
+    /// Memory of one memtable before it is frozen.
+    pub fn memtable_bytes(&self) -> u64 {
+        (self.memory_budget / 8).clamp(64 << 10, 64 << 20)
+    }
+
+    /// Memory of all memtables before commits wait for flushes.
+    pub fn write_buffer_bytes(&self) -> u64 {
+        self.memory_budget * 3 / 8
+    }
+
+    /// Memory of the block cache: what memtables and the buffers of two merges leave.
+    pub fn cache_bytes(&self) -> u64 {
+        let buffers = (self.memory_budget / 16).min(8 << 20);
+        self.memory_budget - self.write_buffer_bytes() - buffers
+    }
+
+    /// Bytes of one batch; a larger one does not fit the budget.
+    pub fn batch_bytes_max(&self) -> u64 {
+        (self.memory_budget / 2).min(u64::from(u32::MAX) - (1 << 20))
+    }
+
+    /// Bytes of log that recovery may have to read before the oldest memtable is flushed.
+    pub fn log_bytes_max(&self) -> u64 {
+        (self.write_buffer_bytes() * 4).max(self.log.segment_bytes * 2)
+    }
+}
