@@ -7,6 +7,8 @@
 //!
 //! Notes belong to front-ends: the engine stores them and gives them to readers of the log.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::format::{Reader, put_bytes, put_varint, varint_len};
 use crate::id::IndexId;
@@ -70,15 +72,19 @@ impl Batch {
         notes + self.parts.iter().map(part).sum::<usize>()
     }
 
-    /// Appends the body of the commit record.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the body of the commit record; returns where in `out` the operations of each index
+    /// lie.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Vec<(IndexId, Range<usize>)> {
         put_bytes(out, &self.notes);
+        let mut places = Vec::with_capacity(self.parts.len());
         for (id, ops) in &self.parts {
             if !ops.is_empty() {
                 put_varint(out, u64::from(id.0));
                 put_bytes(out, ops);
+                places.push((*id, out.len() - ops.len()..out.len()));
             }
         }
+        places
     }
 }
 

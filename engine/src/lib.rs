@@ -24,6 +24,9 @@ pub mod log;
 pub mod version;
 pub mod options;
 pub mod batch;
+pub mod tail;
+pub mod parts;
+pub mod commit;
 
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

@@ -189,6 +189,17 @@ impl LogWriter {
         self.retained.front().map(|segment| segment.number).or(active)
     }
 
+    /// The newest segment; `None` while there is none at all.
+    pub fn newest(&self) -> Option<LogNo> {
+        let active = self.active.as_ref().map(|active| active.header.number);
+        active.or(self.retained.back().map(|segment| segment.number))
+    }
+
+    /// The commit clock: that of the last commit.
+    pub fn clock_ms(&self) -> u64 {
+        self.clock_ms
+    }
+
     /// Older segments that are kept, oldest first.
     pub fn retained(&self) -> impl Iterator<Item = &Retained> {
         self.retained.iter()
@@ -402,7 +413,14 @@ impl LogWriter {
         let path = self.dir.join(name::spare_log(number));
         let failed = |e| Error::io(format_args!("creating log segment {number}"), e);
         let vfs = self.env.vfs();
-        let file = vfs.open(&path, OpenMode::CreateNew).map_err(failed)?;
+        let file = match vfs.open(&path, OpenMode::CreateNew) {
+            // Left by a call that failed half-way.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                vfs.remove(&path).and_then(|()| vfs.open(&path, OpenMode::CreateNew))
+            }
+            opened => opened,
+        };
+        let file = file.map_err(failed)?;
         if let Err(error) = file.allocate(0..len) {
             let _ = vfs.remove(&path);
             return Err(failed(error));

@@ -1,0 +1,193 @@
+//! The part of a commit that happens under the commit lock: number, log, memtables.
+
+use std::sync::atomic::Ordering;
+
+use crate::commit::Commit;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{IndexId, LogPos, SeqNo};
+use crate::index::Horizon;
+use crate::log::{Append, Kind};
+use crate::options::Durability;
+use crate::parts::Parts;
+use crate::stats::Stats;
+use crate::tail::{Frozen, IndexWriter, Pending, Tail};
+use crate::version::{CatalogOp, Version};
+
+/// Appends and applies a prepared commit; returns its number and where its record ends.
+pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
+    let parts = commit.parts.clone();
+    let parts = &*parts;
+    let mut guard = parts.tail();
+    let tail = &mut *guard;
+    tail.check()?;
+    for (id, _) in &commit.ops {
+        if *id != IndexId::CATALOG && tail.writer(*id).is_none() {
+            return Err(Error::not_found(format!("index {id} was dropped")));
+        }
+    }
+    if let Err(error) = tail.log.reserve(commit.record.len() as u64) {
+        if error.kind() == ErrorKind::Poisoned {
+            tail.poison(&error);
+            parts.moved.notify();
+        }
+        return Err(error);
+    }
+    let seq = tail.log.last_seq().next();
+    tail.log.tick();
+    let how = match commit.durability {
+        Durability::Sync => Append::Synced,
+        Durability::Interval | Durability::Buffered => Append::Written,
+        Durability::None => Append::Lazily,
+    };
+    let end = match tail.log.append(Kind::Commit, seq, commit.body_crc, &mut commit.record, how) {
+        Ok(end) => end,
+        Err(error) => {
+            tail.poison(&error);
+            parts.moved.notify();
+            return Err(error.into_kind(ErrorKind::Poisoned));
+        }
+    };
+    apply(parts, tail, seq, commit)?;
+    Stats::add(&parts.stats.commits, 1);
+    let durable_at = (commit.durability == Durability::Sync).then_some(end);
+    if tail.pending.is_empty() && durable_at.is_none() {
+        parts.publish_up_to(tail, seq);
+    } else {
+        tail.pending.push_back(Pending { seq, durable_at });
+        if crate::planted::is(crate::planted::Bug::EarlyAcknowledgement) {
+            tail.pending.clear();
+            parts.publish_up_to(tail, seq);
+        }
+    }
+    freeze_full(parts, tail);
+    Ok((seq, end))
+}
+
+fn apply(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<()> {
+    let published = parts.versions.published();
+    let epoch = parts.pins.epoch();
+    if tail.pins_epoch != epoch {
+        tail.pins = parts.pins.numbers();
+        tail.pins_epoch = epoch;
+    }
+    let pins = std::mem::take(&mut tail.pins);
+    let horizon = Horizon { published, pins: &pins };
+    for (id, range) in &commit.ops {
+        let ops = &commit.record[range.clone()];
+        if *id == IndexId::CATALOG {
+            // Checked before it was logged, under the same lock as all changes of the catalog.
+            change_catalog(parts, tail, seq, &CatalogOp::decode(ops)?)?;
+        } else if let Some(writer) = tail.writer(*id) {
+            writer.writer.apply(seq, ops, &horizon);
+            writer.first.get_or_insert(seq);
+        }
+    }
+    tail.pins = pins;
+    Ok(())
+}
+
+/// Applies a logged change of the catalog. The version before is good up to the commit before.
+pub(crate) fn change_catalog(
+    parts: &Parts,
+    tail: &mut Tail,
+    seq: SeqNo,
+    op: &CatalogOp,
+) -> Result<()> {
+    let current = parts.versions.current();
+    let mut catalog = (*current.value.catalog).clone();
+    catalog.apply(op)?;
+    let mut next = current.value.at(current.value.edit);
+    match op {
+        CatalogOp::Create { id, entry } => {
+            let factory = parts.registry.get(&entry.kind)?;
+            let (writer, state) = factory.make(&entry.options, &parts.services)?;
+            let mut writer = IndexWriter::new(*id, writer);
+            writer.unlisted = Some(seq);
+            let place = tail.writers.partition_point(|writer| writer.id < *id);
+            tail.writers.insert(place, writer);
+            tail.next_index = tail.next_index.max(id.next());
+            next = next.with(*id, Some(state));
+        }
+        CatalogOp::Rename { .. } => {}
+        CatalogOp::Drop { id } => {
+            let place = tail.writers.iter().position(|writer| writer.id == *id);
+            if let Some(place) = place {
+                let gone = tail.writers.remove(place);
+                let frozen: u64 = gone.frozen.iter().map(|frozen| frozen.bytes).sum();
+                parts.memtable_bytes.fetch_sub(gone.bytes + frozen, Ordering::Relaxed);
+            }
+            next = next.with(*id, None);
+        }
+    }
+    tail.unlisted_catalog.get_or_insert(seq);
+    parts.versions.seal_and_replace(seq.0 - 1, next.with_catalog(catalog));
+    Ok(())
+}
+
+/// Counts what memtables took and freezes those that are full.
+fn freeze_full(parts: &Parts, tail: &mut Tail) {
+    let limit = parts.options.memtable_bytes();
+    let mut full = Vec::new();
+    parts.versions.read(|version, _| {
+        for writer in tail.writers.iter_mut().filter(|writer| writer.first.is_some()) {
+            let Ok(state) = version.state(writer.id) else { continue };
+            let bytes = state.active_bytes() as u64;
+            parts.memtable_bytes.fetch_add(bytes - writer.bytes.min(bytes), Ordering::Relaxed);
+            writer.bytes = bytes;
+            if bytes >= limit {
+                full.push(writer.id);
+            }
+        }
+    });
+    if !full.is_empty() {
+        rotate(parts, tail, &full);
+    }
+    let over = tail.log.retained_bytes() > parts.options.log_bytes_max();
+    if over && let Some(oldest) = oldest_index(tail) {
+        rotate(parts, tail, &[oldest]);
+    }
+}
+
+/// The index whose active memtable pins the oldest part of the log.
+fn oldest_index(tail: &Tail) -> Option<IndexId> {
+    let oldest = tail.writers.iter().min_by_key(|w| w.oldest_unflushed().unwrap_or(SeqNo::MAX))?;
+    (oldest.first.is_some() && oldest.frozen.is_empty()).then_some(oldest.id)
+}
+
+/// Freezes the largest active memtable when nothing else waits to be flushed: all of them
+/// together fill the memory although none is full.
+pub(super) fn relieve(parts: &Parts) {
+    let mut guard = parts.tail();
+    let tail = &mut *guard;
+    if tail.writers.iter().all(|writer| writer.frozen.is_empty()) {
+        let largest = tail.writers.iter().max_by_key(|writer| writer.bytes);
+        if let Some(id) = largest.filter(|writer| writer.first.is_some()).map(|writer| writer.id) {
+            rotate(parts, tail, &[id]);
+        }
+    }
+}
+
+/// Freezes the active memtables of `ids`, between commits. The versions so far are good up to the
+/// last commit.
+pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId]) {
+    let current = parts.versions.current();
+    let mut next: Version = current.value.at(current.value.edit);
+    let (last, end) = (tail.log.last_seq(), tail.log.end());
+    for id in ids {
+        let Ok(state) = current.value.state(*id) else { continue };
+        let Some(writer) = tail.writer(*id) else { continue };
+        let Some(first) = writer.first.take() else { continue };
+        let (new_writer, new_state) = state.rotated();
+        let bytes = state.active_bytes() as u64;
+        let added = bytes - writer.bytes.min(bytes);
+        let fresh = new_state.active_bytes() as u64;
+        parts.memtable_bytes.fetch_add(added + fresh, Ordering::Relaxed);
+        writer.frozen.push_back(Frozen { first, last, end, bytes });
+        writer.writer = new_writer;
+        writer.bytes = fresh;
+        next = next.with(*id, Some(new_state));
+        Stats::add(&parts.stats.rotations, 1);
+    }
+    parts.versions.seal_and_replace(last.0, next);
+    parts.work.notify();
+}

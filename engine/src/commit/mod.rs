@@ -1,0 +1,26 @@
+//! How a batch becomes part of the database.
+//!
+//! A commit is a step machine: a thread drives it in production, the seeded scheduler interleaves
+//! several in simulation.
+//!
+//! ```text
+//!  prepare          outside all locks: check, normalise, encode, checksum
+//!     │
+//!  admit            wait while memtables are full; slow down while merging is behind
+//!     │
+//!  append           under the commit lock: number, log write, apply to memtables
+//!     ├── weak ───► published at once, or behind stronger commits before it
+//!  sync             one committer syncs for all; the next group writes meanwhile
+//!     │
+//!  publish          in log order
+//! ```
+//!
+//! Invariant: nothing that must be durable is published before it is.
+
+mod append;
+mod step;
+mod sync;
+
+pub use step::{Commit, Step, drive};
+pub use sync::SyncTo;
+pub(crate) use append::rotate;

@@ -1,0 +1,196 @@
+//! The step machine of one commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::commit::sync::{SyncTo, outcome_unknown};
+use crate::commit::append;
+use crate::error::{Error, Result};
+use crate::format::crc32;
+use crate::id::{IndexId, LogPos, SeqNo};
+use crate::log::RECORD_HEADER_BYTES;
+use crate::options::{Access, Durability};
+use crate::parts::Parts;
+use crate::planted::{self, Bug};
+use crate::stats::Stats;
+
+/// What a step machine wants next.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// To go on at once.
+    Again,
+    /// To go on when [`Parts::moved`] has moved past this epoch.
+    Wait(u64),
+    /// To go on after this time.
+    Sleep(Duration),
+    /// Nothing: this is the result.
+    Done(T),
+}
+
+/// Drives a machine on the caller's thread until it has a result.
+pub fn drive<T>(parts: &Parts, mut step: impl FnMut() -> Step<T>) -> T {
+    loop {
+        match step() {
+            Step::Again => {}
+            Step::Wait(seen) => parts.env.wait(&parts.moved, seen, None),
+            Step::Sleep(time) => {
+                parts.env.wait(&parts.never, parts.never.epoch(), Some(time));
+            }
+            Step::Done(result) => return result,
+        }
+    }
+}
+
+/// A batch on its way into the database.
+pub struct Commit {
+    pub(super) parts: Arc<Parts>,
+    pub(super) durability: Durability,
+    /// Record as it will lie in the log, its header still empty.
+    pub(super) record: Vec<u8>,
+    pub(super) body_crc: u32,
+    /// Where in the record the operations of each index lie.
+    pub(super) ops: Vec<(IndexId, std::ops::Range<usize>)>,
+    began: Duration,
+    state: State,
+}
+
+enum State {
+    Admit { slowed: bool, since: Duration },
+    Append,
+    Sync(SyncTo, SeqNo),
+    Published(SeqNo),
+}
+
+impl Commit {
+    /// Prepares a batch: its operations are checked, normalised and encoded. Nothing is visible
+    /// or durable before the machine is done.
+    ///
+    /// # Errors
+    /// `Invalid` for wrong operations or a database opened for reading, `NotFound` for a dropped
+    /// index, `Full` for a batch that exceeds the budget.
+    pub fn new(parts: Arc<Parts>, mut batch: Batch, durability: Durability) -> Result<Commit> {
+        if parts.options.access == Access::Read {
+            return Err(Error::invalid("the database is open for reading only"));
+        }
+        let prepared = parts.versions.read(|version, _| {
+            for (id, ops) in batch.parts_mut() {
+                if *id != IndexId::CATALOG {
+                    version.state(*id)?.prepare(ops, None)?;
+                }
+            }
+            Ok(())
+        });
+        prepared?;
+        let len = batch.encoded_len();
+        let limit = parts.options.batch_bytes_max();
+        if len as u64 > limit {
+            return Err(Error::full(format!(
+                "a batch of {len} bytes exceeds {limit}, half of the memory budget: split it, or \
+                 raise the budget"
+            )));
+        }
+        let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + len);
+        record.resize(RECORD_HEADER_BYTES, 0);
+        let ops = batch.encode(&mut record);
+        let body_crc = crc32(&record[RECORD_HEADER_BYTES..]);
+        let began = parts.env.now();
+        let state = State::Admit { slowed: false, since: began };
+        Ok(Commit { parts, durability, record, body_crc, ops, began, state })
+    }
+
+    /// Goes on. The result is the commit's place in the order.
+    ///
+    /// Results of kind `Poisoned` mean that the outcome is unknown; all others that nothing was
+    /// committed.
+    pub fn step(&mut self) -> Step<Result<SeqNo>> {
+        match &mut self.state {
+            State::Admit { slowed, since } => match admit(&self.parts, slowed, *since) {
+                Step::Done(Ok(())) => {
+                    self.state = State::Append;
+                    Step::Again
+                }
+                Step::Done(Err(error)) => Step::Done(Err(error)),
+                Step::Again => Step::Again,
+                Step::Wait(seen) => Step::Wait(seen),
+                Step::Sleep(time) => Step::Sleep(time),
+            },
+            State::Append => match append::append(self) {
+                Ok((seq, end)) => self.appended(seq, end),
+                Err(error) => Step::Done(Err(error)),
+            },
+            State::Sync(sync, seq) => match sync.step() {
+                Step::Done(Ok(())) => {
+                    self.state = State::Published(*seq);
+                    Step::Again
+                }
+                Step::Done(Err(error)) => Step::Done(Err(error)),
+                Step::Again => Step::Again,
+                Step::Wait(seen) => Step::Wait(seen),
+                Step::Sleep(time) => Step::Sleep(time),
+            },
+            State::Published(seq) => {
+                let seq = *seq;
+                self.published(seq)
+            }
+        }
+    }
+
+    fn appended(&mut self, seq: SeqNo, end: LogPos) -> Step<Result<SeqNo>> {
+        let durable = self.durability == Durability::Sync;
+        if durable && !planted::is(Bug::EarlyAcknowledgement) {
+            self.state = State::Sync(SyncTo::new(self.parts.clone(), end), seq);
+            return Step::Again;
+        }
+        self.state = State::Published(seq);
+        self.published(seq)
+    }
+
+    fn published(&mut self, seq: SeqNo) -> Step<Result<SeqNo>> {
+        let seen = self.parts.moved.epoch();
+        if self.parts.published() >= seq {
+            let took = self.parts.env.now().saturating_sub(self.began);
+            self.parts.stats.commit_time.record(took);
+            return Step::Done(Ok(seq));
+        }
+        if self.parts.tail().is_poisoned() {
+            return Step::Done(Err(outcome_unknown()));
+        }
+        Step::Wait(seen)
+    }
+}
+
+/// Holds a commit up while memory is full or merging is far behind. Waits only for work that the
+/// engine can finish: when that fails, so does the commit.
+fn admit(parts: &Parts, slowed: &mut bool, since: Duration) -> Step<Result<()>> {
+    let seen = parts.moved.epoch();
+    let full =
+        parts.memtable_bytes.load(Ordering::Relaxed) > parts.options.write_buffer_bytes();
+    let pressure = parts.pressure();
+    if full || pressure >= 2.0 {
+        if !*slowed {
+            Stats::add(&parts.stats.stalls, 1);
+            *slowed = true;
+            append::relieve(parts);
+        }
+        if let Some(failure) = &parts.control().failure {
+            return Step::Done(Err(failure.to_error()));
+        }
+        if let Err(error) = parts.tail().check() {
+            return Step::Done(Err(error));
+        }
+        return Step::Wait(seen);
+    }
+    if pressure > 1.0 && !*slowed {
+        *slowed = true;
+        Stats::add(&parts.stats.stalls, 1);
+        let excess = pressure - 1.0;
+        return Step::Sleep(Duration::from_secs_f64(excess * excess * 0.002));
+    }
+    if *slowed {
+        let waited = parts.env.now().saturating_sub(since);
+        Stats::add(&parts.stats.stall_micros, waited.as_micros() as u64);
+    }
+    Step::Done(Ok(()))
+}

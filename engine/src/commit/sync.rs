@@ -1,0 +1,112 @@
+//! Making the log durable up to a place, shared among all who wait for it.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::commit::Step;
+use crate::env::{SyncKind, VfsFile};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::LogPos;
+use crate::parts::Parts;
+use crate::stats::Stats;
+
+/// Waits until everything before a position of the log is durable; syncs if nobody else does.
+pub struct SyncTo {
+    parts: Arc<Parts>,
+    until: LogPos,
+    state: State,
+}
+
+enum State {
+    /// See whether it is durable, or who makes it so.
+    Ask,
+    /// This one syncs.
+    Sync(Arc<dyn VfsFile>, LogPos),
+    /// This one has synced.
+    Finish(io::Result<()>, LogPos),
+}
+
+impl SyncTo {
+    /// A machine that ends when everything before `until` is durable.
+    pub fn new(parts: Arc<Parts>, until: LogPos) -> SyncTo {
+        SyncTo { parts, until, state: State::Ask }
+    }
+
+    /// Goes on.
+    ///
+    /// The result is `Poisoned` when a sync failed: what was not durable before may be lost.
+    pub fn step(&mut self) -> Step<Result<()>> {
+        match std::mem::replace(&mut self.state, State::Ask) {
+            State::Ask => self.ask(),
+            State::Sync(file, target) => {
+                let began = self.parts.env.now();
+                let result = file.sync(SyncKind::Data);
+                self.parts.stats.sync_time.record(self.parts.env.now().saturating_sub(began));
+                self.state = State::Finish(result, target);
+                Step::Again
+            }
+            State::Finish(result, target) => {
+                self.finish(result, target);
+                Step::Again
+            }
+        }
+    }
+
+    fn ask(&mut self) -> Step<Result<()>> {
+        let seen = self.parts.moved.epoch();
+        let mut tail = self.parts.tail();
+        if tail.log.synced() >= self.until {
+            return Step::Done(Ok(()));
+        }
+        if tail.is_poisoned() {
+            return Step::Done(Err(outcome_unknown()));
+        }
+        if tail.syncing {
+            return Step::Wait(seen);
+        }
+        if let Err(error) = tail.log.write_out() {
+            tail.poison(&error);
+            return Step::Done(Err(error.into_kind(ErrorKind::Poisoned)));
+        }
+        let Some((file, target)) = tail.log.sync_target() else {
+            return Step::Done(Err(Error::internal("a sync beyond the end of the log")));
+        };
+        tail.syncing = true;
+        self.state = State::Sync(file, target);
+        Step::Again
+    }
+
+    fn finish(&mut self, result: io::Result<()>, target: LogPos) {
+        let mut tail = self.parts.tail();
+        tail.syncing = false;
+        match result {
+            Ok(()) => {
+                Stats::add(&self.parts.stats.log_syncs, 1);
+                if !tail.is_poisoned() {
+                    tail.log.note_synced(target);
+                    self.parts.publish(&mut tail);
+                }
+            }
+            Err(error) => tail.poison(&Error::io("syncing the log", error)),
+        }
+        drop(tail);
+        self.parts.moved.notify();
+    }
+}
+
+impl Drop for SyncTo {
+    fn drop(&mut self) {
+        if matches!(self.state, State::Sync(..) | State::Finish(..)) {
+            self.parts.tail().syncing = false;
+            self.parts.moved.notify();
+        }
+    }
+}
+
+/// What a committer is told when it cannot be known whether its commit is durable.
+pub(super) fn outcome_unknown() -> Error {
+    Error::poisoned(
+        "a sync of the log failed, so the outcome of this commit is unknown: reopen the database \
+         to see whether it is there",
+    )
+}

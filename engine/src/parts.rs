@@ -1,0 +1,234 @@
+//! The parts of an open database, and which lock guards what.
+//!
+//! | lock | guards | taken |
+//! | --- | --- | --- |
+//! | `manifest` | the manifest file | before the tail |
+//! | `tail` | see [`Tail`] | before any lock below |
+//! | `control` | who works on what | last |
+//!
+//! Not for: doing anything. Commits, jobs and recovery are in modules of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::env::{Env, Event};
+use crate::error::{Error, ErrorKind};
+use crate::file::FileTable;
+use crate::id::{IndexId, SegmentId, SeqNo};
+use crate::index::{Aim, Registry, Services};
+use crate::manifest::ManifestWriter;
+use crate::options::Options;
+use crate::stats::Stats;
+use crate::tail::Tail;
+use crate::version::{Pair, Pins, Version};
+
+/// Everything an open database is made of.
+pub struct Parts {
+    /// The world.
+    pub env: Arc<dyn Env>,
+    /// The directory.
+    pub dir: PathBuf,
+    /// The settings.
+    pub options: Options,
+    /// The counters.
+    pub stats: Arc<Stats>,
+    /// The index types.
+    pub registry: Registry,
+    /// What index types borrow.
+    pub services: Services,
+    /// What is current and published.
+    pub versions: Pair<Version>,
+    /// Who looks at what.
+    pub pins: Arc<Pins>,
+    /// The data files.
+    pub files: Arc<FileTable>,
+    /// Number of the next data file.
+    pub next_file: Arc<AtomicU64>,
+    /// Number of the next segment.
+    pub next_segment: AtomicU64,
+    /// The commit clock of the last published commit.
+    pub clock_ms: AtomicU64,
+    /// Bytes of all memtables of the current version.
+    pub memtable_bytes: AtomicU64,
+    /// The highest [`Debt::pressure`](crate::index::Debt) of all indexes, as bits.
+    pressure: AtomicU64,
+    /// Moves when something was synced, published, flushed or failed.
+    pub moved: Event,
+    /// Moves when there may be work in the background.
+    pub work: Arc<Event>,
+    /// Never moves: for sleeping.
+    pub never: Event,
+    /// One change of the catalog at a time.
+    pub catalog: Mutex<()>,
+    manifest: Mutex<Option<ManifestWriter>>,
+    tail: Mutex<Tail>,
+    control: Mutex<Control>,
+}
+
+/// Who works on what.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// Indexes with a flush, or with a merge being installed.
+    pub editing: BTreeSet<IndexId>,
+    /// Segments that merges read.
+    pub busy: BTreeMap<IndexId, BTreeSet<SegmentId>>,
+    /// Merges under way.
+    pub merges: usize,
+    /// Flushes under way.
+    pub flushes: usize,
+    /// Indexes to be merged down entirely.
+    pub compact: BTreeSet<IndexId>,
+    /// The last failure of background work, until some succeeds.
+    pub failure: Option<Failure>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// No new background work before this.
+    pub retry_at: Duration,
+    /// Background work ends.
+    pub closing: bool,
+}
+
+/// Why background work failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl Failure {
+    /// Notes an error.
+    pub fn of(error: &Error) -> Failure {
+        Failure { kind: error.kind(), message: error.message().to_owned() }
+    }
+
+    /// The failure as an error for somebody who waits for the work.
+    pub fn to_error(&self) -> Error {
+        Error::new(self.kind, format!("background work fails: {}", self.message))
+    }
+}
+
+impl Control {
+    /// What merging of an index aims at.
+    pub fn aim(&self, id: IndexId) -> Aim {
+        if self.compact.contains(&id) { Aim::Compact } else { Aim::Steady }
+    }
+}
+
+/// What is needed to put [`Parts`] together.
+pub struct Found {
+    /// See [`Parts::versions`].
+    pub version: Version,
+    /// The last commit.
+    pub published: SeqNo,
+    /// See [`Tail`].
+    pub tail: Tail,
+    /// The manifest, unless opened for reading.
+    pub manifest: Option<ManifestWriter>,
+}
+
+impl Parts {
+    /// Puts the parts together.
+    #[expect(clippy::too_many_arguments, reason = "called once, by recovery")]
+    pub fn new(
+        env: Arc<dyn Env>,
+        dir: PathBuf,
+        options: Options,
+        registry: Registry,
+        services: Services,
+        pins: Arc<Pins>,
+        files: Arc<FileTable>,
+        work: Arc<Event>,
+        found: Found,
+        next: (Arc<AtomicU64>, SegmentId),
+    ) -> Parts {
+        Parts {
+            env,
+            dir,
+            options,
+            stats: services.stats.clone(),
+            registry,
+            services,
+            versions: Pair::new(found.version, found.published.0),
+            pins,
+            files,
+            next_file: next.0,
+            next_segment: AtomicU64::new(next.1.0),
+            clock_ms: AtomicU64::new(0),
+            memtable_bytes: AtomicU64::new(0),
+            pressure: AtomicU64::new(0),
+            moved: Event::new(),
+            work,
+            never: Event::new(),
+            catalog: Mutex::default(),
+            manifest: Mutex::new(found.manifest),
+            tail: Mutex::new(found.tail),
+            control: Mutex::default(),
+        }
+    }
+
+    /// Takes the commit lock.
+    pub fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the manifest lock; `None` inside when opened for reading.
+    pub fn manifest(&self) -> MutexGuard<'_, Option<ManifestWriter>> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lock of background work.
+    pub fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last published commit.
+    pub fn published(&self) -> SeqNo {
+        SeqNo(self.versions.published())
+    }
+
+    /// Publishes what can be published; the caller holds the tail.
+    pub fn publish(&self, tail: &mut Tail) {
+        let synced = tail.log.synced();
+        let mut last = None;
+        while let Some(first) = tail.pending.front()
+            && first.durable_at.is_none_or(|end| end <= synced)
+        {
+            last = Some(first.seq);
+            tail.pending.pop_front();
+        }
+        if let Some(seq) = last {
+            self.publish_up_to(tail, seq);
+        }
+    }
+
+    /// Publishes `seq` and what is before it; the caller holds the tail.
+    pub fn publish_up_to(&self, tail: &Tail, seq: SeqNo) {
+        let clock_ms = tail.log.clock_ms();
+        self.clock_ms.store(clock_ms, Ordering::Relaxed);
+        self.versions.publish(seq.0);
+        self.pins.show_published(seq, clock_ms);
+        self.moved.notify();
+    }
+
+    /// How far unmerged data presses: see [`Debt`](crate::index::Debt).
+    pub fn pressure(&self) -> f64 {
+        f64::from_bits(self.pressure.load(Ordering::Relaxed))
+    }
+
+    /// Computes the pressure anew.
+    pub fn update_pressure(&self) {
+        let pressure = self.versions.read(|version, _| {
+            version.states().map(|(_, state)| state.debt().pressure).fold(0.0, f64::max)
+        });
+        self.pressure.store(pressure.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Expires views that hold too much memory.
+    pub fn enforce_view_budget(&self) {
+        let current = self.versions.current();
+        self.pins.enforce(&current.value, self.options.view_budget);
+    }
+}

@@ -1,0 +1,171 @@
+//! The present end of everything: what the commit lock guards.
+//!
+//! Invariants:
+//! 1. Whoever holds the tail is the only one that appends to the log, applies to memtables, and
+//!    replaces the current version.
+//! 2. What is appended is applied before the lock is released: at any other moment, memtables hold
+//!    exactly the commits in the log.
+//! 3. Commits are published in log order; one that must be durable first holds up those behind it.
+//! 4. A poisoned tail takes nothing more.
+
+use std::collections::VecDeque;
+
+use crate::error::{Error, Result};
+use crate::id::{IndexId, LogNo, LogPos, SeqNo};
+use crate::index::MemtableWriter;
+use crate::log::LogWriter;
+
+/// A memtable that takes no more commits and waits to be flushed.
+#[derive(Clone, Copy, Debug)]
+pub struct Frozen {
+    /// The first commit in it.
+    pub first: SeqNo,
+    /// Everything of the index up to this commit is in it or flushed.
+    pub last: SeqNo,
+    /// Where the log ended when it was frozen.
+    pub end: LogPos,
+    /// Bytes of memory.
+    pub bytes: u64,
+}
+
+/// The write side of one index.
+pub struct IndexWriter {
+    /// The index.
+    pub id: IndexId,
+    /// Applies to the active memtable.
+    pub writer: Box<dyn MemtableWriter>,
+    /// The first commit in the active memtable.
+    pub first: Option<SeqNo>,
+    /// Bytes of the active memtable.
+    pub bytes: u64,
+    /// Frozen memtables, oldest first, as the current version has them.
+    pub frozen: VecDeque<Frozen>,
+    /// The commit that created the index, until the manifest lists it.
+    pub unlisted: Option<SeqNo>,
+}
+
+impl IndexWriter {
+    /// The write side of an index without memtables to flush.
+    pub fn new(id: IndexId, writer: Box<dyn MemtableWriter>) -> IndexWriter {
+        let frozen = VecDeque::new();
+        IndexWriter { id, writer, first: None, bytes: 0, frozen, unlisted: None }
+    }
+
+    /// The oldest commit that only the log makes durable.
+    pub fn oldest_unflushed(&self) -> Option<SeqNo> {
+        let oldest = self.frozen.front().map(|frozen| frozen.first).or(self.first);
+        oldest.into_iter().chain(self.unlisted).min()
+    }
+}
+
+/// A commit that is applied but not yet published.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// Its number.
+    pub seq: SeqNo,
+    /// Where its record ends; it waits until this is durable.
+    pub durable_at: Option<LogPos>,
+}
+
+/// What the commit lock guards.
+pub struct Tail {
+    /// The end of the log.
+    pub log: LogWriter,
+    /// By number, ascending.
+    pub writers: Vec<IndexWriter>,
+    /// Commits to be published, in log order.
+    pub pending: VecDeque<Pending>,
+    /// Whether somebody syncs the log.
+    pub syncing: bool,
+    /// Number of the next index.
+    pub next_index: IndexId,
+    /// Changes of the catalog that the manifest does not list yet begin here.
+    pub unlisted_catalog: Option<SeqNo>,
+    /// Pins as known at `pins_epoch`.
+    pub pins: Vec<u64>,
+    /// See [`Pins::epoch`](crate::version::Pins::epoch).
+    pub pins_epoch: u64,
+    poisoned: Option<String>,
+    closed: bool,
+}
+
+impl Tail {
+    /// A tail behind what recovery found.
+    pub fn new(log: LogWriter, writers: Vec<IndexWriter>, next_index: IndexId) -> Tail {
+        Tail {
+            log,
+            writers,
+            pending: VecDeque::new(),
+            syncing: false,
+            next_index,
+            unlisted_catalog: None,
+            pins: Vec::new(),
+            pins_epoch: 0,
+            poisoned: None,
+            closed: false,
+        }
+    }
+
+    /// Fails when nothing more may be done.
+    ///
+    /// # Errors
+    /// `Poisoned` after a failed write or sync; `Invalid` after closing.
+    pub fn check(&self) -> Result<()> {
+        if let Some(cause) = &self.poisoned {
+            return Err(Error::poisoned(format!(
+                "a write failed earlier, so the outcome of later commits would be unknown: {cause}; \
+                 reopen the database"
+            )));
+        }
+        if self.closed {
+            return Err(Error::invalid("the database is closed"));
+        }
+        Ok(())
+    }
+
+    /// Takes nothing more, for `cause`.
+    pub fn poison(&mut self, cause: &Error) {
+        tracing::error!(error = %cause, "the database takes no more commits");
+        self.poisoned.get_or_insert_with(|| cause.message().to_owned());
+    }
+
+    /// Whether a write or sync failed.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.is_some()
+    }
+
+    /// Takes nothing more: the database is being closed.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// The write side of an index.
+    pub fn writer(&mut self, id: IndexId) -> Option<&mut IndexWriter> {
+        match self.writers.binary_search_by_key(&id, |writer| writer.id) {
+            Ok(i) => self.writers.get_mut(i),
+            Err(_) => None,
+        }
+    }
+
+    /// The first log segment that recovery would need if, for the indexes given, everything up to
+    /// the commit given were flushed. The newest segment is always kept.
+    pub fn log_start(&self, flushed: &[(IndexId, SeqNo)]) -> Option<LogNo> {
+        let oldest = self.writers.iter().filter_map(|writer| {
+            let up_to = flushed.iter().find(|(id, _)| *id == writer.id).map(|(_, seq)| *seq);
+            match up_to {
+                None => writer.oldest_unflushed(),
+                Some(up_to) => {
+                    let frozen = writer.frozen.iter().filter(|frozen| frozen.last > up_to);
+                    let first = frozen.map(|frozen| frozen.first).next();
+                    first.or(writer.first.filter(|first| *first > up_to))
+                }
+            }
+        });
+        let oldest = oldest.chain(self.unlisted_catalog).min().unwrap_or(SeqNo::MAX);
+        let needed = self.log.retained().find(|segment| segment.last_seq >= oldest);
+        match needed {
+            Some(segment) => Some(segment.number),
+            None => self.log.newest(),
+        }
+    }
+}
