@@ -27,6 +27,7 @@ pub mod batch;
 pub mod tail;
 pub mod parts;
 pub mod commit;
+pub mod jobs;
 
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

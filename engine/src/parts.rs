@@ -59,6 +59,8 @@ pub struct Parts {
     pub moved: Event,
     /// Moves when there may be work in the background.
     pub work: Arc<Event>,
+    /// Moves when the log should be synced before it is time.
+    pub syncer: Arc<Event>,
     /// Never moves: for sleeping.
     pub never: Event,
     /// One change of the catalog at a time.
@@ -161,6 +163,7 @@ impl Parts {
             pressure: AtomicU64::new(0),
             moved: Event::new(),
             work,
+            syncer: Arc::new(Event::new()),
             never: Event::new(),
             catalog: Mutex::default(),
             manifest: Mutex::new(found.manifest),

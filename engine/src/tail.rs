@@ -77,6 +77,8 @@ pub struct Tail {
     pub pending: VecDeque<Pending>,
     /// Whether somebody syncs the log.
     pub syncing: bool,
+    /// Where the last commit of durability `Interval` ends.
+    pub interval_end: LogPos,
     /// Number of the next index.
     pub next_index: IndexId,
     /// Changes of the catalog that the manifest does not list yet begin here.
@@ -97,6 +99,7 @@ impl Tail {
             writers,
             pending: VecDeque::new(),
             syncing: false,
+            interval_end: LogPos(0),
             next_index,
             unlisted_catalog: None,
             pins: Vec::new(),

@@ -1,5 +1,6 @@
 //! The part of a commit that happens under the commit lock: number, log, memtables.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use crate::commit::Commit;
@@ -47,8 +48,15 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
             return Err(error.into_kind(ErrorKind::Poisoned));
         }
     };
-    apply(parts, tail, seq, commit)?;
+    if let Err(error) = apply(parts, tail, seq, commit) {
+        tail.poison(&error);
+        parts.moved.notify();
+        return Err(error.into_kind(ErrorKind::Poisoned));
+    }
     Stats::add(&parts.stats.commits, 1);
+    if commit.durability == Durability::Interval {
+        tail.interval_end = end;
+    }
     let durable_at = (commit.durability == Durability::Sync).then_some(end);
     if tail.pending.is_empty() && durable_at.is_none() {
         parts.publish_up_to(tail, seq);
@@ -59,7 +67,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
             parts.publish_up_to(tail, seq);
         }
     }
-    freeze_full(parts, tail);
+    freeze_full(parts, tail, &commit.ops);
     Ok((seq, end))
 }
 
@@ -125,12 +133,14 @@ pub(crate) fn change_catalog(
 }
 
 /// Counts what memtables took and freezes those that are full.
-fn freeze_full(parts: &Parts, tail: &mut Tail) {
+fn freeze_full(parts: &Parts, tail: &mut Tail, touched: &[(IndexId, Range<usize>)]) {
     let limit = parts.options.memtable_bytes();
     let mut full = Vec::new();
     parts.versions.read(|version, _| {
-        for writer in tail.writers.iter_mut().filter(|writer| writer.first.is_some()) {
-            let Ok(state) = version.state(writer.id) else { continue };
+        for (id, _) in touched {
+            let (Ok(state), Some(writer)) = (version.state(*id), tail.writer(*id)) else {
+                continue;
+            };
             let bytes = state.active_bytes() as u64;
             parts.memtable_bytes.fetch_add(bytes - writer.bytes.min(bytes), Ordering::Relaxed);
             writer.bytes = bytes;
@@ -140,11 +150,11 @@ fn freeze_full(parts: &Parts, tail: &mut Tail) {
         }
     });
     if !full.is_empty() {
-        rotate(parts, tail, &full);
+        rotate(parts, tail, &full, up_to(tail));
     }
     let over = tail.log.retained_bytes() > parts.options.log_bytes_max();
     if over && let Some(oldest) = oldest_index(tail) {
-        rotate(parts, tail, &[oldest]);
+        rotate(parts, tail, &[oldest], up_to(tail));
     }
 }
 
@@ -162,17 +172,22 @@ pub(super) fn relieve(parts: &Parts) {
     if tail.writers.iter().all(|writer| writer.frozen.is_empty()) {
         let largest = tail.writers.iter().max_by_key(|writer| writer.bytes);
         if let Some(id) = largest.filter(|writer| writer.first.is_some()).map(|writer| writer.id) {
-            rotate(parts, tail, &[id]);
+            rotate(parts, tail, &[id], up_to(tail));
         }
     }
 }
 
-/// Freezes the active memtables of `ids`, between commits. The versions so far are good up to the
-/// last commit.
-pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId]) {
+/// The last commit and where it ends: what memtables hold now, all together.
+pub(crate) fn up_to(tail: &Tail) -> (SeqNo, LogPos) {
+    (tail.log.last_seq(), tail.log.end())
+}
+
+/// Freezes the active memtables of `ids`, which hold everything `up_to` there. The versions so far
+/// are good up to that commit.
+pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId], up_to: (SeqNo, LogPos)) {
     let current = parts.versions.current();
     let mut next: Version = current.value.at(current.value.edit);
-    let (last, end) = (tail.log.last_seq(), tail.log.end());
+    let (last, end) = up_to;
     for id in ids {
         let Ok(state) = current.value.state(*id) else { continue };
         let Some(writer) = tail.writer(*id) else { continue };

@@ -21,6 +21,6 @@ mod append;
 mod step;
 mod sync;
 
+pub(crate) use append::{change_catalog, rotate, up_to};
 pub use step::{Commit, Step, drive};
 pub use sync::SyncTo;
-pub(crate) use append::rotate;

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::batch::Batch;
-use crate::commit::sync::{SyncTo, outcome_unknown};
 use crate::commit::append;
+use crate::commit::sync::{SyncTo, outcome_unknown};
 use crate::error::{Error, Result};
 use crate::format::crc32;
 use crate::id::{IndexId, LogPos, SeqNo};
@@ -165,8 +165,7 @@ impl Commit {
 /// engine can finish: when that fails, so does the commit.
 fn admit(parts: &Parts, slowed: &mut bool, since: Duration) -> Step<Result<()>> {
     let seen = parts.moved.epoch();
-    let full =
-        parts.memtable_bytes.load(Ordering::Relaxed) > parts.options.write_buffer_bytes();
+    let full = parts.memtable_bytes.load(Ordering::Relaxed) > parts.options.write_buffer_bytes();
     let pressure = parts.pressure();
     if full || pressure >= 2.0 {
         if !*slowed {

@@ -16,7 +16,7 @@ mod tests;
 
 pub use catalog::{Catalog, CatalogOp, Entry};
 pub use pair::{Pair, Sealed};
-pub use pins::{PinReport, Pins};
+pub use pins::{LocalWords, PinReport, Pins, WORDS};
 pub use view::View;
 
 use std::collections::BTreeMap;
@@ -91,6 +91,11 @@ impl Version {
     /// Every index.
     pub fn states(&self) -> impl Iterator<Item = (IndexId, &Arc<dyn ErasedState>)> {
         self.states.iter().map(|(id, state)| (*id, state))
+    }
+
+    /// The oldest edit that a living version is of.
+    pub fn oldest_living(&self) -> Option<EditNo> {
+        self.living.oldest()
     }
 
     /// Addresses and bytes of all memtables.

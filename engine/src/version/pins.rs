@@ -32,6 +32,23 @@ pub const SLOTS: usize = 126;
 /// Words that the table takes.
 pub const WORDS: usize = FIRST_SLOT + SLOTS * SLOT_WORDS;
 
+/// Words that no other process sees: for a database that is opened for reading.
+#[derive(Debug)]
+pub struct LocalWords(Vec<AtomicU64>);
+
+impl LocalWords {
+    /// [`WORDS`] words, all zero.
+    pub fn new() -> Arc<LocalWords> {
+        Arc::new(LocalWords((0..WORDS).map(|_| AtomicU64::new(0)).collect()))
+    }
+}
+
+impl SharedWords for LocalWords {
+    fn words(&self) -> &[AtomicU64] {
+        &self.0
+    }
+}
+
 /// The table of pins.
 #[derive(Debug)]
 pub struct Pins {

@@ -1,0 +1,34 @@
+//! Removes data files that nobody needs.
+
+use crate::format::name;
+use crate::parts::Parts;
+use crate::stats::Stats;
+
+/// Removes files that were let go of, unless the manifest names them or another process may still
+/// open them. A file that cannot be removed is tried again, at the latest when the database is
+/// opened.
+pub(crate) fn clear_released(parts: &Parts) {
+    let released = parts.files.take_released();
+    if released.is_empty() {
+        return;
+    }
+    let guard = parts.manifest();
+    let Some(manifest) = guard.as_ref().filter(|manifest| !manifest.is_poisoned()) else { return };
+    for file in released {
+        if manifest.state().files().contains_key(&file) || parts.files.is_open(file) {
+            continue;
+        }
+        if parts.pins.holds_edits_before(manifest.state().edit()) {
+            parts.files.keep_released(file);
+            continue;
+        }
+        let path = parts.dir.join(name::data(file));
+        match parts.env.vfs().remove(&path) {
+            Ok(()) => Stats::add(&parts.stats.files_removed, 1),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "a file could not be removed");
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Writes frozen memtables as segments.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::commit::{Step, SyncTo};
+use crate::error::Result;
+use crate::file::{FileOutput, Spread};
+use crate::id::{IndexId, LogPos, SeqNo};
+use crate::index::Work;
+use crate::jobs::{Installing, Progress, Task, install};
+use crate::parts::Parts;
+use crate::planted::{self, Bug};
+use crate::stats::Stats;
+
+/// Memtables up to this size go to a file shared with others.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// A flush of one index, or of several small ones into one file.
+pub(super) struct Flush {
+    parts: Arc<Parts>,
+    indexes: Vec<Flushing>,
+    began: Duration,
+    out: Option<FileOutput>,
+    state: State,
+    claimed: Vec<IndexId>,
+}
+
+struct Flushing {
+    id: IndexId,
+    count: usize,
+    up_to: SeqNo,
+    end: LogPos,
+    bytes: u64,
+    work: Option<Box<dyn Work>>,
+    edit: Option<crate::index::Edit>,
+}
+
+enum State {
+    Sync(SyncTo),
+    Publish,
+    Write,
+    Install,
+}
+
+impl Flush {
+    /// Claims what waits to be flushed.
+    pub(super) fn claim(parts: &Arc<Parts>) -> Result<Option<Flush>> {
+        let mut tail = parts.tail();
+        if tail.is_poisoned() {
+            return Ok(None);
+        }
+        let mut control = parts.control();
+        let mut indexes: Vec<Flushing> = Vec::new();
+        for writer in &mut tail.writers {
+            let Some(last) = writer.frozen.back() else { continue };
+            if writer.unlisted.is_some() || control.editing.contains(&writer.id) {
+                continue;
+            }
+            let bytes = writer.frozen.iter().map(|frozen| frozen.bytes).sum();
+            let small = |flushing: &Flushing| flushing.bytes <= SMALL_BYTES;
+            if indexes.first().is_some_and(|first| !small(first) || bytes > SMALL_BYTES) {
+                continue;
+            }
+            indexes.push(Flushing {
+                id: writer.id,
+                count: writer.frozen.len(),
+                up_to: last.last,
+                end: last.end,
+                bytes,
+                work: None,
+                edit: None,
+            });
+        }
+        let Some(until) = indexes.iter().map(|index| index.end).max() else { return Ok(None) };
+        let claimed: Vec<IndexId> = indexes.iter().map(|index| index.id).collect();
+        control.editing.extend(claimed.iter().copied());
+        control.flushes += 1;
+        let sync = SyncTo::new(parts.clone(), until);
+        let (parts, began) = (parts.clone(), parts.env.now());
+        Ok(Some(Flush { parts, indexes, began, out: None, state: State::Sync(sync), claimed }))
+    }
+
+    /// What a crash would otherwise take from the log must not be in segments.
+    fn is_published(&self) -> bool {
+        let newest = self.indexes.iter().map(|index| index.up_to).max().unwrap_or_default();
+        planted::is(Bug::FlushBeforePublish) || self.parts.published() >= newest
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let parts = &self.parts;
+        let current = parts.versions.current();
+        // A dropped index needs no flush.
+        self.indexes.retain(|index| current.value.state(index.id).is_ok());
+        for index in &mut self.indexes {
+            index.work = Some(current.value.state(index.id)?.flush(index.count)?);
+        }
+        let spread = if self.indexes.len() > 1 { Spread::Shared } else { Spread::Apart };
+        self.out = Some(super::output(parts, spread));
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<bool> {
+        let Some(out) = &mut self.out else { return Ok(true) };
+        for index in &mut self.indexes {
+            if let Some(work) = &mut index.work {
+                if let Some(edit) = work.step(out)? {
+                    index.edit = Some(edit);
+                    index.work = None;
+                }
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn install(&mut self) -> Result<()> {
+        let Some(out) = &mut self.out else { return Ok(()) };
+        let bytes = out.bytes();
+        let off_by_one = u64::from(planted::is(Bug::WatermarkOffByOne));
+        let installing = self.indexes.iter_mut().map(|index| Installing {
+            id: index.id,
+            edit: index.edit.take().unwrap_or_default(),
+            flushed: index.count,
+            up_to: Some(SeqNo(index.up_to.0 + off_by_one)),
+        });
+        let installing: Vec<Installing> = installing.collect();
+        if !installing.is_empty() {
+            install(&self.parts, installing, out)?;
+        }
+        self.out = None;
+        let took = self.parts.env.now().saturating_sub(self.began);
+        let stats = &self.parts.stats;
+        stats.flush_time.record(took);
+        Stats::add(&stats.flushes, 1);
+        Stats::add(&stats.flush_bytes, bytes);
+        tracing::debug!(indexes = self.indexes.len(), bytes, ?took, "flushed");
+        Ok(())
+    }
+}
+
+impl Task for Flush {
+    fn step(&mut self) -> Result<Progress> {
+        let seen = self.parts.moved.epoch();
+        match &mut self.state {
+            State::Sync(_) if planted::is(Bug::FlushBeforeSync) => self.state = State::Publish,
+            State::Sync(sync) => match sync.step() {
+                Step::Done(result) => {
+                    result?;
+                    self.state = State::Publish;
+                }
+                Step::Wait(seen) => return Ok(Progress::Wait(seen)),
+                Step::Again | Step::Sleep(_) => {}
+            },
+            State::Publish => {
+                if !self.is_published() {
+                    self.parts.tail().check()?;
+                    return Ok(Progress::Wait(seen));
+                }
+                self.begin()?;
+                self.state = State::Write;
+            }
+            State::Write => {
+                if self.write()? {
+                    self.state = State::Install;
+                }
+            }
+            State::Install => {
+                self.install()?;
+                return Ok(Progress::Done);
+            }
+        }
+        Ok(Progress::Again)
+    }
+
+    fn give_up(&mut self) {
+        if let Some(out) = self.out.take() {
+            out.abandon();
+        }
+    }
+
+    fn is_merge(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let mut control = self.parts.control();
+        for id in &self.claimed {
+            control.editing.remove(id);
+        }
+        control.flushes -= 1;
+    }
+}

@@ -1,0 +1,272 @@
+//! The one function that orders syncs: what background work made becomes part of the database.
+//!
+//! ```text
+//!  1. sync the data files
+//!  2. sync the directory                  their names are durable
+//!  3. append the edit to the manifest,
+//!     which syncs it                      from here on a crash finds the new segments
+//!  4. install the version                 from here on readers find them
+//!  5. let go of log segments and files    nothing durable names them
+//! ```
+//!
+//! No other code makes segments current, and nothing before step 3 removes anything.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, Result};
+use crate::file::FileOutput;
+use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
+use crate::index::{Edit, ErasedState, Listed, Opened};
+use crate::log::CloseMark;
+use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
+use crate::parts::Parts;
+use crate::planted::{self, Bug};
+use crate::tail::Tail;
+use crate::version::{Catalog, Version};
+
+/// What happens to one index.
+pub(crate) struct Installing {
+    /// The index.
+    pub(crate) id: IndexId,
+    /// Segments that come and go.
+    pub(crate) edit: Edit,
+    /// Its oldest frozen memtables that the edit makes unnecessary.
+    pub(crate) flushed: usize,
+    /// Everything of the index up to this commit is in segments.
+    pub(crate) up_to: Option<SeqNo>,
+}
+
+/// An index whose new segments are open.
+struct Ready {
+    id: IndexId,
+    remove: Vec<SegmentId>,
+    listed: Vec<Listed>,
+    opened: Opened,
+    flushed: usize,
+    up_to: Option<SeqNo>,
+}
+
+/// Makes the results of background work durable and current. On an error nothing has changed,
+/// except after `Poisoned`; the caller then abandons `out`.
+///
+/// # Errors
+/// `Full`, `Io`, `Corrupt`; `Poisoned` when writing the manifest failed; `NotFound` when an index
+/// was dropped meanwhile.
+pub(crate) fn install(
+    parts: &Parts,
+    installing: Vec<Installing>,
+    out: &mut FileOutput,
+) -> Result<()> {
+    out.finish()?;
+    out.sync()?;
+    if out.has_new_files() && !planted::is(Bug::SkippedDirectorySync) {
+        let synced = parts.env.vfs().sync_dir(&parts.dir);
+        synced.map_err(|e| Error::io(format_args!("syncing {}", parts.dir.display()), e))?;
+    }
+    let mut guard = parts.manifest();
+    let manifest = guard.as_mut().ok_or_else(|| Error::internal("installing while read-only"))?;
+    let no = manifest.next_edit();
+    let ready = open_segments(parts, installing, no)?;
+    if planted::is(Bug::EarlyUnlink) {
+        unlink_early(parts, manifest, &ready);
+    }
+    let (changes, start) = changes_of(parts, &ready, manifest);
+    append(parts, manifest, ManifestEdit { no, changes })?;
+    let mark = mark_of(manifest);
+
+    let mut tail = parts.tail();
+    tail.log.set_manifest(mark);
+    if let Err(error) = make_current(parts, &mut tail, &ready, no) {
+        tail.poison(&error);
+        return Err(error);
+    }
+    release_log(&mut tail, start);
+    drop(tail);
+    drop(guard);
+    drop(ready);
+    parts.update_pressure();
+    parts.enforce_view_budget();
+    parts.moved.notify();
+    parts.work.notify();
+    Ok(())
+}
+
+fn mark_of(manifest: &ManifestWriter) -> CloseMark {
+    let position = manifest.position();
+    CloseMark { manifest: position.number, manifest_len: position.len }
+}
+
+fn append(parts: &Parts, manifest: &mut ManifestWriter, edit: ManifestEdit) -> Result<()> {
+    manifest.append(parts.env.vfs(), &edit).inspect_err(|error| {
+        if manifest.is_poisoned() {
+            parts.tail().poison(error);
+        }
+    })
+}
+
+fn open_segments(parts: &Parts, installing: Vec<Installing>, no: EditNo) -> Result<Vec<Ready>> {
+    let current = parts.versions.current();
+    let mut ready = Vec::with_capacity(installing.len());
+    for Installing { id, edit, flushed, up_to } in installing {
+        let state = current.value.state(id)?;
+        let listed: Vec<Listed> = edit
+            .add
+            .into_iter()
+            .map(|meta| Listed {
+                id: SegmentId(parts.next_segment.fetch_add(1, Ordering::SeqCst)),
+                meta: Arc::new(meta),
+                installed: no,
+            })
+            .collect();
+        let opened = state.open(&listed, &*parts.files)?;
+        ready.push(Ready { id, remove: edit.remove, listed, opened, flushed, up_to });
+    }
+    Ok(ready)
+}
+
+/// The changes that the manifest needs, and the first log segment needed after them.
+fn changes_of(
+    parts: &Parts,
+    ready: &[Ready],
+    manifest: &ManifestWriter,
+) -> (Vec<Change>, Option<LogNo>) {
+    let no = manifest.next_edit();
+    let mut changes = Vec::new();
+    let mut flushed = Vec::new();
+    for one in ready {
+        let index = one.id;
+        changes.extend(
+            one.remove.iter().map(|segment| Change::RemoveSegment { index, segment: *segment }),
+        );
+        changes.extend(one.listed.iter().map(|listed| Change::AddSegment {
+            index,
+            segment: listed.id,
+            installed: no,
+            meta: listed.meta.clone(),
+        }));
+        if let Some(up_to) = one.up_to {
+            changes.push(Change::Watermark { index, flushed: up_to });
+            flushed.push((index, up_to));
+        }
+    }
+    let tail = parts.tail();
+    let start = needed_from(parts, &tail, &flushed);
+    let start = start.map(|start| start.max(manifest.state().log_start()));
+    push_marks(parts, &tail, start, &mut changes);
+    if let Some(seq) = flushed.iter().map(|(_, seq)| *seq).max() {
+        changes.push(Change::Clock { seq, wall_ms: tail.log.clock_ms() });
+    }
+    (changes, start)
+}
+
+fn needed_from(parts: &Parts, tail: &Tail, flushed: &[(IndexId, SeqNo)]) -> Option<LogNo> {
+    let start = tail.log_start(flushed);
+    let read_by_others = parts.pins.oldest_log();
+    start.into_iter().chain(read_by_others).min().filter(|_| start.is_some())
+}
+
+fn push_marks(parts: &Parts, tail: &Tail, start: Option<LogNo>, changes: &mut Vec<Change>) {
+    if let Some(log) = start {
+        changes.push(Change::LogStart { log });
+    }
+    let counters = Counters {
+        next_index: tail.next_index,
+        next_segment: SegmentId(parts.next_segment.load(Ordering::SeqCst)),
+        next_file: crate::FileId(parts.next_file.load(Ordering::SeqCst)),
+        next_log: tail.log.next_segment(),
+    };
+    changes.push(Change::Counters(counters));
+}
+
+fn make_current(parts: &Parts, tail: &mut Tail, ready: &[Ready], no: EditNo) -> Result<()> {
+    let current = parts.versions.current();
+    let mut next: Version = current.value.at(no);
+    for one in ready {
+        // Rotations may have come between, and a drop; nothing else changes this index.
+        let Ok(state) = current.value.state(one.id) else { continue };
+        let state: Arc<dyn ErasedState> = state.installed(one.flushed, &one.remove, &one.opened)?;
+        next = next.with(one.id, Some(state));
+        if let Some(writer) = tail.writer(one.id) {
+            for frozen in writer.frozen.drain(..one.flushed) {
+                parts.memtable_bytes.fetch_sub(frozen.bytes, Ordering::Relaxed);
+            }
+        }
+    }
+    parts.versions.replace(next);
+    Ok(())
+}
+
+fn release_log(tail: &mut Tail, start: Option<LogNo>) {
+    if let Some(start) = start
+        && let Err(error) = tail.log.release(start)
+    {
+        tracing::warn!(%error, "left log segments behind that are not needed");
+    }
+}
+
+/// Unlinks what an edit is about to remove before the edit is durable: a planted bug.
+fn unlink_early(parts: &Parts, manifest: &ManifestWriter, ready: &[Ready]) {
+    for one in ready {
+        let Some(record) = manifest.state().index(one.id) else { continue };
+        let removed = one.remove.iter().filter_map(|id| record.segments.get(id));
+        for extent in removed.flat_map(|segment| segment.meta.extents.iter()) {
+            let kept = one
+                .listed
+                .iter()
+                .any(|listed| listed.meta.extents.iter().any(|again| again.file == extent.file));
+            if !kept {
+                let path = parts.dir.join(crate::format::name::data(extent.file));
+                let _ = parts.env.vfs().remove(&path);
+            }
+        }
+    }
+}
+
+/// Brings the manifest's list of indexes in line with the catalog, which the log has made durable
+/// up to `up_to`.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn list_catalog(parts: &Parts, up_to: SeqNo) -> Result<()> {
+    let mut guard = parts.manifest();
+    let manifest = guard.as_mut().ok_or_else(|| Error::internal("listing while read-only"))?;
+    let no = manifest.next_edit();
+    let catalog: Arc<Catalog> = parts.versions.current().value.catalog.clone();
+    let mut tail = parts.tail();
+    let mut changes = Vec::new();
+    let known = manifest.state().indexes();
+    for id in known.keys().filter(|id| catalog.get(**id).is_none()) {
+        changes.push(Change::DropIndex { id: *id, dropped: up_to });
+    }
+    // A name may pass from one index to another: give each a free one first.
+    let renamed = |id: &IndexId, name: &str| known.get(id).is_some_and(|old| old.name != name);
+    for (id, _) in catalog.iter().filter(|(id, entry)| renamed(id, &entry.name)) {
+        changes.push(Change::RenameIndex { id, name: format!("\u{1}renamed {id}") });
+    }
+    for (id, entry) in catalog.iter() {
+        if renamed(&id, &entry.name) {
+            changes.push(Change::RenameIndex { id, name: entry.name.clone() });
+        } else if !known.contains_key(&id) {
+            let created = tail.writer(id).and_then(|writer| writer.unlisted).unwrap_or(up_to);
+            changes.push(Change::CreateIndex {
+                id,
+                name: entry.name.clone(),
+                kind: entry.kind.clone(),
+                options: entry.options.clone(),
+                created,
+            });
+        }
+    }
+    changes.push(Change::Watermark { index: IndexId::CATALOG, flushed: up_to });
+    push_marks(parts, &tail, None, &mut changes);
+    drop(tail);
+    append(parts, manifest, ManifestEdit { no, changes })?;
+    tail = parts.tail();
+    tail.log.set_manifest(mark_of(manifest));
+    for writer in &mut tail.writers {
+        writer.unlisted = None;
+    }
+    tail.unlisted_catalog = None;
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Merges segments as index types plan it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::file::{FileOutput, Spread};
+use crate::id::IndexId;
+use crate::index::{Edit, ErasedState, MergePlan, Work};
+use crate::jobs::{Installing, Progress, Task, install};
+use crate::parts::Parts;
+use crate::planted::{self, Bug};
+use crate::stats::Stats;
+
+/// A merge of one index.
+pub(super) struct Merge {
+    parts: Arc<Parts>,
+    id: IndexId,
+    plan: MergePlan,
+    /// The state that was planned from.
+    then: Arc<dyn ErasedState>,
+    began: Duration,
+    out: Option<FileOutput>,
+    work: Option<Box<dyn Work>>,
+    edit: Option<Edit>,
+    /// Whether it has claimed to edit the index.
+    editing: bool,
+}
+
+impl Merge {
+    /// Claims the most urgent merge of all indexes.
+    pub(super) fn claim(parts: &Arc<Parts>) -> Result<Option<Merge>> {
+        if parts.tail().is_poisoned() {
+            return Ok(None);
+        }
+        let current = parts.versions.current();
+        let mut control = parts.control();
+        let mut best: Option<(IndexId, MergePlan, &Arc<dyn ErasedState>)> = None;
+        let mut idle = BTreeSet::new();
+        for (id, state) in current.value.states() {
+            let none = BTreeSet::new();
+            let busy = control.busy.get(&id).unwrap_or(&none);
+            match state.plan(busy, control.aim(id)) {
+                Some(plan) => {
+                    if best.as_ref().is_none_or(|(_, best, _)| best.pressure < plan.pressure) {
+                        best = Some((id, plan, state));
+                    }
+                }
+                None if busy.is_empty() => {
+                    idle.insert(id);
+                }
+                None => {}
+            }
+        }
+        if control.compact.iter().any(|id| idle.contains(id)) {
+            control.compact.retain(|id| !idle.contains(id));
+            parts.moved.notify();
+        }
+        let Some((id, plan, then)) = best else { return Ok(None) };
+        control.busy.entry(id).or_default().extend(plan.inputs.iter().copied());
+        control.merges += 1;
+        let (parts, then, began) = (parts.clone(), then.clone(), parts.env.now());
+        let (out, work, edit) = (None, None, None);
+        Ok(Some(Merge { parts, id, plan, then, began, out, work, edit, editing: false }))
+    }
+
+    /// Claims to edit the index: no flush and no other merge installs meanwhile.
+    fn claim_edit(&mut self) -> bool {
+        if !self.editing {
+            self.editing = self.parts.control().editing.insert(self.id);
+        }
+        self.editing
+    }
+
+    fn install(&mut self) -> Result<()> {
+        let (Some(out), Some(edit)) = (&mut self.out, self.edit.take()) else { return Ok(()) };
+        let current = self.parts.versions.current();
+        let Ok(now) = current.value.state(self.id) else {
+            // Dropped meanwhile.
+            self.give_up();
+            return Ok(());
+        };
+        let edit = match planted::is(Bug::MissingCatchUp) {
+            true => edit,
+            false => now.catch_up(edit, &self.plan.inputs, &*self.then, out)?,
+        };
+        let bytes = out.bytes();
+        let id = self.id;
+        install(&self.parts, vec![Installing { id, edit, flushed: 0, up_to: None }], out)?;
+        self.out = None;
+        let took = self.parts.env.now().saturating_sub(self.began);
+        let stats = &self.parts.stats;
+        stats.merge_time.record(took);
+        Stats::add(&stats.merges, 1);
+        Stats::add(&stats.moves, u64::from(bytes == 0));
+        Stats::add(&stats.merge_bytes, bytes);
+        Stats::add(&stats.merge_read_bytes, if bytes == 0 { 0 } else { self.plan.bytes });
+        tracing::debug!(index = %id, inputs = self.plan.inputs.len(), bytes, ?took, "merged");
+        Ok(())
+    }
+}
+
+impl Task for Merge {
+    fn step(&mut self) -> Result<Progress> {
+        if self.edit.is_some() {
+            let seen = self.parts.moved.epoch();
+            if !self.claim_edit() {
+                return Ok(Progress::Wait(seen));
+            }
+            self.install()?;
+            return Ok(Progress::Done);
+        }
+        let out = self.out.get_or_insert_with(|| super::output(&self.parts, Spread::Apart));
+        let work = match &mut self.work {
+            Some(work) => work,
+            None => self.work.insert(self.then.merge(&self.plan)?),
+        };
+        if let Some(edit) = work.step(out)? {
+            self.edit = Some(edit);
+            self.work = None;
+        }
+        Ok(Progress::Again)
+    }
+
+    fn give_up(&mut self) {
+        if let Some(out) = self.out.take() {
+            out.abandon();
+        }
+    }
+
+    fn is_merge(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Merge {
+    fn drop(&mut self) {
+        let mut control = self.parts.control();
+        if self.editing {
+            control.editing.remove(&self.id);
+        }
+        if let Some(busy) = control.busy.get_mut(&self.id) {
+            busy.retain(|segment| !self.plan.inputs.contains(segment));
+            if busy.is_empty() {
+                control.busy.remove(&self.id);
+            }
+        }
+        control.merges -= 1;
+    }
+}

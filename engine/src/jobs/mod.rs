@@ -1,0 +1,157 @@
+//! Work in the background: flushes, merges, syncs, and clearing away.
+//!
+//! A worker is a step machine. It claims a task under the control lock, works on it step by step,
+//! and lets a waiting flush go before a merge it is in the middle of, so that one worker is enough
+//! for everything to go on.
+//!
+//! Not for: what is worth doing, which index types plan.
+
+mod clear;
+mod flush;
+mod install;
+mod merge;
+mod sync;
+
+pub(crate) use clear::clear_released;
+pub(crate) use install::{Installing, install, list_catalog};
+pub use sync::Syncer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::env::{Event, Job, JobState};
+use crate::error::Result;
+use crate::file::{FileOutput, Spread};
+use crate::parts::{Control, Failure, Parts};
+use crate::stats::Stats;
+
+/// The output of a job that begins now.
+fn output(parts: &Parts, spread: Spread) -> FileOutput {
+    let oldest = parts.versions.read(|version, _| version.oldest_living());
+    let (env, dir) = (parts.env.clone(), parts.dir.clone());
+    FileOutput::new(env, dir, parts.next_file.clone(), oldest, spread)
+}
+
+/// What a task wants after a step.
+enum Progress {
+    /// To go on.
+    Again,
+    /// To wait until [`Parts::moved`] has moved past this epoch.
+    Wait(u64),
+    /// Nothing: it is done.
+    Done,
+}
+
+/// A claimed piece of work. Dropping it gives the claim back.
+trait Task: Send {
+    fn step(&mut self) -> Result<Progress>;
+    /// Cleans up after a failure.
+    fn give_up(&mut self);
+    /// Whether a flush may go first.
+    fn is_merge(&self) -> bool;
+}
+
+/// One worker.
+pub struct Worker {
+    parts: Arc<Parts>,
+    /// What it works on; the last one first.
+    tasks: Vec<Box<dyn Task>>,
+}
+
+impl Worker {
+    /// A worker for a database.
+    pub fn new(parts: Arc<Parts>) -> Worker {
+        Worker { parts, tasks: Vec::new() }
+    }
+
+    /// Claims a task if there is one that may be begun now.
+    fn claim(&mut self, now: Duration) -> Result<()> {
+        if self.parts.control().retry_at > now {
+            return Ok(());
+        }
+        let urgent = self.tasks.last().is_none_or(|task| task.is_merge());
+        if !urgent || self.parts.control().closing {
+            return Ok(());
+        }
+        if let Some(flush) = flush::Flush::claim(&self.parts)? {
+            self.tasks.push(Box::new(flush));
+        } else if self.tasks.is_empty()
+            && let Some(merge) = merge::Merge::claim(&self.parts)?
+        {
+            self.tasks.push(Box::new(merge));
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: &crate::Error, now: Duration) {
+        Stats::add(&self.parts.stats.job_failures, 1);
+        tracing::warn!(error = %error, "background work failed");
+        let mut control = self.parts.control();
+        control.failure = Some(Failure::of(error));
+        control.failures += 1;
+        let pause = Duration::from_millis(50) * 2u32.pow(control.failures.min(7));
+        control.retry_at = now + pause;
+        drop(control);
+        self.parts.moved.notify();
+        self.parts.work.notify();
+    }
+}
+
+impl Job for Worker {
+    fn step(&mut self) -> JobState {
+        let seen = self.parts.work.epoch();
+        let now = self.parts.env.now();
+        if let Err(error) = self.claim(now) {
+            self.failed(&error, now);
+        }
+        let Some(task) = self.tasks.last_mut() else {
+            clear_released(&self.parts);
+            let control = self.parts.control();
+            return if control.closing {
+                JobState::Done
+            } else if control.retry_at > now {
+                JobState::WaitUntil(seen, control.retry_at)
+            } else {
+                JobState::Wait(seen)
+            };
+        };
+        if task.is_merge() && self.parts.control().closing {
+            task.give_up();
+            self.tasks.pop();
+            return JobState::Again;
+        }
+        match task.step() {
+            Ok(Progress::Again) => JobState::Again,
+            Ok(Progress::Wait(moved)) => {
+                // What it waits for moves `moved`; a worker sleeps on `work`, so look again soon.
+                if self.parts.moved.epoch() > moved {
+                    return JobState::Again;
+                }
+                JobState::WaitUntil(seen, now + Duration::from_millis(1))
+            }
+            Ok(Progress::Done) => {
+                self.tasks.pop();
+                succeeded(&mut self.parts.control());
+                self.parts.moved.notify();
+                self.parts.work.notify();
+                JobState::Again
+            }
+            Err(error) => {
+                task.give_up();
+                self.tasks.pop();
+                self.failed(&error, now);
+                JobState::Again
+            }
+        }
+    }
+
+    fn event(&self) -> Arc<Event> {
+        self.parts.work.clone()
+    }
+}
+
+fn succeeded(control: &mut Control) {
+    control.failure = None;
+    control.failures = 0;
+    control.retry_at = Duration::ZERO;
+}
