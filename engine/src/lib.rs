@@ -28,6 +28,14 @@ pub mod tail;
 pub mod parts;
 pub mod commit;
 pub mod jobs;
+pub mod recovery;
+pub mod verify;
+pub mod database;
 
+pub use batch::Batch;
+pub use database::{Engine, Gauges, IndexReport};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};
+pub use options::{Access, Durability, Options};
+pub use recovery::RecoveryReport;
+pub use verify::VerifyReport;

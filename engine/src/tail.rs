@@ -15,6 +15,9 @@ use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::index::MemtableWriter;
 use crate::log::LogWriter;
 
+/// Bytes that may gather unsynced under weak durability.
+const UNSYNCED_BYTES: u64 = 16 << 20;
+
 /// A memtable that takes no more commits and waits to be flushed.
 #[derive(Clone, Copy, Debug)]
 pub struct Frozen {
@@ -79,6 +82,8 @@ pub struct Tail {
     pub syncing: bool,
     /// Where the last commit of durability `Interval` ends.
     pub interval_end: LogPos,
+    /// Whether recovery has not yet applied all of the log: none of it may be let go of.
+    pub replaying: bool,
     /// Number of the next index.
     pub next_index: IndexId,
     /// Changes of the catalog that the manifest does not list yet begin here.
@@ -100,6 +105,7 @@ impl Tail {
             pending: VecDeque::new(),
             syncing: false,
             interval_end: LogPos(0),
+            replaying: false,
             next_index,
             unlisted_catalog: None,
             pins: Vec::new(),
@@ -124,6 +130,11 @@ impl Tail {
             return Err(Error::invalid("the database is closed"));
         }
         Ok(())
+    }
+
+    /// Whether so much is written but not synced that a sync should not wait.
+    pub fn has_many_unsynced(&self) -> bool {
+        self.log.written().0 - self.log.synced().0 >= UNSYNCED_BYTES
     }
 
     /// Takes nothing more, for `cause`.
@@ -153,6 +164,9 @@ impl Tail {
     /// The first log segment that recovery would need if, for the indexes given, everything up to
     /// the commit given were flushed. The newest segment is always kept.
     pub fn log_start(&self, flushed: &[(IndexId, SeqNo)]) -> Option<LogNo> {
+        if self.replaying {
+            return None;
+        }
         let oldest = self.writers.iter().filter_map(|writer| {
             let up_to = flushed.iter().find(|(id, _)| *id == writer.id).map(|(_, seq)| *seq);
             match up_to {

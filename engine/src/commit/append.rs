@@ -54,7 +54,11 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         return Err(error.into_kind(ErrorKind::Poisoned));
     }
     Stats::add(&parts.stats.commits, 1);
-    if commit.durability == Durability::Interval {
+    let waits_for_syncer = commit.durability == Durability::Interval;
+    if waits_for_syncer && tail.interval_end <= tail.log.synced() || tail.has_many_unsynced() {
+        parts.syncer.notify();
+    }
+    if waits_for_syncer {
         tail.interval_end = end;
     }
     let durable_at = (commit.durability == Durability::Sync).then_some(end);

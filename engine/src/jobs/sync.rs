@@ -9,9 +9,6 @@ use crate::env::{Event, Job, JobState};
 use crate::id::LogPos;
 use crate::parts::Parts;
 
-/// Bytes that may gather unsynced under weak durability.
-const UNSYNCED_BYTES: u64 = 16 << 20;
-
 /// The job that syncs the log.
 pub struct Syncer {
     parts: Arc<Parts>,
@@ -28,20 +25,28 @@ impl Syncer {
         Syncer { parts, syncing: None, next, event }
     }
 
-    /// Where to sync to now, if anything is due.
-    fn due(&mut self, now: Duration) -> Option<LogPos> {
+    /// What is due now: a sync to a place, or nothing before a time.
+    fn due(&mut self, now: Duration) -> Due {
         let tail = self.parts.tail();
         if tail.is_poisoned() {
-            return None;
+            return Due::Nothing;
         }
-        let (written, synced) = (tail.log.written(), tail.log.synced());
-        let interval_over = now >= self.next && tail.interval_end > synced;
-        if now >= self.next {
+        if tail.has_many_unsynced() {
+            return Due::Sync(tail.log.written());
+        }
+        if tail.interval_end <= tail.log.synced() {
             self.next = now + self.parts.options.sync_interval;
+            return Due::Nothing;
         }
-        let many = written.0 - synced.0 >= UNSYNCED_BYTES;
-        (interval_over || many).then_some(written)
+        // The clock of the interval starts with the first commit that needs it.
+        if now < self.next { Due::At(self.next) } else { Due::Sync(tail.log.written()) }
     }
+}
+
+enum Due {
+    Sync(LogPos),
+    At(Duration),
+    Nothing,
 }
 
 impl Job for Syncer {
@@ -63,11 +68,12 @@ impl Job for Syncer {
         }
         let now = self.parts.env.now();
         match self.due(now) {
-            Some(until) => {
+            Due::Sync(until) => {
                 self.syncing = Some(SyncTo::new(self.parts.clone(), until));
                 JobState::Again
             }
-            None => JobState::WaitUntil(seen, self.next),
+            Due::At(next) => JobState::WaitUntil(seen, next),
+            Due::Nothing => JobState::Wait(seen),
         }
     }
 

@@ -133,6 +133,11 @@ impl ManifestWriter {
         Ok(ManifestWriter { dir: dir.to_path_buf(), uuid, rotate_at, state, open, poison: None })
     }
 
+    /// The database.
+    pub fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
     /// The number that the next edit must have.
     pub fn next_edit(&self) -> EditNo {
         self.state.edit().next()

@@ -1,0 +1,434 @@
+//! An open database: the one place where all parts meet.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::batch::Batch;
+use crate::commit::{Commit, Step, SyncTo, drive, rotate, up_to};
+use crate::env::{Env, Lock, Running};
+use crate::error::{Error, Result};
+use crate::id::{IndexId, SeqNo};
+use crate::identity::Identity;
+use crate::index::{ErasedState, Handle, IndexType, Registry, State};
+use crate::jobs::{Syncer, Worker, clear_released, list_catalog};
+use crate::options::{Access, Durability, MEMORY_BUDGET_MIN, Options};
+use crate::parts::Parts;
+use crate::recovery::{self, RecoveryReport};
+use crate::stats::Stats;
+use crate::verify::{VerifyReport, verify};
+use crate::version::{Catalog, CatalogOp, Entry, PinReport, View};
+
+/// An open database. Dropping it closes it.
+pub struct Engine {
+    parts: Arc<Parts>,
+    identity: Identity,
+    report: RecoveryReport,
+    running: Mutex<Vec<Arc<dyn Running>>>,
+    lock: Mutex<Option<Box<dyn Lock>>>,
+}
+
+/// What an index is at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexReport {
+    /// Its number.
+    pub id: IndexId,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// Bytes of its memtables.
+    pub memtable_bytes: u64,
+    /// Its segments.
+    pub segments: usize,
+    /// Bytes of its segments on disk.
+    pub segment_bytes: u64,
+    /// Things in its segments, tombstones included.
+    pub entries: u64,
+}
+
+/// What a database is at the moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gauges {
+    /// The last published commit.
+    pub published: SeqNo,
+    /// Bytes of all memtables.
+    pub memtable_bytes: u64,
+    /// Bytes of blocks in the cache.
+    pub cache_bytes: u64,
+    /// The most bytes of blocks that it may hold.
+    pub cache_capacity_bytes: u64,
+    /// The memory budget.
+    pub memory_budget: u64,
+    /// Bytes of log that recovery would read.
+    pub log_bytes: u64,
+    /// How far unmerged data presses: commits are slowed from 1 on and wait from 2 on.
+    pub pressure: f64,
+    /// What views hold.
+    pub views: PinReport,
+    /// Flushes and merges under way.
+    pub jobs: usize,
+    /// Why background work fails, if it does.
+    pub failure: Option<String>,
+    /// Every index.
+    pub indexes: Vec<IndexReport>,
+}
+
+impl Engine {
+    /// Opens the database in `dir`, recovering what a crash left.
+    ///
+    /// # Errors
+    /// `Locked` when another handle or process has it open, naming the holder; `NotFound` when
+    /// there is none and none is to be created; `Corrupt`, `Unsupported`, `Full`, `Io`.
+    pub fn open(
+        env: Arc<dyn Env>,
+        dir: &Path,
+        options: Options,
+        registry: Registry,
+    ) -> Result<Engine> {
+        if options.memory_budget < MEMORY_BUDGET_MIN {
+            return Err(Error::invalid(format!(
+                "a memory budget of {} bytes is below {MEMORY_BUDGET_MIN}",
+                options.memory_budget
+            )));
+        }
+        let writable = options.access != Access::Read;
+        let recovery::Opened { parts, identity, report, lock } =
+            recovery::open(env.clone(), dir, options, registry)?;
+        let mut running = Vec::new();
+        if writable {
+            for number in 0..parts.options.background_threads.max(1) {
+                let worker = Worker::new(parts.clone());
+                running.push(env.spawn(&format!("cuesta-work-{number}"), Box::new(worker)));
+            }
+            running.push(env.spawn("cuesta-sync", Box::new(Syncer::new(parts.clone()))));
+        }
+        tracing::debug!(dir = %dir.display(), ?report, "opened");
+        let (running, lock) = (Mutex::new(running), Mutex::new(lock));
+        Ok(Engine { parts, identity, report, running, lock })
+    }
+
+    /// Who this database is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What opening found and did.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    /// The settings.
+    pub fn options(&self) -> &Options {
+        &self.parts.options
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.parts.stats
+    }
+
+    /// The parts, for step machines.
+    pub fn parts(&self) -> &Arc<Parts> {
+        &self.parts
+    }
+
+    /// The names of the present.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.parts.versions.read(|version, _| version.catalog.clone())
+    }
+
+    /// Commits a batch; returns its place in the order. Durable as `durability` says.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `Full`: nothing was committed. `Poisoned`: the outcome is unknown.
+    /// Others: nothing was committed, for lack of space or because background work fails.
+    pub fn commit(&self, batch: Batch, durability: Durability) -> Result<SeqNo> {
+        let mut commit = self.begin_commit(batch, durability)?;
+        drive(&self.parts, || commit.step())
+    }
+
+    /// A commit as a step machine, for schedulers.
+    ///
+    /// # Errors
+    /// As [`Commit::new`].
+    pub fn begin_commit(&self, batch: Batch, durability: Durability) -> Result<Commit> {
+        Commit::new(self.parts.clone(), batch, durability)
+    }
+
+    /// A view of the present.
+    pub fn view(&self) -> View {
+        let clock_ms = self.parts.clock_ms.load(Ordering::Relaxed);
+        View::take(&self.parts.versions, &self.parts.pins, clock_ms)
+    }
+
+    /// Asks an index of the present one short question, without taking a view: `ask` gets the
+    /// index and the commit up to which to read it. Asked again when what it read was pruned
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`; what `ask` fails with.
+    #[inline]
+    pub fn ask<T: IndexType, R>(
+        &self,
+        handle: Handle<T>,
+        mut ask: impl FnMut(&State<T>, SeqNo) -> Result<R>,
+    ) -> Result<R> {
+        for _ in 0..4 {
+            let answer = self.parts.versions.read(|version, seq| {
+                let state = version.of(handle)?;
+                let answer = ask(state, SeqNo(seq))?;
+                Ok((state.pruned_to() <= SeqNo(seq)).then_some(answer))
+            })?;
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+            Stats::add(&self.parts.stats.read_retries, 1);
+        }
+        let view = self.view();
+        ask(&*view.of(handle)?, view.seq())
+    }
+
+    /// Creates an index, durably; returns its number.
+    ///
+    /// # Errors
+    /// `Exists` when the name is taken; `Unsupported` for an unknown type; `Invalid` for options
+    /// that the type refuses; as [`Engine::commit`].
+    pub fn create_index(&self, name: &str, kind: &str, options: &[u8]) -> Result<IndexId> {
+        self.parts.registry.get(kind)?.make(options, &self.parts.services)?;
+        let (name, kind, options) = (name.to_owned(), kind.to_owned(), options.to_vec());
+        self.change_catalog(|next, _| {
+            Ok(CatalogOp::Create { id: next, entry: Entry { name, kind, options } })
+        })
+    }
+
+    /// Renames an index, durably.
+    ///
+    /// # Errors
+    /// `NotFound`, `Exists`; as [`Engine::commit`].
+    pub fn rename_index(&self, id: IndexId, name: &str) -> Result<()> {
+        self.change_catalog(|_, _| Ok(CatalogOp::Rename { id, name: name.to_owned() }))?;
+        Ok(())
+    }
+
+    /// Drops an index, durably. Views taken before still see it; its space is given back when they
+    /// are gone.
+    ///
+    /// # Errors
+    /// `NotFound`; as [`Engine::commit`].
+    pub fn drop_index(&self, id: IndexId) -> Result<()> {
+        self.change_catalog(|_, _| Ok(CatalogOp::Drop { id }))?;
+        self.parts.work.notify();
+        Ok(())
+    }
+
+    fn change_catalog(
+        &self,
+        op: impl FnOnce(IndexId, &Catalog) -> Result<CatalogOp>,
+    ) -> Result<IndexId> {
+        let _one_at_a_time = self.parts.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.parts.tail().next_index;
+        let mut catalog = (*self.catalog()).clone();
+        let op = op(next, &catalog)?;
+        catalog.apply(&op)?;
+        let mut batch = Batch::new();
+        batch.part(IndexId::CATALOG).extend_from_slice(&op.encode());
+        let seq = self.commit(batch, Durability::Sync)?;
+        list_catalog(&self.parts, seq)?;
+        Ok(op.id())
+    }
+
+    /// Makes every commit so far durable.
+    ///
+    /// # Errors
+    /// `Poisoned` when a sync failed, now or earlier.
+    pub fn sync(&self) -> Result<()> {
+        let tail = self.parts.tail();
+        tail.check()?;
+        let end = tail.log.end();
+        drop(tail);
+        let mut sync = SyncTo::new(self.parts.clone(), end);
+        drive(&self.parts, || sync.step())
+    }
+
+    /// Writes all memtables as segments, and waits for it.
+    ///
+    /// # Errors
+    /// What background work fails with; `Invalid` when opened for reading.
+    pub fn flush(&self) -> Result<()> {
+        self.check_writable()?;
+        let mut tail = self.parts.tail();
+        tail.check()?;
+        let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();
+        let up_to = up_to(&tail);
+        rotate(&self.parts, &mut tail, &ids, up_to);
+        drop(tail);
+        self.wait_for(|parts| {
+            let tail = parts.tail();
+            let is_old = |writer: &crate::tail::IndexWriter| {
+                writer.frozen.iter().any(|frozen| frozen.last <= up_to.0)
+            };
+            !tail.writers.iter().any(is_old)
+        })
+    }
+
+    /// Merges everything down as far as it goes, and waits for it.
+    ///
+    /// # Errors
+    /// As [`Engine::flush`].
+    pub fn compact(&self) -> Result<()> {
+        self.flush()?;
+        let ids: Vec<IndexId> = self.catalog().iter().map(|(id, _)| id).collect();
+        self.parts.control().compact.extend(&ids);
+        self.parts.work.notify();
+        self.wait_for(|parts| {
+            let mut control = parts.control();
+            let current = parts.versions.current();
+            control.compact.retain(|id| current.value.state(*id).is_ok());
+            !control.compact.iter().any(|id| ids.contains(id))
+        })
+    }
+
+    /// Waits until no flush and no merge is under way or worth doing.
+    ///
+    /// # Errors
+    /// What background work fails with.
+    pub fn settle(&self) -> Result<()> {
+        self.check_writable()?;
+        self.parts.work.notify();
+        self.wait_for(|parts| {
+            let waiting = parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty());
+            let control = parts.control();
+            let none = std::collections::BTreeSet::new();
+            let idle = |id: IndexId, state: &Arc<dyn ErasedState>| {
+                let busy = control.busy.get(&id).unwrap_or(&none);
+                state.plan(busy, control.aim(id)).is_none()
+            };
+            let current = parts.versions.current();
+            !waiting
+                && control.flushes + control.merges == 0
+                && current.value.states().all(|(id, state)| idle(id, state))
+        })
+    }
+
+    fn wait_for(&self, done: impl Fn(&Parts) -> bool) -> Result<()> {
+        let parts = &*self.parts;
+        drive(parts, || {
+            let seen = parts.moved.epoch();
+            if done(parts) {
+                return Step::Done(Ok(()));
+            }
+            if let Err(error) = parts.tail().check() {
+                return Step::Done(Err(error));
+            }
+            if let Some(failure) = &parts.control().failure {
+                return Step::Done(Err(failure.to_error()));
+            }
+            Step::Wait(seen)
+        })
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        match self.parts.options.access {
+            Access::Read => Err(Error::invalid("the database is open for reading only")),
+            Access::Create | Access::Write => Ok(()),
+        }
+    }
+
+    /// Checks everything that is stored.
+    ///
+    /// # Errors
+    /// Only what prevents checking; damage is in the report.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        verify(&self.parts, self.identity.uuid)
+    }
+
+    /// What the database is at the moment.
+    pub fn gauges(&self) -> Gauges {
+        let parts = &*self.parts;
+        let current = parts.versions.current();
+        let report = |(id, state): (IndexId, &Arc<dyn ErasedState>)| {
+            let entry = current.value.catalog.get(id);
+            let listed = state.listed();
+            IndexReport {
+                id,
+                name: entry.map(|entry| entry.name.clone()).unwrap_or_default(),
+                kind: state.type_name().to_owned(),
+                memtable_bytes: state.memory().iter().map(|(_, bytes)| *bytes as u64).sum(),
+                segments: listed.len(),
+                segment_bytes: listed.iter().map(|segment| segment.meta.bytes()).sum(),
+                entries: listed.iter().map(|segment| segment.meta.entries).sum(),
+            }
+        };
+        let indexes: Vec<IndexReport> = current.value.states().map(report).collect();
+        let control = parts.control();
+        let (jobs, failure) = (control.flushes + control.merges, control.failure.clone());
+        drop(control);
+        Gauges {
+            published: parts.published(),
+            memtable_bytes: indexes.iter().map(|index| index.memtable_bytes).sum(),
+            cache_bytes: parts.services.cache.bytes(),
+            cache_capacity_bytes: parts.services.cache.capacity(),
+            memory_budget: parts.options.memory_budget,
+            log_bytes: parts.tail().log.retained_bytes(),
+            pressure: parts.pressure(),
+            views: parts.pins.report(&current.value),
+            jobs,
+            failure: failure.map(|failure| failure.to_error().message().to_owned()),
+            indexes,
+        }
+    }
+
+    /// Closes the database: what is committed becomes durable, and larger memtables are written
+    /// so that the next opening need not read the log. Later calls on this handle fail; views
+    /// stay readable.
+    ///
+    /// # Errors
+    /// What syncing or flushing fails with; the database is closed all the same, and the next
+    /// opening recovers it.
+    pub fn close(&self) -> Result<()> {
+        let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        let closed = self.close_files();
+        drop(lock);
+        closed
+    }
+
+    fn close_files(&self) -> Result<()> {
+        let parts = &*self.parts;
+        if parts.options.access == Access::Read {
+            return Ok(());
+        }
+        let waiting = parts.memtable_bytes.load(Ordering::Relaxed);
+        let flushed = if waiting > parts.options.close_flush_bytes && !parts.tail().is_poisoned() {
+            self.flush()
+        } else {
+            Ok(())
+        };
+        parts.control().closing = true;
+        parts.work.notify();
+        parts.syncer.notify();
+        parts.moved.notify();
+        let running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in running {
+            job.join();
+        }
+        clear_released(parts);
+        let mut tail = parts.tail();
+        let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
+        tail.close();
+        drop(tail);
+        parts.moved.notify();
+        flushed.and(synced)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the database was not closed in order");
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! From what lies in a directory to an open database.
+//!
+//! ```text
+//!  1. lock, identity
+//!  2. manifest: indexes, segments, watermarks
+//!  3. log, first reading: every checksum, where it ends, torn or damaged
+//!  4. what log and manifest know of each other
+//!  5. sync the log as found, go on with the manifest, clear leftovers     (not when read-only)
+//!  6. open segments
+//!  7. log, second reading: apply what no segment holds; flush when memory is full
+//! ```
+//!
+//! Invariants:
+//! 1. Reading comes before writing: whatever steps 1 to 4 refuse is left as it was.
+//! 2. What is replayed is durable before any segment holds it.
+//! 3. A crash anywhere in here leaves a directory that recovers to the same commits.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::batch::Body;
+use crate::cache::BlockCache;
+use crate::commit::{change_catalog, rotate};
+use crate::env::{Env, Event, Job, JobState, Lock, OpenMode, SyncKind, Vfs};
+use crate::error::{Error, Result};
+use crate::file::{FileTable, Files};
+use crate::format::name::{self, FileName};
+use crate::id::{IndexId, LogNo, LogPos, SeqNo};
+use crate::identity::{self, Identity};
+use crate::index::{Horizon, Registry, Services};
+use crate::jobs::{Worker, list_catalog};
+use crate::log::{CloseMark, Kind, LogWriter, Record, Scan, Torn, scan};
+use crate::manifest::{
+    self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
+};
+use crate::options::{Access, Options};
+use crate::parts::{Found, Parts};
+use crate::stats::Stats;
+use crate::tail::{IndexWriter, Tail};
+use crate::version::{CatalogOp, Entry, LocalWords, Pins, Version, WORDS};
+
+/// What opening a database found and did.
+#[derive(Clone, Debug, Default)]
+pub struct RecoveryReport {
+    /// Whether the database was created.
+    pub created: bool,
+    /// Whether it had been closed in order.
+    pub closed: bool,
+    /// A tail of the log that was cut: commits that were never acknowledged as durable.
+    pub torn: Option<Torn>,
+    /// A tail of the manifest that was cut, in words.
+    pub torn_manifest: Option<String>,
+    /// Commits applied from the log.
+    pub replayed: u64,
+    /// Files of unfinished work that were removed.
+    pub removed: u64,
+    /// Time it took.
+    pub took: Duration,
+}
+
+/// An open database before its background work runs.
+pub(crate) struct Opened {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) identity: Identity,
+    pub(crate) report: RecoveryReport,
+    pub(crate) lock: Option<Box<dyn Lock>>,
+}
+
+/// Opens the database in `dir`.
+///
+/// # Errors
+/// `Locked`, `NotFound`, `Corrupt`, `Unsupported`, `Full`, `Io`.
+pub(crate) fn open(
+    env: Arc<dyn Env>,
+    dir: &Path,
+    options: Options,
+    registry: Registry,
+) -> Result<Opened> {
+    let began = env.now();
+    let vfs = env.vfs();
+    let writable = options.access != Access::Read;
+    if options.access == Access::Create {
+        vfs.create_dir_all(dir)
+            .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
+    }
+    let lock = take_lock(&*env, dir, options.access)?;
+    let rotate_at = RotateAt { bytes_min: options.manifest_bytes, ..RotateAt::default() };
+    let mut report = RecoveryReport::default();
+    let identity = identify(&*env, dir, options.access, rotate_at, &mut report)?;
+    if writable {
+        identity.check_writable()?;
+    }
+    let mut recovered = manifest::recover(vfs, dir, identity.uuid)?;
+    let start = recovered.state.log_start().max(LogNo(1));
+    let mut found = scan(vfs, dir, &identity.uuid.0, start, &mut |_, _| Ok(()))?;
+    found.clock_ms = found.clock_ms.max(recovered.state.wall_ms());
+    check_log(&recovered.state, &found)?;
+    if let Some(known) = found.manifest {
+        let known = ManifestPosition { number: known.manifest, len: known.manifest_len };
+        manifest::check_known(&mut recovered, known)?;
+    }
+    report.closed = found.closed.is_some();
+    report.torn = found.torn;
+    report.torn_manifest = recovered.torn.as_ref().map(|torn| torn.to_string());
+    let state = recovered.state.clone();
+    let manifest = if writable {
+        sync_log(vfs, dir, &found)?;
+        let manifest = ManifestWriter::resume(vfs, dir, recovered, rotate_at)?;
+        report.removed = clear_leftovers(vfs, dir, &state, start)?;
+        Some(manifest)
+    } else {
+        None
+    };
+    let mark = manifest.as_ref().map_or(CloseMark { manifest: 0, manifest_len: 0 }, |manifest| {
+        let position = manifest.position();
+        CloseMark { manifest: position.number, manifest_len: position.len }
+    });
+    let parts =
+        assemble(env.clone(), dir, options, registry, &identity, &state, manifest, &found, mark)?;
+    let parts = Arc::new(parts);
+    if writable && parts.tail().log.newest().is_none() {
+        begin_log(&parts)?;
+    }
+    report.replayed = replay(&parts, &state, &found, &identity)?;
+    parts.update_pressure();
+    report.took = env.now().saturating_sub(began);
+    Ok(Opened { parts, identity, report, lock })
+}
+
+fn take_lock(env: &dyn Env, dir: &Path, access: Access) -> Result<Option<Box<dyn Lock>>> {
+    let path = dir.join(name::LOCK);
+    match env.vfs().lock(&path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+            let holder = holder(env.vfs(), &path);
+            Err(Error::locked(format!("{} is in use by {holder}", dir.display())))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::not_found(format!("there is no database in {}", dir.display())))
+        }
+        // A directory that cannot be written cannot be locked, and need not be.
+        Err(e)
+            if access == Access::Read
+                && matches!(
+                    e.kind(),
+                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(Error::io(format_args!("locking {}", path.display()), e)),
+    }
+}
+
+fn holder(vfs: &dyn Vfs, path: &Path) -> String {
+    let mut bytes = [0; 256];
+    let read = vfs.open(path, OpenMode::Read).and_then(|file| file.read_at(0, &mut bytes));
+    let text = String::from_utf8_lossy(&bytes[..read.unwrap_or(0)]).trim().to_owned();
+    if text.is_empty() { "another handle".to_owned() } else { text }
+}
+
+fn identify(
+    env: &dyn Env,
+    dir: &Path,
+    access: Access,
+    rotate_at: RotateAt,
+    report: &mut RecoveryReport,
+) -> Result<Identity> {
+    match identity::find(env.vfs(), dir)? {
+        identity::Found::Database(identity) => Ok(identity),
+        identity::Found::Nothing | identity::Found::Leftovers if access != Access::Create => {
+            Err(Error::not_found(format!("there is no database in {}", dir.display())))
+        }
+        identity::Found::Nothing | identity::Found::Leftovers => {
+            let identity = Identity::new(env);
+            ManifestWriter::create(env.vfs(), dir, identity.uuid, rotate_at)?;
+            identity.create(env.vfs(), dir)?;
+            report.created = true;
+            Ok(identity)
+        }
+    }
+}
+
+/// Whether the log reaches as far as the manifest knows it did.
+fn check_log(state: &ManifestState, found: &Scan) -> Result<()> {
+    let start = state.log_start();
+    if start > LogNo(0) {
+        crate::ensure_sound!(!found.segments.is_empty(), "log segment {start} is missing");
+    }
+    let flushed = state.indexes().values().map(|index| index.flushed);
+    let known = flushed.chain([state.published(), state.catalog_flushed()]).max();
+    let known = known.unwrap_or_default();
+    crate::ensure_sound!(
+        found.last_seq >= known,
+        "the log ends with commit {}, but commit {known} was synced in it",
+        found.last_seq
+    );
+    Ok(())
+}
+
+/// Makes the log durable as it was found: what a killed process wrote may not be.
+fn sync_log(vfs: &dyn Vfs, dir: &Path, found: &Scan) -> Result<()> {
+    let Some((last, _)) = found.segments.last() else { return Ok(()) };
+    if found.closed.is_some() {
+        return Ok(());
+    }
+    let file_name = name::log(last.number);
+    let failed = |e| Error::io(format_args!("syncing {file_name}"), e);
+    let file = vfs.open(&dir.join(&file_name), OpenMode::Write).map_err(failed)?;
+    file.sync(SyncKind::Full).map_err(failed)
+}
+
+/// Removes what unfinished work left: data files that the manifest does not name, log segments
+/// before its start.
+fn clear_leftovers(vfs: &dyn Vfs, dir: &Path, state: &ManifestState, start: LogNo) -> Result<u64> {
+    let names = vfs.list(dir).map_err(|e| Error::io(dir.display(), e))?;
+    let mut removed = 0;
+    for file_name in names {
+        let is_leftover = match FileName::parse(&file_name) {
+            Some(FileName::Data(id)) => !state.files().contains_key(&id),
+            Some(FileName::Log(number)) => number < start,
+            Some(FileName::Temporary) => true,
+            _ => false,
+        };
+        if is_leftover {
+            let path = dir.join(&file_name);
+            vfs.remove(&path).map_err(|e| Error::io(path.display(), e))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of opening, split off for its length")]
+fn assemble(
+    env: Arc<dyn Env>,
+    dir: &Path,
+    options: Options,
+    registry: Registry,
+    identity: &Identity,
+    state: &ManifestState,
+    manifest: Option<ManifestWriter>,
+    found: &Scan,
+    mark: CloseMark,
+) -> Result<Parts> {
+    let writable = manifest.is_some();
+    let stats = Arc::new(Stats::default());
+    let cache = Arc::new(BlockCache::new(options.cache_bytes(), stats.clone()));
+    let memtable_bytes = options.memtable_bytes();
+    let services = Services { cache, stats: stats.clone(), memtable_bytes };
+    let work = Arc::new(Event::new());
+    let access = if writable { OpenMode::Write } else { OpenMode::Read };
+    let files = FileTable::new(env.clone(), dir.to_path_buf(), access, work.clone());
+    let (version, writers) = open_indexes(&registry, &services, state, &*files)?;
+    let words = if writable {
+        let path = dir.join(name::READERS);
+        env.shared_words(&path, WORDS).map_err(|e| Error::io(path.display(), e))?
+    } else {
+        LocalWords::new()
+    };
+    let pins = Arc::new(Pins::new(words, stats.clone()));
+    let counters = state.counters();
+    let log = LogWriter::resume(
+        env.clone(),
+        dir.to_path_buf(),
+        identity.uuid.0,
+        options.log,
+        stats,
+        found,
+        counters.next_log,
+        mark,
+    )?;
+    let tail = Tail::new(log, writers, counters.next_index);
+    let first = found.segments.first().map_or(found.last_seq, |(header, _)| header.last_seq);
+    let found = Found { version, published: first, tail, manifest };
+    let next_file = Arc::new(AtomicU64::new(counters.next_file.0.max(highest_file(&*env, dir)?)));
+    let next = (next_file, counters.next_segment);
+    Ok(Parts::new(
+        env,
+        dir.to_path_buf(),
+        options,
+        registry,
+        services,
+        pins,
+        files,
+        work,
+        found,
+        next,
+    ))
+}
+
+/// One past the highest number of a data file that is there: what a crashed job created and could
+/// not be removed must not be in the way.
+fn highest_file(env: &dyn Env, dir: &Path) -> Result<u64> {
+    let names = env.vfs().list(dir).map_err(|e| Error::io(dir.display(), e))?;
+    let number = |name: &String| match FileName::parse(name) {
+        Some(FileName::Data(id)) => Some(id.0 + 1),
+        _ => None,
+    };
+    Ok(names.iter().filter_map(number).max().unwrap_or(1))
+}
+
+fn open_indexes(
+    registry: &Registry,
+    services: &Services,
+    state: &ManifestState,
+    files: &dyn Files,
+) -> Result<(Version, Vec<IndexWriter>)> {
+    let mut version = Version::empty(state.edit(), Arc::default());
+    let mut catalog = (*version.catalog).clone();
+    let mut writers = Vec::new();
+    for (id, record) in state.indexes() {
+        let entry = Entry {
+            name: record.name.clone(),
+            kind: record.kind.clone(),
+            options: record.options.clone(),
+        };
+        let named = |e: Error| e.context(format_args!("index {:?}", record.name));
+        let factory = registry.get(&record.kind).map_err(named)?;
+        let (writer, empty) = factory.make(&record.options, services).map_err(named)?;
+        let opened = empty.open(&record.listed(), files).map_err(named)?;
+        let full = empty.installed(0, &[], &opened).map_err(named)?;
+        catalog.apply(&CatalogOp::Create { id: *id, entry }).map_err(named)?;
+        writers.push(IndexWriter::new(*id, writer));
+        version = version.with(*id, Some(full));
+    }
+    Ok((version.with_catalog(catalog), writers))
+}
+
+/// Begins the log of a new database and has the manifest name it: from here on a missing log is
+/// damage.
+fn begin_log(parts: &Parts) -> Result<()> {
+    let mut guard = parts.manifest();
+    let manifest = guard.as_mut().ok_or_else(|| Error::internal("beginning a log read-only"))?;
+    let mut tail = parts.tail();
+    tail.log.reserve(0)?;
+    let log = tail.log.newest().unwrap_or_default();
+    drop(tail);
+    let no = manifest.next_edit();
+    let edit = ManifestEdit { no, changes: vec![Change::LogStart { log }] };
+    manifest.append(parts.env.vfs(), &edit)
+}
+
+/// Applies what no segment holds; returns the number of commits that had such operations.
+fn replay(
+    parts: &Arc<Parts>,
+    state: &ManifestState,
+    found: &Scan,
+    identity: &Identity,
+) -> Result<u64> {
+    let indexes = state.indexes().values();
+    let behind = indexes.map(|index| index.flushed).chain([state.catalog_flushed()]).min();
+    parts.tail().replaying = true;
+    let mut replay = Replay { parts, state, replayed: 0, counted: 0 };
+    if behind.is_some_and(|behind| behind < found.last_seq)
+        && let Some((first, _)) = found.segments.first()
+    {
+        let vfs = parts.env.vfs();
+        let again = scan(vfs, &parts.dir, &identity.uuid.0, first.number, &mut |_, record| {
+            replay.record(record)
+        })?;
+        crate::ensure_sound!(
+            again.last_seq >= found.last_seq,
+            "the log changed while it was read: it ended with commit {}, now with {}",
+            found.last_seq,
+            again.last_seq
+        );
+    }
+    let replayed = replay.replayed;
+    let mut tail = parts.tail();
+    tail.replaying = false;
+    let unlisted = tail.unlisted_catalog.is_some();
+    parts.publish_up_to(&tail, found.last_seq);
+    replay_count(parts, &mut tail);
+    drop(tail);
+    if unlisted && parts.options.access != Access::Read {
+        list_catalog(parts, found.last_seq)?;
+    }
+    Ok(replayed)
+}
+
+fn replay_count(parts: &Parts, tail: &mut Tail) {
+    parts.versions.read(|version, _| {
+        for writer in &mut tail.writers {
+            if let Ok(state) = version.state(writer.id) {
+                let bytes = state.active_bytes() as u64;
+                let added = bytes - writer.bytes.min(bytes);
+                parts.memtable_bytes.fetch_add(added, Ordering::Relaxed);
+                writer.bytes = bytes;
+            }
+        }
+    });
+}
+
+struct Replay<'a> {
+    parts: &'a Arc<Parts>,
+    state: &'a ManifestState,
+    replayed: u64,
+    /// Bytes applied since memory was counted.
+    counted: u64,
+}
+
+impl Replay<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        if record.kind()? != Kind::Commit {
+            return Ok(());
+        }
+        let seq = record.header.seq;
+        let body = Body::decode(record.body)?;
+        let mut tail = self.parts.tail();
+        let mut applied = false;
+        for (id, ops) in body.parts {
+            applied |= self.apply(&mut tail, seq, id, ops)?;
+        }
+        self.replayed += u64::from(applied);
+        self.parts.versions.publish(seq.0);
+        self.counted += record.body.len() as u64;
+        if self.counted >= self.parts.options.memtable_bytes() / 4 {
+            self.counted = 0;
+            replay_count(self.parts, &mut tail);
+            drop(tail);
+            self.relieve(seq)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&self, tail: &mut Tail, seq: SeqNo, id: IndexId, ops: &[u8]) -> Result<bool> {
+        if id == IndexId::CATALOG {
+            if seq > self.state.catalog_flushed() {
+                change_catalog(self.parts, tail, seq, &CatalogOp::decode(ops)?)?;
+                return Ok(true);
+            }
+            return Ok(false);
+        }
+        let flushed = self.state.index(id).map(|index| index.flushed).unwrap_or_default();
+        if seq <= flushed {
+            return Ok(false);
+        }
+        let known = tail.next_index;
+        let Some(writer) = tail.writer(id) else {
+            // Dropped since.
+            crate::ensure_sound!(id < known, "commit {seq} writes to index {id}, which never was");
+            return Ok(false);
+        };
+        // Bytes that the checksum covers may still be of a newer version: check before applying.
+        let mut checked = ops.to_vec();
+        let prepared = self.parts.versions.read(|version, _| {
+            version.state(id).and_then(|state| state.prepare(&mut checked, None))
+        });
+        prepared.map_err(|e| e.context(format_args!("commit {seq}, index {id}")))?;
+        let horizon = Horizon { published: seq.0 - 1, pins: &[] };
+        writer.writer.apply(seq, &checked, &horizon);
+        writer.first.get_or_insert(seq);
+        Ok(true)
+    }
+
+    /// Flushes when memtables are full, as a worker would.
+    fn relieve(&self, seq: SeqNo) -> Result<()> {
+        let parts = self.parts;
+        let full = parts.memtable_bytes.load(Ordering::Relaxed);
+        if full <= parts.options.write_buffer_bytes() || parts.options.access == Access::Read {
+            return Ok(());
+        }
+        if parts.tail().unlisted_catalog.is_some() {
+            list_catalog(parts, seq)?;
+        }
+        let mut tail = parts.tail();
+        let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();
+        rotate(parts, &mut tail, &ids, (seq, LogPos(0)));
+        drop(tail);
+        let mut worker = Worker::new(parts.clone());
+        while parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty()) {
+            let state = worker.step();
+            if let Some(failure) = &parts.control().failure {
+                return Err(failure.to_error());
+            }
+            crate::ensure_sound!(state != JobState::Done, "a flush in recovery came to no end");
+        }
+        Ok(())
+    }
+}
