@@ -311,4 +311,4 @@ pub fn find(vfs: &dyn Vfs, dir: &Path) -> Result<Found> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

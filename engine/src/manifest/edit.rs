@@ -353,6 +353,9 @@ impl fmt::Display for Change {
             Change::RemoveSegment { index, segment } => {
                 write!(f, "remove segment {segment} from index {index}")
             }
+            Change::Watermark { index: IndexId::CATALOG, flushed } => {
+                write!(f, "the catalog is flushed up to {flushed}")
+            }
             Change::Watermark { index, flushed } => {
                 write!(f, "index {index} is flushed up to {flushed}")
             }
@@ -373,10 +376,10 @@ fn describe_meta(meta: &SegmentMeta, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     write!(f, ": format {}, {} entries up to {}", meta.format, meta.entries, meta.newest)?;
     for extent in &meta.extents {
         let kind = match extent.kind {
-            FileKind::Sealed => "sealed",
-            FileKind::InPlace => "in place",
+            FileKind::Sealed => "sealed file",
+            FileKind::InPlace => "file written in place",
         };
-        write!(f, ", {} bytes at {} of {kind} file {}", extent.len, extent.offset, extent.file)?;
+        write!(f, ", {} bytes at {} of {kind} {}", extent.len, extent.offset, extent.file)?;
     }
     for blob in &meta.blobs {
         write!(f, ", {} live bytes in blob file {}", blob.live_bytes, blob.file)?;

@@ -5,7 +5,7 @@
 //! over. The bytes are described in `docs/formats/manifest.md`.
 //!
 //! ```text
-//! recover ──► Recovered ──check_known──► resume ──► ManifestWriter ──append──► append ──► …
+//! recover ──► Recovered ──check_known──► resume ──► ManifestWriter ──append──► append ──► ...
 //!                                                        │ now and then
 //! manifest-7 ◄─────────────────── remove ◄── rename ◄── sync ◄── manifest-8.tmp (snapshot)
 //! ```
@@ -13,6 +13,7 @@
 //! Not for: making data files durable before an edit names them, and removing files that no edit
 //! names any more.
 
+mod apply;
 mod describe;
 mod edit;
 pub mod record;
