@@ -145,6 +145,19 @@ fn nothing_is_written_behind_a_torn_tail() {
 }
 
 #[test]
+fn nothing_is_written_behind_a_torn_first_edit() {
+    let disk = disk_with(&[]);
+    let path = "db/manifest-00000001";
+    disk.write_file(path, &[disk.read_file(path), vec![7; 30]].concat());
+    let recovered = read(&disk);
+    assert_eq!(recovered.synced, recovered.len);
+    assert_eq!(recovered.torn.clone().unwrap().bytes, 30);
+    let writer = ManifestWriter::resume(&*disk, dir(), recovered, OFTEN).unwrap();
+    assert_eq!(writer.position().number, 2);
+    assert_eq!(read(&disk).torn, None);
+}
+
+#[test]
 fn what_the_log_knows_to_be_synced_is_damaged_not_torn() {
     let disk = disk_with(&every_change());
     let whole = read(&disk).len;
