@@ -1,6 +1,8 @@
 //! What becomes of the files: rotation, resumption, leftovers, failures.
 
 use super::*;
+use crate::env::Env;
+use crate::env::os::OsEnv;
 use crate::env::sim::{Fault, FaultRule, OpKind};
 use crate::error::ErrorKind;
 use crate::manifest::recover::{ManifestPosition, check_known};
@@ -330,4 +332,22 @@ fn a_failed_rotation_poisons_the_writer_and_loses_nothing() {
         assert_eq!(writer.state().edit(), EditNo(1));
         assert_eq!(names(&disk).len(), 1);
     }
+}
+
+#[test]
+fn real_files_serve_as_well() {
+    let env = OsEnv::new();
+    let vfs = env.vfs();
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path();
+    let mut writer = ManifestWriter::create(vfs, dir, UUID, OFTEN).unwrap();
+    for no in 1..40 {
+        writer.append(vfs, &large(no)).unwrap();
+        if no % 10 == 0 {
+            let recovered = recover(vfs, dir, UUID).unwrap();
+            assert_eq!((&recovered.state, &recovered.torn), (writer.state(), &None));
+            writer = ManifestWriter::resume(vfs, dir, recovered, OFTEN).unwrap();
+        }
+    }
+    assert_eq!(vfs.list(dir).unwrap().len(), 1);
 }
