@@ -201,14 +201,24 @@ fn check_log(state: &ManifestState, found: &Scan) -> Result<()> {
 }
 
 /// Makes the log durable as it was found: what a killed process wrote may not be.
+///
+/// What is not known to be durable is written again first. A sync that failed before the database
+/// was opened may have left the pages in memory marked as clean, and another sync then proves
+/// nothing (Rebello et al., ATC '20).
 fn sync_log(vfs: &dyn Vfs, dir: &Path, found: &Scan) -> Result<()> {
-    let Some((last, _)) = found.segments.last() else { return Ok(()) };
-    if found.closed.is_some() {
-        return Ok(());
-    }
+    let Some((last, end)) = found.segments.last() else { return Ok(()) };
     let file_name = name::log(last.number);
     let failed = |e| Error::io(format_args!("syncing {file_name}"), e);
     let file = vfs.open(&dir.join(&file_name), OpenMode::Write).map_err(failed)?;
+    let mut at = found.synced.max(last.base);
+    let mut chunk = vec![0; 1 << 20];
+    while at < *end {
+        let len = chunk.len().min((end.0 - at.0) as usize);
+        let offset = last.offset_of(at);
+        file.read_exact_at(offset, &mut chunk[..len]).map_err(failed)?;
+        file.write_all_at(offset, &chunk[..len]).map_err(failed)?;
+        at = LogPos(at.0 + len as u64);
+    }
     file.sync(SyncKind::Full).map_err(failed)
 }
 
@@ -221,7 +231,7 @@ fn clear_leftovers(vfs: &dyn Vfs, dir: &Path, state: &ManifestState, start: LogN
         let is_leftover = match FileName::parse(&file_name) {
             Some(FileName::Data(id)) => !state.files().contains_key(&id),
             Some(FileName::Log(number)) => number < start,
-            Some(FileName::Temporary) => true,
+            Some(FileName::Temporary) => is_ours(&file_name),
             _ => false,
         };
         if is_leftover {
@@ -231,6 +241,12 @@ fn clear_leftovers(vfs: &dyn Vfs, dir: &Path, state: &ManifestState, start: LogN
         }
     }
     Ok(removed)
+}
+
+/// Whether a temporary file is one that the engine makes.
+fn is_ours(file_name: &str) -> bool {
+    let named = file_name.strip_suffix(".tmp").and_then(FileName::parse);
+    matches!(named, Some(FileName::Identity | FileName::Manifest(_)))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one step of opening, split off for its length")]

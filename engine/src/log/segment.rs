@@ -34,6 +34,11 @@ pub struct SegmentHeader {
 const RECYCLED: u16 = 1;
 
 impl SegmentHeader {
+    /// Byte of the file at which position `at` lies.
+    pub fn offset_of(&self, at: LogPos) -> u64 {
+        SEGMENT_HEADER_BYTES + (at.0 - self.base.0)
+    }
+
     /// The header as 512 bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(SEGMENT_HEADER_BYTES as usize);
