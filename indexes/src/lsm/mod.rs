@@ -1,1 +1,4 @@
 //! Ordered keys as a log-structured merge tree.
+
+pub mod op;
+pub mod memtable;

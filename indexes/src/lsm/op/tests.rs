@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+
+use cuesta_engine::ErrorKind;
+use proptest::prelude::*;
+
+use super::*;
+
+fn taken_apart(ops: &[u8]) -> Vec<Op<'_>> {
+    Ops::new(ops).map(|op| op.unwrap()).collect()
+}
+
+fn encoded(ops: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (key, value) in ops {
+        match value {
+            Some(value) => put(&mut bytes, key, value).unwrap(),
+            None => delete(&mut bytes, key).unwrap(),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn operations_lie_as_the_page_says() {
+    let mut ops = Vec::new();
+    put(&mut ops, b"key", b"value").unwrap();
+    delete(&mut ops, b"").unwrap();
+    put(&mut ops, &[7; 200], b"").unwrap();
+    let mut expected = b"\x01\x03key\x05value\x02\0\x01\xc8\x01".to_vec();
+    expected.extend([7; 200]);
+    expected.push(0);
+    assert_eq!(ops, expected);
+    let expected = [
+        Op::Put { key: b"key", value: b"value" },
+        Op::Delete { key: b"" },
+        Op::Put { key: &[7; 200], value: b"" },
+    ];
+    assert_eq!(taken_apart(&ops), expected);
+}
+
+#[test]
+fn the_stored_sample_is_read_and_written() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/lsm-operations-v1");
+    let mut ops = Vec::new();
+    delete(&mut ops, b"").unwrap();
+    put(&mut ops, b"apple", b"red").unwrap();
+    put(&mut ops, b"banana", b"").unwrap();
+    delete(&mut ops, b"cherry").unwrap();
+    put(&mut ops, &[0xff; 130], &[0xee; 300]).unwrap();
+    if std::env::var_os("CUESTA_REGENERATE").is_some() {
+        std::fs::write(path, &ops).unwrap();
+    }
+    let sample = std::fs::read(path).unwrap();
+    assert_eq!(taken_apart(&sample), taken_apart(&ops));
+    assert_eq!(sample, ops);
+}
+
+#[test]
+fn the_longest_key_is_taken_and_a_longer_one_named() {
+    let mut ops = Vec::new();
+    let key = vec![b'k'; KEY_BYTES_MAX + 1];
+    put(&mut ops, &key[1..], b"v").unwrap();
+    delete(&mut ops, &key[1..]).unwrap();
+    let len = ops.len();
+    for error in [put(&mut ops, &key, b"v").unwrap_err(), delete(&mut ops, &key).unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.message(), "key of 65536 bytes; the limit is 65535");
+    }
+    assert_eq!(ops.len(), len);
+    prepare(&mut ops, None).unwrap();
+    assert_eq!(taken_apart(&ops), [Op::Delete { key: &key[1..] }]);
+
+    let mut ops = vec![DELETE];
+    put_bytes(&mut ops, &key);
+    assert_eq!(prepare(&mut ops, None).unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_value_beyond_the_limit_is_named() {
+    check_value(VALUE_BYTES_MAX).unwrap();
+    let error = check_value(VALUE_BYTES_MAX + 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.message(), "value of 4294967296 bytes; the limit is 4294967295");
+}
+
+#[test]
+fn kinds_of_later_versions_are_refused_by_name() {
+    let names =
+        [(3, "range delete"), (4, "merge"), (5, "blob"), (6, "put with expiry"), (7, "unk")];
+    for (kind, name) in names {
+        let mut ops = Vec::new();
+        put(&mut ops, b"b", b"").unwrap();
+        ops.extend([kind, 1, b'a', 1, b'z']);
+        let before = ops.clone();
+        let error = prepare(&mut ops, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains(name) && error.message().contains("byte 4"), "{error}");
+        assert_eq!(ops, before);
+    }
+}
+
+#[test]
+fn after_an_error_there_is_no_more() {
+    let mut ops = Ops::new(&[1, 1, b'k', 9, b'v']);
+    assert_eq!(ops.next().unwrap().unwrap_err().kind(), ErrorKind::Corrupt);
+    assert!(ops.next().is_none());
+}
+
+#[test]
+fn operations_in_order_are_not_copied() {
+    for keys in [&[b"k"][..], &[b"a", b"b", b"c"]] {
+        let mut ops = Vec::new();
+        keys.iter().for_each(|key| put(&mut ops, *key, b"v").unwrap());
+        let (place, before) = (ops.as_ptr(), ops.clone());
+        prepare(&mut ops, None).unwrap();
+        assert_eq!((ops.as_ptr(), &ops), (place, &before));
+    }
+}
+
+#[test]
+fn the_footprint_is_every_key_once() {
+    let value = |v: &[u8]| Some(v.to_vec());
+    let ops = [(b"b".to_vec(), value(b"1")), (b"a".to_vec(), None), (b"b".to_vec(), value(b"2"))];
+    let mut footprint = Footprint::default();
+    prepare(&mut encoded(&ops), Some(&mut footprint)).unwrap();
+    assert_eq!(footprint.points, [b"a", b"b"]);
+    assert!(footprint.ranges.is_empty() && !footprint.whole);
+}
+
+fn keys() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(prop::sample::select(vec![0, 1, 0xff]), 0..11),
+        prop::collection::vec(any::<u8>(), 0..200),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn preparing_keeps_the_last_operation_of_each_key_in_order(
+        ops in prop::collection::vec(
+            (keys(), prop::option::of(prop::collection::vec(any::<u8>(), 0..150))),
+            0..40,
+        ),
+    ) {
+        let mut bytes = encoded(&ops);
+        prepare(&mut bytes, None).unwrap();
+        let model: BTreeMap<_, _> = ops.into_iter().collect();
+        let expected: Vec<Op<'_>> = model
+            .iter()
+            .map(|(key, value)| match value {
+                Some(value) => Op::Put { key, value },
+                None => Op::Delete { key },
+            })
+            .collect();
+        prop_assert_eq!(taken_apart(&bytes), expected);
+        let once = bytes.clone();
+        prepare(&mut bytes, None).unwrap();
+        prop_assert_eq!(bytes, once);
+    }
+
+    #[test]
+    fn no_bytes_panic_and_what_is_accepted_is_canonical(
+        bytes in prop::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..60),
+    ) {
+        let mut ops = bytes.clone();
+        match prepare(&mut ops, None) {
+            Ok(()) => {
+                let again: Vec<_> = taken_apart(&ops)
+                    .iter()
+                    .map(|op| match op {
+                        Op::Put { key, value } => (key.to_vec(), Some(value.to_vec())),
+                        Op::Delete { key } => (key.to_vec(), None),
+                    })
+                    .collect();
+                prop_assert!(again.is_sorted_by(|a, b| a.0 < b.0));
+                prop_assert_eq!(encoded(&again), ops);
+            }
+            Err(error) => {
+                let kinds = [ErrorKind::Corrupt, ErrorKind::Unsupported];
+                prop_assert!(kinds.contains(&error.kind()), "{error}");
+                prop_assert_eq!(ops, bytes);
+            }
+        }
+    }
+}
