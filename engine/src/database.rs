@@ -251,22 +251,31 @@ impl Engine {
         drive(&self.parts, || sync.step())
     }
 
-    /// Writes all memtables as segments, and waits for it.
+    /// Freezes all memtables, to be written as segments in the background; returns the last commit
+    /// in them.
     ///
     /// # Errors
-    /// What background work fails with; `Invalid` when opened for reading.
-    pub fn flush(&self) -> Result<()> {
+    /// `Poisoned` when a sync failed earlier; `Invalid` when opened for reading or closed.
+    pub fn rotate(&self) -> Result<SeqNo> {
         self.check_writable()?;
         let mut tail = self.parts.tail();
         tail.check()?;
         let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();
         let up_to = up_to(&tail);
         rotate(&self.parts, &mut tail, &ids, up_to);
-        drop(tail);
+        Ok(up_to.0)
+    }
+
+    /// Writes all memtables as segments, and waits for it.
+    ///
+    /// # Errors
+    /// What background work fails with; `Invalid` when opened for reading.
+    pub fn flush(&self) -> Result<()> {
+        let last = self.rotate()?;
         self.wait_for(|parts| {
             let tail = parts.tail();
             let is_old = |writer: &crate::tail::IndexWriter| {
-                writer.frozen.iter().any(|frozen| frozen.last <= up_to.0)
+                writer.frozen.iter().any(|frozen| frozen.last <= last)
             };
             !tail.writers.iter().any(is_old)
         })

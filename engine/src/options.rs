@@ -43,6 +43,11 @@ pub struct Options {
     pub sync_interval: Duration,
     /// Memory for everything: memtables, block cache, buffers.
     pub memory_budget: u64,
+    /// Memory of one memtable before it is frozen; an eighth of the budget when not given.
+    pub memtable_limit: Option<u64>,
+    /// Bytes of log that recovery may have to read before the oldest memtable is flushed; follows
+    /// from the budget when not given.
+    pub log_limit: Option<u64>,
     /// Memory of memtables that only views keep; beyond it the oldest views expire.
     pub view_budget: u64,
     /// Sizes of the log.
@@ -65,6 +70,8 @@ impl Default for Options {
             durability: Durability::Sync,
             sync_interval: Duration::from_millis(100),
             memory_budget: 256 << 20,
+            memtable_limit: None,
+            log_limit: None,
             view_budget: 128 << 20,
             log: LogOptions::default(),
             background_threads: 2,
@@ -77,7 +84,7 @@ impl Default for Options {
 impl Options {
     /// Memory of one memtable before it is frozen.
     pub fn memtable_bytes(&self) -> u64 {
-        (self.memory_budget / 8).clamp(64 << 10, 64 << 20)
+        self.memtable_limit.unwrap_or((self.memory_budget / 8).clamp(64 << 10, 64 << 20))
     }
 
     /// Memory of all memtables before commits wait for flushes.
@@ -98,6 +105,7 @@ impl Options {
 
     /// Bytes of log that recovery may have to read before the oldest memtable is flushed.
     pub fn log_bytes_max(&self) -> u64 {
-        (self.write_buffer_bytes() * 4).max(self.log.segment_bytes * 2)
+        let most = (self.write_buffer_bytes() * 4).max(self.log.segment_bytes * 2);
+        self.log_limit.unwrap_or(most)
     }
 }
