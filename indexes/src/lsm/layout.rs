@@ -1,0 +1,156 @@
+//! Current segments, arranged for questions: sorted runs, newest first.
+//!
+//! ```text
+//! runs[0]   level 0, newest flush     [a ---- k] [l --- z]      one flush, never overlapping
+//! runs[1]   level 0, older flush      [b ------------- y]
+//! runs[2]   level 1                   [a - c] [d - m] [n - z]
+//! runs[3]   level 2                   [a][b - c] ... [x - z]
+//! ```
+//!
+//! Invariants:
+//! 1. The segments of a run are sorted and disjoint.
+//! 2. What an earlier run says of a key is newer than what a later one says.
+//!
+//! Not for: choosing what to merge (see [`merge`](super::merge)).
+
+use std::sync::Arc;
+
+use cuesta_engine::ensure_sound;
+use cuesta_engine::error::Result;
+use cuesta_engine::id::SegmentId;
+
+use super::order::{self, Beside};
+use super::segment::Segment;
+
+/// All current segments of an index.
+#[derive(Default)]
+pub struct Layout {
+    runs: Vec<Arc<Run>>,
+}
+
+/// Sorted, disjoint segments, and what finding one of them needs, close together.
+pub(super) struct Run {
+    segments: Vec<Arc<Segment>>,
+    /// What the largest keys of all of them begin with.
+    prefix: Vec<u8>,
+    /// Heads of the largest keys, behind the prefix.
+    heads: Vec<u64>,
+}
+
+impl Run {
+    /// A run of segments that are sorted.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are not sorted and disjoint.
+    pub(super) fn new(segments: Vec<Arc<Segment>>) -> Result<Run> {
+        for pair in segments.windows(2) {
+            let (before, after) = (pair[0].detail(), pair[1].detail());
+            ensure_sound!(
+                before.largest < after.smallest,
+                "segments of level {} overlap: one ends with {}, the next begins with {}",
+                after.level,
+                before.largest.escape_ascii(),
+                after.smallest.escape_ascii()
+            );
+        }
+        let largest = |segment: Option<&Arc<Segment>>| -> Vec<u8> {
+            segment.map(|segment| segment.detail().largest.clone()).unwrap_or_default()
+        };
+        let (mut prefix, last) = (largest(segments.first()), largest(segments.last()));
+        prefix.truncate(order::common_prefix(&prefix, &last));
+        let head = |segment: &Arc<Segment>| order::head(&segment.detail().largest[prefix.len()..]);
+        let heads = segments.iter().map(head).collect();
+        Ok(Run { heads, prefix, segments })
+    }
+
+    /// Its segments in the order of their keys.
+    #[inline]
+    pub(super) fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    /// The number of the first segment that ends at or after `key`; their count when none does.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8]) -> usize {
+        let suffix = match order::beside(key, &self.prefix) {
+            Beside::Before => return 0,
+            Beside::After => return self.segments.len(),
+            Beside::Within(suffix) => suffix,
+        };
+        let wanted = order::head(suffix);
+        let at = self.heads.partition_point(|&head| head < wanted);
+        if self.heads.get(at) != Some(&wanted) {
+            return at;
+        }
+        // Equal heads decide nothing.
+        let equal = self.heads[at..].partition_point(|&head| head == wanted);
+        let undecided = &self.segments[at..at + equal];
+        at + undecided.partition_point(|segment| *segment.detail().largest < *key)
+    }
+
+    /// The segment whose range holds `key`.
+    #[inline]
+    pub(super) fn holding(&self, key: &[u8]) -> Option<&Arc<Segment>> {
+        let segment = self.segments.get(self.find(key))?;
+        (*segment.detail().smallest <= *key).then_some(segment)
+    }
+}
+
+impl Layout {
+    /// Arranges segments.
+    ///
+    /// # Errors
+    /// `Corrupt` when segments of a level below 0 overlap.
+    pub(super) fn new(segments: impl Iterator<Item = (SegmentId, Arc<Segment>)>) -> Result<Layout> {
+        let mut flushed = Vec::new();
+        let mut levels: Vec<Vec<Arc<Segment>>> = Vec::new();
+        for (id, segment) in segments {
+            let level = usize::from(segment.detail().level);
+            if level == 0 {
+                flushed.push((id, segment));
+                continue;
+            }
+            if levels.len() < level {
+                levels.resize_with(level, Vec::new);
+            }
+            levels[level - 1].push(segment);
+        }
+        let mut runs = flushed_runs(flushed)?;
+        for mut level in levels {
+            level.sort_by(|a, b| a.detail().smallest.cmp(&b.detail().smallest));
+            if !level.is_empty() {
+                runs.push(Arc::new(Run::new(level)?));
+            }
+        }
+        Ok(Layout { runs })
+    }
+
+    /// Its runs, newest first.
+    #[inline]
+    pub(super) fn runs(&self) -> &[Arc<Run>] {
+        &self.runs
+    }
+}
+
+/// One run per flush, newest first.
+fn flushed_runs(mut flushed: Vec<(SegmentId, Arc<Segment>)>) -> Result<Vec<Arc<Run>>> {
+    let newest_first = |(id, segment): &(SegmentId, Arc<Segment>)| {
+        std::cmp::Reverse((segment.detail().recency, *id))
+    };
+    flushed.sort_by_key(newest_first);
+    let mut runs = Vec::new();
+    for flush in flushed.chunk_by(|a, b| a.1.detail().recency == b.1.detail().recency) {
+        let mut sorted: Vec<Arc<Segment>> = flush.iter().map(|(_, s)| s.clone()).collect();
+        sorted.sort_by(|a, b| a.detail().smallest.cmp(&b.detail().smallest));
+        let disjoint = |pair: &[Arc<Segment>]| pair[0].detail().largest < pair[1].detail().smallest;
+        if sorted.windows(2).all(disjoint) {
+            runs.push(Arc::new(Run::new(sorted)?));
+            continue;
+        }
+        // Not from one flush, whatever they say: the later number is the newer one.
+        for (_, segment) in flush {
+            runs.push(Arc::new(Run::new(vec![segment.clone()])?));
+        }
+    }
+    Ok(runs)
+}

@@ -1,0 +1,16 @@
+//! How segments merge: levels that each hold about ten times what the one above holds.
+//!
+//! A plan is a pure decision; a merge, a move and a flush are work in small steps.
+
+mod plan;
+mod tree;
+mod run;
+mod flush;
+mod output;
+#[cfg(test)]
+mod tests;
+
+pub(super) use flush::FlushWork;
+pub(super) use plan::{Mode, debt, plan};
+pub(super) use run::{Job, MergeWork, MoveWork};
+pub(super) use tree::{Piece, Sizes};

@@ -1,0 +1,92 @@
+//! Sorted entries in, segments of a wished size out.
+
+use cuesta_engine::SeqNo;
+use cuesta_engine::error::Result;
+use cuesta_engine::file::{FileKind, Output};
+use cuesta_engine::index::SegmentMeta;
+
+use crate::lsm::block::Kind;
+use crate::lsm::segment::{Detail, FORMAT, Shape, Writer, Written};
+
+/// Writes as many segments as it takes.
+pub(super) struct Outputs {
+    shape: Shape,
+    level: u8,
+    segment_bytes: u64,
+    writer: Option<Writer>,
+    written: Vec<Written>,
+}
+
+impl Outputs {
+    /// Segments of `level` of about `segment_bytes` each.
+    pub(super) fn new(shape: Shape, level: u8, segment_bytes: u64) -> Outputs {
+        Outputs { shape, level, segment_bytes, writer: None, written: Vec::new() }
+    }
+
+    /// Adds an entry, whose key is greater than all before.
+    ///
+    /// # Errors
+    /// What writing fails with; `Corrupt` when keys do not ascend.
+    pub(super) fn add(
+        &mut self,
+        out: &mut dyn Output,
+        key: &[u8],
+        kind: Kind,
+        value: &[u8],
+    ) -> Result<()> {
+        if self.writer.as_ref().is_some_and(|writer| writer.bytes() >= self.segment_bytes) {
+            self.cut(out)?;
+        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let file = out.create(FileKind::Sealed)?;
+                none.insert(Writer::new(out, file, self.shape)?)
+            }
+        };
+        writer.add(out, key, kind, value)
+    }
+
+    /// Ends the present segment.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub(super) fn cut(&mut self, out: &mut dyn Output) -> Result<()> {
+        if let Some(writer) = self.writer.take() {
+            self.written.push(writer.finish(out)?);
+        }
+        Ok(())
+    }
+
+    /// What the manifest is to say of all segments.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub(super) fn finish(
+        &mut self,
+        out: &mut dyn Output,
+        newest: SeqNo,
+        recency: u64,
+    ) -> Result<Vec<SegmentMeta>> {
+        self.cut(out)?;
+        let written = std::mem::take(&mut self.written);
+        let meta = |written: Written| SegmentMeta {
+            format: FORMAT,
+            extents: vec![written.extent],
+            blobs: Vec::new(),
+            entries: written.entries,
+            newest,
+            key_id: 0,
+            detail: Detail {
+                level: self.level,
+                recency,
+                tombstones: written.tombstones,
+                codec: self.shape.codec.code(),
+                smallest: written.smallest,
+                largest: written.largest,
+            }
+            .encode(),
+        };
+        Ok(written.into_iter().map(meta).collect())
+    }
+}

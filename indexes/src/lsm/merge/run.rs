@@ -1,0 +1,203 @@
+//! Merges and moves, as work in small steps.
+
+use std::sync::Arc;
+
+use cuesta_engine::SeqNo;
+use cuesta_engine::error::Result;
+use cuesta_engine::file::Output;
+use cuesta_engine::id::SegmentId;
+use cuesta_engine::index::{Edit, SegmentMeta, Work};
+use cuesta_engine::planted::{self, Bug};
+use cuesta_engine::stats::Stats;
+
+use super::output::Outputs;
+use crate::lsm::block::Kind;
+use crate::lsm::layout::Run;
+use crate::lsm::merging::Merging;
+use crate::lsm::segment::{Fill, Segment, Shape};
+use crate::lsm::source::{RunCursor, Source};
+
+/// Bytes that a step handles.
+pub(super) const STEP_BYTES: usize = 256 << 10;
+/// An output segment meets at most so many segmentfuls of bytes one level deeper, so that merging
+/// it on is bounded.
+const MET_MAX: u64 = 20;
+
+/// Runs of deeper levels, asked about ascending keys.
+pub(super) struct Depths {
+    runs: Vec<(Arc<Run>, usize)>,
+}
+
+impl Depths {
+    pub(super) fn new(runs: Vec<Arc<Run>>) -> Depths {
+        Depths { runs: runs.into_iter().map(|run| (run, 0)).collect() }
+    }
+
+    /// Whether the range of some segment holds `key`, which is at or after every key asked about
+    /// before.
+    pub(super) fn cover(&mut self, key: &[u8]) -> bool {
+        let mut covered = false;
+        for (run, at) in &mut self.runs {
+            let segments = run.segments();
+            while segments.get(*at).is_some_and(|segment| *segment.detail().largest < *key) {
+                *at += 1;
+            }
+            covered |= segments.get(*at).is_some_and(|s| *s.detail().smallest <= *key);
+        }
+        covered
+    }
+}
+
+/// Where outputs are cut so that none meets too much of the level that they will be merged into.
+struct Beyond {
+    run: Option<Arc<Run>>,
+    at: usize,
+    met: u64,
+    met_max: u64,
+}
+
+impl Beyond {
+    /// Whether to begin a new output before `key`.
+    fn cut_before(&mut self, key: &[u8]) -> bool {
+        let Some(run) = &self.run else { return false };
+        while let Some(segment) = run.segments().get(self.at)
+            && *segment.detail().largest < *key
+        {
+            self.met += segment.len();
+            self.at += 1;
+        }
+        let cut = self.met > self.met_max;
+        if cut {
+            self.met = 0;
+        }
+        cut
+    }
+}
+
+/// What a merge needs to know.
+pub(in crate::lsm) struct Job {
+    /// Inputs as runs, newest first.
+    pub runs: Vec<Arc<Run>>,
+    /// Inputs as segments.
+    pub inputs: Vec<SegmentId>,
+    /// Runs of the levels below the target, from the top.
+    pub deeper: Vec<Arc<Run>>,
+    /// Level of the outputs.
+    pub target: u8,
+    /// How outputs are laid out.
+    pub shape: Shape,
+    /// Bytes of an output.
+    pub segment_bytes: u64,
+    /// The newest of the inputs.
+    pub newest: SeqNo,
+    /// The newest recency of the inputs.
+    pub recency: u64,
+}
+
+/// Merges segments into segments of one level.
+pub(in crate::lsm) struct MergeWork {
+    merging: Merging,
+    outputs: Outputs,
+    depths: Depths,
+    beyond: Beyond,
+    inputs: Vec<SegmentId>,
+    newest: SeqNo,
+    recency: u64,
+    begun: bool,
+}
+
+impl MergeWork {
+    /// Starts a merge; reads nothing yet.
+    pub(in crate::lsm) fn new(job: Job) -> MergeWork {
+        let segments = job.runs.iter().flat_map(|run| run.segments());
+        let total: u64 = segments.map(|segment| segment.len()).sum();
+        // Equal shares, so that no merge ends in a crumb.
+        let count = total.div_ceil(job.segment_bytes).max(1);
+        let share = total / count + total / count / 16;
+        let source = |run: Arc<Run>| Source::Run(RunCursor::new(run, Fill::Pass));
+        let next = job.deeper.iter().find(|run| {
+            let level = run.segments().first().map(|segment| segment.detail().level);
+            level == Some(job.target + 1)
+        });
+        let beyond = Beyond {
+            run: next.cloned(),
+            at: 0,
+            met: 0,
+            met_max: job.segment_bytes.saturating_mul(MET_MAX),
+        };
+        MergeWork {
+            merging: Merging::new(job.runs.into_iter().map(source).collect()),
+            outputs: Outputs::new(job.shape, job.target, share),
+            depths: Depths::new(job.deeper),
+            beyond,
+            inputs: job.inputs,
+            newest: job.newest,
+            recency: job.recency,
+            begun: false,
+        }
+    }
+}
+
+impl Work for MergeWork {
+    fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
+        if !self.begun {
+            self.merging.first()?;
+            self.begun = true;
+        }
+        let mut bytes = 0;
+        while let Some(source) = self.merging.current() {
+            let (key, kind, value) = (source.key(), source.kind(), source.value());
+            bytes += key.len() + value.len() + 16;
+            let needed = kind != Kind::Delete
+                || self.depths.cover(key) && !planted::is(Bug::TombstoneDroppedTooHigh);
+            if needed {
+                if self.beyond.cut_before(key) {
+                    self.outputs.cut(out)?;
+                }
+                self.outputs.add(out, key, kind, value)?;
+            }
+            self.merging.next()?;
+            if bytes >= STEP_BYTES {
+                return Ok(None);
+            }
+        }
+        let add = self.outputs.finish(out, self.newest, self.recency)?;
+        Ok(Some(Edit { remove: std::mem::take(&mut self.inputs), add }))
+    }
+}
+
+/// Gives segments another level without touching their bytes.
+pub(in crate::lsm) struct MoveWork {
+    edit: Edit,
+    stats: Arc<Stats>,
+}
+
+impl MoveWork {
+    /// Moves segments to `target`.
+    ///
+    /// # Errors
+    /// None today; what reading details fails with.
+    pub(in crate::lsm) fn new(
+        moved: &[(SegmentId, Arc<SegmentMeta>, Arc<Segment>)],
+        target: u8,
+        stats: Arc<Stats>,
+    ) -> MoveWork {
+        let add = |(_, meta, segment): &(SegmentId, Arc<SegmentMeta>, Arc<Segment>)| {
+            let mut detail = segment.detail().clone();
+            detail.level = target;
+            SegmentMeta { detail: detail.encode(), ..SegmentMeta::clone(meta) }
+        };
+        let edit = Edit {
+            remove: moved.iter().map(|(id, ..)| *id).collect(),
+            add: moved.iter().map(add).collect(),
+        };
+        MoveWork { edit, stats }
+    }
+}
+
+impl Work for MoveWork {
+    fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
+        Stats::add(&self.stats.moves, 1);
+        Ok(Some(std::mem::take(&mut self.edit)))
+    }
+}

@@ -1,0 +1,197 @@
+//! Several sorted sources as one: each key once, with what its newest source says.
+//!
+//! Among few sources a linear look at the keys that they stand on beats a heap: the heads of the
+//! keys lie side by side. Mostly even that is saved: the source in front stays there as long as
+//! its keys come before that of the *rival*, the second in line.
+//!
+//! Not for: bounds, and hiding what was deleted (see [`query`](super::query)).
+//!
+//! Invariants, while it stands on an entry:
+//! 1. Going forward, every source stands on its first entry at or after the current key; going
+//!    back, on its last entry at or before it. Or nowhere, when it has none.
+//! 2. `current` is the newest of the sources that stand on the current key.
+
+use std::cmp::Ordering;
+
+use cuesta_engine::error::Result;
+
+use super::order;
+use super::source::Source;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Forward,
+    Back,
+}
+
+/// Sources, newest first, as one.
+pub(super) struct Merging {
+    sources: Vec<Source>,
+    /// Heads of the keys that the sources stand on.
+    heads: Vec<u64>,
+    way: Way,
+    current: Option<usize>,
+    /// The second in line, if there is one.
+    rival: Option<usize>,
+}
+
+impl Merging {
+    /// Joins `sources`, newest first; stands nowhere.
+    pub(super) fn new(sources: Vec<Source>) -> Merging {
+        let heads = vec![0; sources.len()];
+        Merging { sources, heads, way: Way::Forward, current: None, rival: None }
+    }
+
+    /// The source that the current entry comes from; `None` when it stands nowhere.
+    #[inline]
+    pub(super) fn current(&self) -> Option<&Source> {
+        self.sources.get(self.current?)
+    }
+
+    /// Goes to the first entry.
+    ///
+    /// # Errors
+    /// Here and below: `Corrupt`, `Unsupported` or `Io` from the segments; it then stands nowhere.
+    pub(super) fn first(&mut self) -> Result<()> {
+        self.place(Way::Forward, Source::first)
+    }
+
+    /// Goes to the last entry.
+    pub(super) fn last(&mut self) -> Result<()> {
+        self.place(Way::Back, Source::last)
+    }
+
+    /// Goes to the first entry at or after `key`.
+    pub(super) fn seek(&mut self, key: &[u8]) -> Result<()> {
+        self.place(Way::Forward, |source| source.seek(key))
+    }
+
+    /// Goes to the last entry before `key`.
+    pub(super) fn seek_before(&mut self, key: &[u8]) -> Result<()> {
+        self.place(Way::Back, |source| source.seek_before(key))
+    }
+
+    fn place(&mut self, way: Way, go: impl Fn(&mut Source) -> Result<()>) -> Result<()> {
+        self.current = None;
+        self.way = way;
+        for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
+            go(source)?;
+            *head = order::head(source.key());
+        }
+        self.pick();
+        Ok(())
+    }
+
+    /// Goes to the next key.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<()> {
+        self.step(Way::Forward)
+    }
+
+    /// Goes to the key before.
+    #[inline]
+    pub(super) fn prev(&mut self) -> Result<()> {
+        self.step(Way::Back)
+    }
+
+    #[inline]
+    fn step(&mut self, way: Way) -> Result<()> {
+        let Some(current) = self.current else { return Ok(()) };
+        if self.way != way {
+            return self.turn(way);
+        }
+        if let Some(rival) = self.rival {
+            if self.order(current, rival) == Ordering::Equal {
+                return self.step_all(current);
+            }
+            self.advance(current)?;
+            if self.sources[current].valid() && self.order(current, rival) == Ordering::Less {
+                return Ok(());
+            }
+            self.pick();
+            return Ok(());
+        }
+        // The others have nothing left on this side.
+        let moved = match way {
+            Way::Forward => self.sources[current].next(),
+            Way::Back => self.sources[current].prev(),
+        };
+        if moved.is_err() || !self.sources[current].valid() {
+            self.current = None;
+        }
+        moved
+    }
+
+    /// Leaves the current key in every source that stands on it.
+    #[inline(never)]
+    fn step_all(&mut self, current: usize) -> Result<()> {
+        for other in 0..self.sources.len() {
+            let same = other != current
+                && self.sources[other].valid()
+                && self.order(other, current) == Ordering::Equal;
+            if same {
+                self.advance(other)?;
+            }
+        }
+        self.advance(current)?;
+        self.pick();
+        Ok(())
+    }
+
+    #[inline]
+    fn advance(&mut self, i: usize) -> Result<()> {
+        let source = &mut self.sources[i];
+        let moved = match self.way {
+            Way::Forward => source.next(),
+            Way::Back => source.prev(),
+        };
+        self.heads[i] = order::head(source.key());
+        if moved.is_err() {
+            self.current = None;
+        }
+        moved
+    }
+
+    /// Changes direction: the sources that are not on the current key stand beyond it.
+    #[cold]
+    fn turn(&mut self, way: Way) -> Result<()> {
+        let key = self.current().map(|source| source.key().to_vec()).unwrap_or_default();
+        match way {
+            Way::Back => self.seek_before(&key),
+            Way::Forward => self.place(way, |source| {
+                source.seek(&key)?;
+                if source.valid() && source.key() == key { source.next() } else { Ok(()) }
+            }),
+        }
+    }
+
+    /// How the keys of two sources, both standing on one, follow each other on the present way.
+    #[inline]
+    fn order(&self, i: usize, j: usize) -> Ordering {
+        let order = self.heads[i].cmp(&self.heads[j]);
+        let order = order.then_with(|| self.sources[i].key().cmp(self.sources[j].key()));
+        match self.way {
+            Way::Forward => order,
+            Way::Back => order.reverse(),
+        }
+    }
+
+    /// Finds the source in front, the newest among equals, and its rival.
+    fn pick(&mut self) {
+        let (mut best, mut second) = (None, None);
+        for i in 0..self.sources.len() {
+            if !self.sources[i].valid() {
+                continue;
+            }
+            match best {
+                None => best = Some(i),
+                Some(b) if self.order(i, b) == Ordering::Less => (best, second) = (Some(i), best),
+                Some(_) => match second {
+                    Some(s) if self.order(i, s) != Ordering::Less => {}
+                    _ => second = Some(i),
+                },
+            }
+        }
+        (self.current, self.rival) = (best, second);
+    }
+}

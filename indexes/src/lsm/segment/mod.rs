@@ -1,0 +1,30 @@
+//! Segments: sorted runs of keys in a file, one version of each.
+//!
+//! ```text
+//! ┌──────┬──────┬─────┬────────┬─────┬──────┬─────────┬────────┬─────┬────────────┬────────┐
+//! │ data │ data │ ... │ index  │ ... │ root │ padding │ filter │ ... │ properties │ footer │
+//! └──────┴──────┴─────┴────────┴─────┴──────┴─────────┴────────┴─────┴────────────┴────────┘
+//!    0      1            n             n+m              n+m+1 ...        last        (ordinals)
+//! ```
+//!
+//! The format is `docs/formats/segment.md`. Every block but the footer is sealed by a trailer with
+//! a checksum tied to its place; blocks are numbered in the order of the file, and a segment
+//! remembers which of them have been checked.
+//!
+//! Not for: levels, and several segments together.
+
+mod format;
+mod index;
+mod writer;
+mod reader;
+mod cursor;
+mod verify;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub(super) use cursor::SegmentCursor;
+pub(super) use format::{Detail, FORMAT};
+pub use reader::Segment;
+pub(super) use reader::{Fill, Hit};
+pub(super) use verify::verify;
+pub(super) use writer::{Shape, Writer, Written};

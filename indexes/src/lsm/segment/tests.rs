@@ -1,0 +1,322 @@
+//! Segments against a sorted map, whole and damaged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cuesta_engine::ErrorKind;
+use cuesta_engine::file::{FileKind, Output};
+use cuesta_engine::format::Codec;
+use cuesta_engine::index::SegmentMeta;
+use proptest::prelude::*;
+
+use super::*;
+use crate::lsm::block::Kind;
+use crate::lsm::filter;
+use crate::lsm::tests::disk::{Disk, Maps};
+use crate::lsm::tests::driver::services;
+
+type Entries = BTreeMap<Vec<u8>, (Kind, Vec<u8>)>;
+
+fn shape(codec: Codec, block_bytes: usize) -> Shape {
+    Shape { block_bytes, interval: 16, codec, filter_bits: 10 }
+}
+
+fn write(disk: &mut Disk, entries: &Entries, shape: Shape) -> SegmentMeta {
+    let file = disk.create(FileKind::Sealed).unwrap();
+    let mut writer = Writer::new(disk, file, shape).unwrap();
+    for (key, (kind, value)) in entries {
+        writer.add(disk, key, *kind, value).unwrap();
+    }
+    let written = writer.finish(disk).unwrap();
+    let detail = Detail {
+        level: 1,
+        recency: 7,
+        tombstones: written.tombstones,
+        codec: shape.codec.code(),
+        smallest: written.smallest,
+        largest: written.largest,
+    };
+    SegmentMeta {
+        format: FORMAT,
+        extents: vec![written.extent],
+        entries: written.entries,
+        detail: detail.encode(),
+        ..SegmentMeta::default()
+    }
+}
+
+fn open(disk: &Disk, meta: &SegmentMeta) -> cuesta_engine::Result<Arc<Segment>> {
+    Segment::open(meta, disk, &services(1 << 20, 1 << 20)).map(Arc::new)
+}
+
+fn walk(segment: &Arc<Segment>) -> cuesta_engine::Result<Vec<(Vec<u8>, (Kind, Vec<u8>))>> {
+    let mut cursor = SegmentCursor::new(segment.clone(), Fill::Keep);
+    let mut walked = Vec::new();
+    cursor.first()?;
+    while cursor.valid() {
+        assert_eq!(cursor.value_owned(), cursor.value());
+        walked.push((cursor.key().to_vec(), (cursor.kind(), cursor.value().to_vec())));
+        cursor.next()?;
+    }
+    Ok(walked)
+}
+
+fn get(segment: &Segment, key: &[u8]) -> cuesta_engine::Result<Option<(Kind, Vec<u8>)>> {
+    if !segment.may_hold(filter::hash(key))? {
+        return Ok(None);
+    }
+    let hit = segment.find(key)?;
+    Ok(hit.map(|hit| {
+        let (kind, bytes) = (hit.kind(), hit.bytes().to_vec());
+        assert_eq!(hit.into_value(), bytes);
+        (kind, bytes)
+    }))
+}
+
+fn problems(segment: &Segment) -> Vec<String> {
+    let mut problems = Vec::new();
+    verify(segment, &mut |problem| problems.push(problem)).unwrap();
+    problems
+}
+
+fn check(segment: &Arc<Segment>, entries: &Entries, probes: &[Vec<u8>]) {
+    assert_eq!(problems(segment), Vec::<String>::new());
+    assert!(walk(segment).unwrap().iter().map(|(k, v)| (k, v)).eq(entries));
+    let mut cursor = SegmentCursor::new(segment.clone(), Fill::Pass);
+    let mut back = Vec::new();
+    cursor.last().unwrap();
+    while cursor.valid() {
+        back.push(cursor.key().to_vec());
+        cursor.prev().unwrap();
+    }
+    assert!(back.iter().eq(entries.keys().rev()));
+    for key in entries.keys().chain(probes) {
+        assert_eq!(get(segment, key).unwrap().as_ref(), entries.get(key));
+        cursor.seek(key).unwrap();
+        let wanted = entries.range(key.clone()..).next().map(|(k, _)| &k[..]);
+        assert_eq!(cursor.valid().then(|| cursor.key()), wanted);
+        if cursor.valid() {
+            cursor.prev().unwrap();
+            let wanted = entries.range(..key.clone()).next_back().map(|(k, _)| &k[..]);
+            assert_eq!(cursor.valid().then(|| cursor.key()), wanted);
+        }
+        cursor.seek_before(key).unwrap();
+        let wanted = entries.range(..key.clone()).next_back().map(|(k, _)| &k[..]);
+        assert_eq!(cursor.valid().then(|| cursor.key()), wanted);
+        if cursor.valid() {
+            cursor.next().unwrap();
+            let wanted = entries.range(key.clone()..).next().map(|(k, _)| &k[..]);
+            assert_eq!(cursor.valid().then(|| cursor.key()), wanted);
+        }
+    }
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    let letter = prop::sample::select(vec![0u8, b'a', b'b', 0xff]);
+    prop_oneof![
+        prop::collection::vec(letter, 0..10),
+        (0u64..3000).prop_map(|i| format!("a/long/prefix/{i:08}").into_bytes()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn a_segment_holds_what_was_put_in(
+        entries in prop::collection::btree_map(
+            key(),
+            (
+                prop_oneof![5 => Just(Kind::Put), 1 => Just(Kind::Delete)],
+                prop::collection::vec(0u8..4, 0..120),
+            ),
+            1..400,
+        ),
+        probes in prop::collection::vec(key(), 0..40),
+        codec in prop::sample::select(vec![Codec::None, Codec::Lz4, Codec::Zstd]),
+        block_bytes in prop::sample::select(vec![256usize, 1000, 8192]),
+        maps in prop::sample::select(vec![Maps::Yes, Maps::No]),
+    ) {
+        let mut disk = Disk::new(maps);
+        let meta = write(&mut disk, &entries, shape(codec, block_bytes));
+        check(&open(&disk, &meta).unwrap(), &entries, &probes);
+    }
+}
+
+#[test]
+fn a_large_segment_has_two_levels_of_index() {
+    let entries: Entries = (0..9000u32)
+        .map(|i| (format!("key{i:07}").into_bytes(), (Kind::Put, vec![i as u8; 150])))
+        .collect();
+    let probes: Vec<Vec<u8>> =
+        (0..9000u32).step_by(97).map(|i| format!("key{i:07}x").into_bytes()).collect();
+    for maps in [Maps::Yes, Maps::No] {
+        let mut disk = Disk::new(maps);
+        let meta = write(&mut disk, &entries, shape(Codec::None, 256));
+        let segment = open(&disk, &meta).unwrap();
+        assert_eq!(segment.footer.depth, 2);
+        assert!(segment.footer.leaves > 1);
+        check(&segment, &entries, &probes);
+    }
+}
+
+#[test]
+fn the_longest_keys_and_long_values_fit() {
+    let long = |last: u8| [vec![b'k'; 65_534], vec![last]].concat();
+    let entries = Entries::from([
+        (Vec::new(), (Kind::Put, Vec::new())),
+        (b"a".to_vec(), (Kind::Put, vec![1; 1 << 20])),
+        (b"b".to_vec(), (Kind::Put, Vec::new())),
+        (long(0), (Kind::Put, vec![2; 100])),
+        (long(1), (Kind::Delete, Vec::new())),
+        (long(2), (Kind::Put, vec![3; 3 << 20])),
+    ]);
+    for codec in [Codec::None, Codec::Lz4] {
+        for maps in [Maps::Yes, Maps::No] {
+            let mut disk = Disk::new(maps);
+            let meta = write(&mut disk, &entries, shape(codec, 4096));
+            check(&open(&disk, &meta).unwrap(), &entries, &[long(3), vec![b'k'; 65_533]]);
+        }
+    }
+    let mut disk = Disk::new(Maps::No);
+    let file = disk.create(FileKind::Sealed).unwrap();
+    let mut writer = Writer::new(&mut disk, file, shape(Codec::None, 4096)).unwrap();
+    let e = writer.add(&mut disk, &[0; 65_536], Kind::Put, b"").unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn segments_share_a_file_and_know_their_place() {
+    let one = Entries::from([(b"a".to_vec(), (Kind::Put, b"1".to_vec()))]);
+    let two = Entries::from([(b"b".to_vec(), (Kind::Put, b"2".to_vec()))]);
+    let mut disk = Disk::new(Maps::Yes);
+    disk.share_bytes = 1 << 20;
+    let first = write(&mut disk, &one, shape(Codec::None, 4096));
+    let second = write(&mut disk, &two, shape(Codec::None, 4096));
+    assert_eq!(first.extents[0].file, second.extents[0].file);
+    check(&open(&disk, &first).unwrap(), &one, &[]);
+    check(&open(&disk, &second).unwrap(), &two, &[]);
+    // The same bytes elsewhere do not validate.
+    let (a, b) = (first.extents[0], second.extents[0]);
+    disk.edit(a.file, |bytes| {
+        let copy = bytes[a.offset as usize..(a.offset + a.len) as usize].to_vec();
+        bytes.truncate(b.offset as usize);
+        bytes.extend(copy);
+    });
+    let moved = SegmentMeta {
+        extents: vec![cuesta_engine::file::Extent { offset: b.offset, ..a }],
+        ..first
+    };
+    assert_eq!(open(&disk, &moved).err().unwrap().kind(), ErrorKind::Corrupt);
+}
+
+fn small() -> Entries {
+    (0..60u32)
+        .map(|i| {
+            let kind = if i % 7 == 0 { Kind::Delete } else { Kind::Put };
+            let value = if i % 7 == 0 { Vec::new() } else { vec![i as u8 / 4; 30] };
+            (format!("some/key/{i:04}").into_bytes(), (kind, value))
+        })
+        .collect()
+}
+
+/// Everything that can be asked of a segment, or the first error.
+fn read_all(disk: &Disk, meta: &SegmentMeta, keys: &Entries) -> cuesta_engine::Result<Entries> {
+    let segment = open(disk, meta)?;
+    let walked: Entries = walk(&segment)?.into_iter().collect();
+    let mut found = Entries::new();
+    for key in keys.keys() {
+        if let Some(entry) = get(&segment, key)? {
+            found.insert(key.clone(), entry);
+        }
+    }
+    assert_eq!(walked, found, "walking and finding disagree");
+    Ok(walked)
+}
+
+#[test]
+fn every_flipped_bit_is_an_error_or_harmless() {
+    let entries = small();
+    for (codec, maps) in
+        [(Codec::None, Maps::Yes), (Codec::None, Maps::No), (Codec::Lz4, Maps::Yes)]
+    {
+        let mut disk = Disk::new(maps);
+        let meta = write(&mut disk, &entries, shape(codec, 512));
+        let extent = meta.extents[0];
+        // The filter's blocks are mostly zeros: a sample of them will do.
+        let step = |at: usize| if at < 6000 || at as u64 > extent.len - 2000 { 1 } else { 509 };
+        let mut at = 0;
+        while at < extent.len as usize {
+            disk.edit(extent.file, |bytes| bytes[at] ^= 1 << (at % 8));
+            match read_all(&disk, &meta, &entries) {
+                Ok(read) => assert_eq!(read, entries, "a flip of byte {at} went unnoticed"),
+                Err(e) => assert!(
+                    matches!(e.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported),
+                    "byte {at}: {e}"
+                ),
+            }
+            disk.edit(extent.file, |bytes| bytes[at] ^= 1 << (at % 8));
+            at += step(at);
+        }
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let entries = small();
+    let mut disk = Disk::new(Maps::No);
+    let meta = write(&mut disk, &entries, shape(Codec::None, 512));
+    let extent = meta.extents[0];
+    for len in (0..extent.len).step_by(61).chain(extent.len - 130..extent.len) {
+        let mut short = meta.clone();
+        short.extents[0].len = len;
+        assert!(open(&disk, &short).is_err(), "{len} bytes of {} open", extent.len);
+    }
+    disk.edit(extent.file, |bytes| bytes.truncate(extent.len as usize - 1));
+    assert_eq!(open(&disk, &meta).err().unwrap().kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let mut disk = Disk::new(Maps::No);
+    let meta = write(&mut disk, &small(), shape(Codec::None, 512));
+    let extent = meta.extents[0];
+    disk.edit(extent.file, |bytes| {
+        let at = bytes.len() - 128;
+        bytes[at + 8] = 9;
+        let seed = format::seed(extent.file, at as u64);
+        let crc = cuesta_engine::format::crc32_seeded(seed, &bytes[at..at + 124]);
+        bytes[at + 124..].copy_from_slice(&crc.to_le_bytes());
+    });
+    let e = open(&disk, &meta).err().unwrap();
+    assert_eq!(e.kind(), ErrorKind::Unsupported);
+    assert!(e.message().contains("format 9"), "{e}");
+}
+
+#[test]
+fn wrong_statements_of_the_manifest_are_noticed() {
+    let mut disk = Disk::new(Maps::Yes);
+    let meta = write(&mut disk, &small(), shape(Codec::None, 512));
+    let more = SegmentMeta { entries: meta.entries + 1, ..meta.clone() };
+    assert_eq!(open(&disk, &more).err().unwrap().kind(), ErrorKind::Corrupt);
+    let mut detail = Detail::decode(&meta.detail).unwrap();
+    detail.largest = b"some/key/0030".to_vec();
+    let narrow = SegmentMeta { detail: detail.encode(), ..meta.clone() };
+    let problems = problems(&open(&disk, &narrow).unwrap());
+    assert!(problems.iter().any(|p| p.contains("outside the range")), "{problems:?}");
+    for end in 0..meta.detail.len() {
+        let cut = SegmentMeta { detail: meta.detail[..end].to_vec(), ..meta.clone() };
+        assert!(open(&disk, &cut).is_err());
+    }
+}
+
+#[test]
+fn keys_out_of_order_are_not_written() {
+    let mut disk = Disk::new(Maps::No);
+    let file = disk.create(FileKind::Sealed).unwrap();
+    let mut writer = Writer::new(&mut disk, file, shape(Codec::None, 256)).unwrap();
+    writer.add(&mut disk, b"b", Kind::Put, &[0; 300]).unwrap();
+    for key in [&b"b"[..], b"a", b""] {
+        let e = writer.add(&mut disk, key, Kind::Put, b"").unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Corrupt);
+    }
+}

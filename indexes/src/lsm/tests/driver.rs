@@ -1,0 +1,165 @@
+//! As much of an engine as an index type needs to live: it writes, rotates, flushes and merges.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cuesta_engine::cache::BlockCache;
+use cuesta_engine::index::{
+    Aim, Edit, ErasedState, Horizon, Listed, MemtableWriter, MergePlan, Services, State, Work,
+};
+use cuesta_engine::stats::Stats;
+use cuesta_engine::{EditNo, SegmentId, SeqNo};
+
+use super::disk::Disk;
+use super::lsm::{Lsm, Options, op};
+use cuesta_engine::index::IndexType;
+
+/// An index on a disk.
+pub struct Driver {
+    /// Its files.
+    pub disk: Disk,
+    /// Its present state.
+    pub state: Arc<dyn ErasedState>,
+    /// The latest commit.
+    pub seq: u64,
+    writer: Box<dyn MemtableWriter>,
+    services: Services,
+    options: Vec<u8>,
+    segments: u64,
+    edits: u64,
+    busy: BTreeSet<SegmentId>,
+}
+
+/// A merge that was begun.
+pub struct Running {
+    plan: MergePlan,
+    work: Box<dyn Work>,
+    then: Arc<dyn ErasedState>,
+}
+
+/// Services with a cache of `cache_bytes`.
+pub fn services(cache_bytes: u64, memtable_bytes: u64) -> Services {
+    let stats = Arc::new(Stats::default());
+    let cache = Arc::new(BlockCache::new(cache_bytes, stats.clone()));
+    Services { cache, stats, memtable_bytes }
+}
+
+impl Driver {
+    /// An empty index.
+    pub fn new(disk: Disk, options: &Options, services: Services) -> Driver {
+        let options = options.encode();
+        let index = Lsm::configure(&options, &services).unwrap();
+        let (writer, state) = State::empty(index).unwrap();
+        let (state, seq) = (Arc::new(state), 0);
+        let busy = BTreeSet::new();
+        Driver { disk, state, seq, writer, services, options, segments: 0, edits: 0, busy }
+    }
+
+    /// The state with its type.
+    pub fn lsm(&self) -> &State<Lsm> {
+        State::of(&*self.state).unwrap()
+    }
+
+    /// Commits puts (with a value) and deletes (without).
+    pub fn write(&mut self, batch: &[(&[u8], Option<&[u8]>)]) {
+        self.write_pruning(batch, &Horizon { published: 0, pins: &[] });
+    }
+
+    /// Commits, and lets go of versions that `horizon` shows to be unneeded.
+    pub fn write_pruning(&mut self, batch: &[(&[u8], Option<&[u8]>)], horizon: &Horizon<'_>) {
+        let mut ops = Vec::new();
+        for (key, value) in batch {
+            match value {
+                Some(value) => op::put(&mut ops, key, value).unwrap(),
+                None => op::delete(&mut ops, key).unwrap(),
+            }
+        }
+        self.state.prepare(&mut ops, None).unwrap();
+        self.seq += 1;
+        self.writer.apply(SeqNo(self.seq), &ops, horizon);
+    }
+
+    /// Freezes the memtable.
+    pub fn rotate(&mut self) {
+        (self.writer, self.state) = self.state.rotated();
+    }
+
+    /// Flushes the `count` oldest frozen memtables.
+    pub fn flush(&mut self, count: usize) {
+        let mut work = self.state.flush(count).unwrap();
+        let edit = run(&mut *work, &mut self.disk);
+        self.install(count, edit);
+    }
+
+    fn install(&mut self, flushed: usize, edit: Edit) {
+        self.edits += 1;
+        let listed = |meta| {
+            self.segments += 1;
+            let id = SegmentId(self.segments);
+            Listed { id, meta: Arc::new(meta), installed: EditNo(self.edits) }
+        };
+        let add: Vec<Listed> = edit.add.into_iter().map(listed).collect();
+        let opened = self.state.open(&add, &self.disk).unwrap();
+        self.state = self.state.installed(flushed, &edit.remove, &opened).unwrap();
+    }
+
+    /// Begins the next merge, if there is one.
+    pub fn begin(&mut self, aim: Aim) -> Option<Running> {
+        let plan = self.state.plan(&self.busy, aim)?;
+        assert!(plan.inputs.iter().all(|id| self.busy.insert(*id)), "an input is busy");
+        let work = self.state.merge(&plan).unwrap();
+        Some(Running { plan, work, then: self.state.clone() })
+    }
+
+    /// Ends a merge.
+    pub fn end(&mut self, mut running: Running) {
+        let edit = run(&mut *running.work, &mut self.disk);
+        let Running { plan, then, .. } = running;
+        let edit = self.state.catch_up(edit, &plan.inputs, &*then, &mut self.disk).unwrap();
+        self.install(0, edit);
+        plan.inputs.iter().for_each(|id| assert!(self.busy.remove(id)));
+    }
+
+    /// Merges until nothing is left to do; returns how often.
+    pub fn merge_all(&mut self, aim: Aim) -> usize {
+        let mut count = 0;
+        while let Some(running) = self.begin(aim) {
+            self.end(running);
+            count += 1;
+            assert!(count < 100_000, "merging does not end");
+        }
+        count
+    }
+
+    /// Opens every segment anew, with an empty cache.
+    pub fn reopen(&mut self) {
+        let listed = self.state.listed();
+        let ids: Vec<SegmentId> = listed.iter().map(|listed| listed.id).collect();
+        self.services = services(self.services.cache.capacity(), self.services.memtable_bytes);
+        let index = Lsm::configure(&self.options, &self.services).unwrap();
+        let state = State { index: Arc::new(index), ..self.lsm().clone() };
+        let opened = state.open(&listed, &self.disk).unwrap();
+        self.state = state.installed(0, &ids, &opened).unwrap();
+    }
+
+    /// Bytes of the current segments.
+    pub fn bytes(&self) -> u64 {
+        self.state.listed().iter().map(|listed| listed.meta.bytes()).sum()
+    }
+
+    /// What verification says.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        self.state.verify(&mut |problem| problems.push(problem)).unwrap();
+        problems
+    }
+}
+
+/// Runs work to its end.
+pub fn run(work: &mut dyn Work, disk: &mut Disk) -> Edit {
+    loop {
+        if let Some(edit) = work.step(disk).unwrap() {
+            return edit;
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The whole index against a sorted map, through flushes and merges.
+
+pub(super) mod disk;
+pub(super) mod driver;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use cuesta_engine::SeqNo;
+use cuesta_engine::format::Codec;
+use cuesta_engine::index::{Aim, State};
+use proptest::prelude::*;
+
+use self::disk::{Disk, Maps};
+use self::driver::{Driver, services};
+use super::{Cursor, Lsm, Options, Reader};
+
+/// What the driver calls the code under test.
+mod lsm {
+    pub(super) use crate::lsm::{Lsm, Options, op};
+}
+
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Write(Vec<(Vec<u8>, Option<Vec<u8>>)>),
+    Rotate,
+    Flush,
+    Merge,
+    Compact,
+    View,
+    Reopen,
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        (0u16..300).prop_map(|i| format!("key{i:04}").into_bytes()),
+        prop::collection::vec(prop::sample::select(vec![0u8, b'k', 0xff]), 0..5),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let value = prop::collection::vec(0u8..3, 0..700);
+    let entry = (key(), prop::option::weighted(0.7, value));
+    prop_oneof![
+        10 => prop::collection::vec(entry, 1..12).prop_map(Step::Write),
+        4 => Just(Step::Rotate),
+        4 => Just(Step::Flush),
+        4 => Just(Step::Merge),
+        1 => Just(Step::Compact),
+        1 => Just(Step::View),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+struct View {
+    state: State<Lsm>,
+    at: SeqNo,
+    model: Model,
+}
+
+fn entries(cursor: &mut Cursor) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut all = Vec::new();
+    while cursor.next().unwrap() {
+        assert_eq!(cursor.value_owned(), cursor.value());
+        all.push((cursor.key().to_vec(), cursor.value().to_vec()));
+    }
+    assert!(!cursor.next().unwrap() && !cursor.valid());
+    all
+}
+
+fn check(view: &View, probes: &[Vec<u8>]) {
+    let reader = Reader::new(&view.state, view.at);
+    for key in probes.iter().chain(view.model.keys()) {
+        let wanted = view.model.get(key);
+        assert_eq!(reader.get(key).unwrap().as_deref(), wanted.map(Vec::as_slice), "{key:?}");
+        assert_eq!(reader.get_with(key, <[u8]>::to_vec).unwrap().as_ref(), wanted);
+        assert_eq!(reader.contains(key).unwrap(), wanted.is_some());
+    }
+    let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+    let all = entries(&mut cursor);
+    assert!(all.iter().map(|(k, v)| (k, v)).eq(&view.model));
+    let mut back = Vec::new();
+    while cursor.prev().unwrap() {
+        back.push(cursor.key().to_vec());
+    }
+    assert!(back.iter().eq(view.model.keys().rev()));
+    for key in probes {
+        let found = cursor.seek(key).unwrap();
+        let wanted = view.model.range(key.clone()..).next().map(|(k, _)| &k[..]);
+        assert_eq!(found.then(|| cursor.key()), wanted);
+        let found = cursor.seek_back(key).unwrap();
+        let wanted = view.model.range(..=key.clone()).next_back().map(|(k, _)| &k[..]);
+        assert_eq!(found.then(|| cursor.key()), wanted);
+        turns(&mut cursor, &view.model);
+    }
+    for pair in probes.windows(2) {
+        bounds(&reader, &view.model, &pair[0], &pair[1]);
+    }
+}
+
+/// Back and forth around where the cursor stands.
+fn turns(cursor: &mut Cursor, model: &Model) {
+    if !cursor.valid() {
+        return;
+    }
+    for forward in [true, false, true, true, false, false, false, true] {
+        let key = cursor.key().to_vec();
+        let (moved, wanted) = if forward {
+            let after = (Bound::Excluded(key), Bound::Unbounded);
+            (cursor.next().unwrap(), model.range(after).next())
+        } else {
+            (cursor.prev().unwrap(), model.range(..key).next_back())
+        };
+        assert_eq!(moved.then(|| cursor.key()), wanted.map(|(k, _)| &k[..]));
+        if !moved {
+            return;
+        }
+    }
+}
+
+fn bounds(reader: &Reader<'_>, model: &Model, a: &[u8], b: &[u8]) {
+    let (a, b) = (a.min(b), a.max(b));
+    let all = [
+        (Bound::Included(a), Bound::Excluded(b)),
+        (Bound::Excluded(a), Bound::Included(b)),
+        (Bound::Unbounded, Bound::Included(b)),
+        (Bound::Included(a), Bound::Unbounded),
+        (Bound::Included(b), Bound::Excluded(a)),
+    ];
+    for (lower, upper) in all {
+        let within = |key: &&Vec<u8>| {
+            let above = match lower {
+                Bound::Included(bound) => &key[..] >= bound,
+                Bound::Excluded(bound) => &key[..] > bound,
+                Bound::Unbounded => true,
+            };
+            above
+                && match upper {
+                    Bound::Included(bound) => &key[..] <= bound,
+                    Bound::Excluded(bound) => &key[..] < bound,
+                    Bound::Unbounded => true,
+                }
+        };
+        let wanted: Vec<&Vec<u8>> = model.keys().filter(within).collect();
+        let mut cursor = reader.cursor(lower, upper);
+        let found = entries(&mut cursor);
+        assert!(found.iter().map(|(key, _)| key).eq(wanted.iter().copied()));
+        let mut cursor = reader.cursor(lower, upper);
+        let mut back = Vec::new();
+        while cursor.prev().unwrap() {
+            back.push(cursor.key().to_vec());
+        }
+        assert!(!cursor.prev().unwrap());
+        assert!(back.iter().eq(wanted.iter().rev().copied()));
+    }
+}
+
+fn live(steps: &[Step], probes: &[Vec<u8>], options: &Options, disk: Disk) {
+    let mut driver = Driver::new(disk, options, services(64 << 10, 16 << 10));
+    let mut model = Model::new();
+    let mut views: Vec<View> = Vec::new();
+    let mut running = Vec::new();
+    for step in steps {
+        match step {
+            Step::Write(batch) => {
+                let batch: BTreeMap<_, _> = batch.iter().cloned().collect();
+                let borrowed: Vec<_> = batch.iter().map(|(k, v)| (&k[..], v.as_deref())).collect();
+                driver.write(&borrowed);
+                for (key, value) in batch {
+                    match value {
+                        Some(value) => model.insert(key, value),
+                        None => model.remove(&key),
+                    };
+                }
+            }
+            Step::Rotate => {
+                if !driver.state.active_is_empty() {
+                    driver.rotate();
+                }
+            }
+            Step::Flush => {
+                let frozen = driver.state.frozen_bytes().len();
+                if frozen > 0 {
+                    driver.flush(1 + driver.seq as usize % frozen);
+                }
+            }
+            Step::Merge => match driver.begin(Aim::Steady) {
+                Some(begun) => running.push(begun),
+                None if !running.is_empty() => driver.end(running.remove(0)),
+                None => {}
+            },
+            Step::Compact => {
+                running.drain(..).for_each(|merge| driver.end(merge));
+                driver.merge_all(Aim::Compact);
+            }
+            Step::View => {
+                let (state, at) = (driver.lsm().clone(), SeqNo(driver.seq));
+                views.push(View { state, at, model: model.clone() });
+            }
+            Step::Reopen => {
+                running.drain(..).for_each(|merge| driver.end(merge));
+                driver.reopen();
+            }
+        }
+    }
+    running.drain(..).for_each(|merge| driver.end(merge));
+    let (state, at) = (driver.lsm().clone(), SeqNo(driver.seq));
+    views.push(View { state, at, model });
+    views.iter().for_each(|view| check(view, probes));
+    assert_eq!(driver.problems(), Vec::<String>::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn an_index_answers_as_a_sorted_map_does(
+        steps in prop::collection::vec(step(), 1..120),
+        probes in prop::collection::vec(key(), 2..12),
+        maps in prop::sample::select(vec![Maps::Yes, Maps::No]),
+        codec in prop::sample::select(vec![Codec::None, Codec::Lz4, Codec::Zstd]),
+        interval in 1u8..20,
+        filter_bits in prop::sample::select(vec![0u8, 10]),
+    ) {
+        let mut codecs = [codec; 7];
+        codecs[0] = Codec::None;
+        let options = Options { block_bytes: 512, restart_interval: interval, filter_bits, codecs };
+        let mut disk = Disk::new(maps);
+        disk.share_bytes = 4 << 10;
+        live(&steps, &probes, &options, disk);
+    }
+}
+
+fn filled(options: &Options) -> (Driver, Model) {
+    let mut driver = Driver::new(Disk::new(Maps::Yes), options, services(1 << 20, 64 << 10));
+    let mut model = Model::new();
+    for round in 0..12u32 {
+        for i in 0..400u32 {
+            let key = format!("{:08}", (i * 7919 + round * 13) % 5000).into_bytes();
+            driver.write(&[(&key, Some(&[round as u8; 90]))]);
+            model.insert(key, vec![round as u8; 90]);
+        }
+        driver.rotate();
+        driver.flush(1);
+        driver.merge_all(Aim::Steady);
+    }
+    (driver, model)
+}
+
+#[test]
+fn compacting_leaves_one_run_without_deletes() {
+    let (mut driver, mut model) = filled(&Options::default());
+    let keys: Vec<Vec<u8>> = model.keys().cloned().collect();
+    for key in keys.iter().filter(|key| key.ends_with(b"3") || key.starts_with(b"00001")) {
+        driver.write(&[(key, None)]);
+        model.remove(key);
+    }
+    driver.rotate();
+    driver.flush(1);
+    driver.merge_all(Aim::Compact);
+    assert_eq!(driver.lsm().layout.runs().len(), 1);
+    assert!(driver.lsm().live.iter().all(|live| live.segment.detail().tombstones == 0));
+    assert_eq!(driver.merge_all(Aim::Compact), 0);
+    let (state, at) = (driver.lsm().clone(), SeqNo(driver.seq));
+    check(&View { state, at, model }, &keys[..20]);
+    assert_eq!(driver.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn deleting_everything_leaves_nothing() {
+    let (mut driver, model) = filled(&Options::default());
+    for key in model.keys() {
+        driver.write(&[(key, None)]);
+    }
+    driver.rotate();
+    driver.flush(1);
+    driver.merge_all(Aim::Compact);
+    assert!(driver.lsm().live.is_empty());
+    assert!(driver.lsm().layout.runs().is_empty());
+}
+
+#[test]
+fn a_put_and_its_delete_in_one_flush_leave_nothing() {
+    let mut driver =
+        Driver::new(Disk::new(Maps::Yes), &Options::default(), services(1 << 20, 64 << 10));
+    driver.write(&[(b"k", Some(b"v"))]);
+    driver.rotate();
+    driver.write(&[(b"k", None)]);
+    driver.rotate();
+    driver.flush(2);
+    assert!(driver.lsm().live.is_empty());
+    assert_eq!(driver.state.frozen_bytes().len(), 0);
+}
+
+#[test]
+fn a_transaction_sees_its_own_writes_first() {
+    let (driver, _) = filled(&Options::default());
+    let mut ops = Vec::new();
+    super::op::put(&mut ops, b"mine", b"1").unwrap();
+    super::op::delete(&mut ops, b"00000000").unwrap();
+    driver.state.prepare(&mut ops, None).unwrap();
+    let state = driver.state.with_private(SeqNo(driver.seq + 1000), &ops);
+    let state = State::<Lsm>::of(&*state).unwrap();
+    let reader = Reader::new(state, SeqNo(driver.seq));
+    assert_eq!(reader.get(b"mine").unwrap().unwrap(), b"1");
+    assert!(!reader.contains(b"00000000").unwrap());
+    let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+    assert!(cursor.last().unwrap());
+    assert_eq!(cursor.key(), b"mine");
+    assert_eq!(cursor.value_owned(), b"1");
+}
