@@ -57,7 +57,7 @@ pub struct Region {
     file: Arc<DataFile>,
     offset: u64,
     len: u64,
-    keep: Option<Arc<dyn fmt::Debug + Send + Sync>>,
+    _keep: Option<Arc<dyn fmt::Debug + Send + Sync>>,
 }
 
 impl Region {
@@ -80,7 +80,7 @@ impl Region {
             extent.offset,
             extent.len
         );
-        Ok(Region { file, offset: extent.offset, len: extent.len, keep })
+        Ok(Region { file, offset: extent.offset, len: extent.len, _keep: keep })
     }
 
     /// Bytes of the extent.
