@@ -31,7 +31,7 @@ use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::{Horizon, Registry, Services};
 use crate::jobs::{Worker, list_catalog};
-use crate::log::{CloseMark, Kind, LogWriter, Record, Scan, Torn, scan};
+use crate::log::{CloseMark, Kind, LogSetup, LogWriter, Record, Scan, Torn, scan};
 use crate::manifest::{
     self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
 };
@@ -278,16 +278,14 @@ fn assemble(
     };
     let pins = Arc::new(Pins::new(words, stats.clone()));
     let counters = state.counters();
-    let log = LogWriter::resume(
-        env.clone(),
-        dir.to_path_buf(),
-        identity.uuid.0,
-        options.log,
+    let setup = LogSetup {
+        env: env.clone(),
+        dir: dir.to_path_buf(),
+        uuid: identity.uuid.0,
+        options: options.log,
         stats,
-        found,
-        counters.next_log,
-        mark,
-    )?;
+    };
+    let log = LogWriter::resume(setup, found, counters.next_log, mark)?;
     let tail = Tail::new(log, writers, counters.next_index);
     let first = found.segments.first().map_or(found.last_seq, |(header, _)| header.last_seq);
     let found = Found { version, published: first, tail, manifest };

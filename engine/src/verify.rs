@@ -74,7 +74,7 @@ fn verify_manifest(parts: &Parts, uuid: crate::identity::Uuid, report: &mut Veri
             report.problems.push("manifest: the file says something else than memory".to_owned());
         }
         (Ok(found), _) => {
-            for (file, _) in found.state.files() {
+            for file in found.state.files().keys() {
                 let path = parts.dir.join(name::data(*file));
                 if !parts.env.vfs().exists(&path).unwrap_or(false) {
                     report.problems.push(format!("{} is missing", name::data(*file)));

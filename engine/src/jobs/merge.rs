@@ -42,15 +42,15 @@ impl Merge {
             let none = BTreeSet::new();
             let busy = control.busy.get(&id).unwrap_or(&none);
             match state.plan(busy, control.aim(id)) {
-                Some(plan) => {
-                    if best.as_ref().is_none_or(|(_, best, _)| best.pressure < plan.pressure) {
-                        best = Some((id, plan, state));
-                    }
+                Some(plan)
+                    if best.as_ref().is_none_or(|(_, best, _)| best.pressure < plan.pressure) =>
+                {
+                    best = Some((id, plan, state));
                 }
                 None if busy.is_empty() => {
                     idle.insert(id);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         if control.compact.iter().any(|id| idle.contains(id)) {

@@ -33,4 +33,4 @@ mod tests;
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
-pub use writer::{Append, LogOptions, LogWriter, Retained};
+pub use writer::{Append, LogOptions, LogSetup, LogWriter, Retained};

@@ -64,6 +64,21 @@ struct Active {
     zeroed: u64,
 }
 
+/// Where a log lies and how it is written.
+#[derive(Clone, Debug)]
+pub struct LogSetup {
+    /// The world.
+    pub env: Arc<dyn Env>,
+    /// The directory of the database.
+    pub dir: PathBuf,
+    /// The database.
+    pub uuid: [u8; 16],
+    /// The sizes.
+    pub options: LogOptions,
+    /// The counters.
+    pub stats: Arc<Stats>,
+}
+
 /// The end of the log.
 #[derive(Debug)]
 pub struct LogWriter {
@@ -92,16 +107,16 @@ pub struct LogWriter {
 impl LogWriter {
     /// Continues a log after recovery. Nothing is written until the first append. All of what
     /// `scan` found must have been synced.
+    ///
+    /// # Errors
+    /// `Io` when the directory cannot be listed.
     pub fn resume(
-        env: Arc<dyn Env>,
-        dir: PathBuf,
-        uuid: [u8; 16],
-        options: LogOptions,
-        stats: Arc<Stats>,
+        setup: LogSetup,
         scan: &Scan,
         next: LogNo,
         manifest: CloseMark,
     ) -> Result<LogWriter> {
+        let LogSetup { env, dir, uuid, options, stats } = setup;
         let end = scan.segments.last().map_or(LogPos(0), |(_, end)| *end);
         let mut retained = VecDeque::new();
         for (i, (header, end)) in scan.segments.iter().enumerate() {

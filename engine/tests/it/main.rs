@@ -1,5 +1,7 @@
 //! The engine under test: index types behind the seam, on a simulated and on a real disk.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
 #[path = "../kinds/mod.rs"]
 mod kinds;
 

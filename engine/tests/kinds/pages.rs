@@ -376,7 +376,7 @@ impl Page {
     }
 
     /// The pages below, with their least keys.
-    fn children(&self) -> Result<Vec<(Vec<u8>, u64)>> {
+    fn children(&self) -> Result<Level> {
         let child = |(key, page): &(Vec<u8>, Vec<u8>)| {
             let mut reader = Reader::new(page, "page number");
             Ok((key.clone(), reader.varint()?))
@@ -389,6 +389,11 @@ impl Page {
 fn entry_bytes(key: &[u8], value: &[u8]) -> usize {
     key.len() + value.len() + 6
 }
+
+type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Pages of a level with their least keys, in order.
+type Level = Vec<(Vec<u8>, u64)>;
 
 impl Tree {
     fn page(&self, number: u64) -> Result<Page> {
@@ -403,7 +408,7 @@ impl Tree {
     }
 
     /// The leaves in order, with their least keys, and the pages above them.
-    fn leaves(&self) -> Result<(Vec<(Vec<u8>, u64)>, BTreeSet<u64>)> {
+    fn leaves(&self) -> Result<(Level, BTreeSet<u64>)> {
         let mut above = BTreeSet::new();
         if self.detail.root == 0 {
             return Ok((Vec::new(), above));
@@ -426,7 +431,7 @@ impl Tree {
     }
 
     /// All entries, and all pages of the tree.
-    fn walk(&self) -> Result<(BTreeMap<Vec<u8>, Vec<u8>>, BTreeSet<u64>)> {
+    fn walk(&self) -> Result<(Entries, BTreeSet<u64>)> {
         let (leaves, mut pages) = self.leaves()?;
         let mut entries = BTreeMap::new();
         for (least, number) in leaves {
@@ -444,7 +449,7 @@ impl Tree {
         Ok((entries, pages))
     }
 
-    fn entries(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    fn entries(&self) -> Result<Entries> {
         Ok(self.walk()?.0)
     }
 }
@@ -532,7 +537,7 @@ impl Writing {
     }
 
     /// New leaves for those that change; returns all leaves, in order.
-    fn change_leaves(&self, mut changes: Changes, plan: &mut Plan) -> Result<Vec<(Vec<u8>, u64)>> {
+    fn change_leaves(&self, mut changes: Changes, plan: &mut Plan) -> Result<Level> {
         let Some(live) = &self.then else {
             return Ok(self.write_leaves(BTreeMap::new(), changes, plan));
         };
@@ -560,12 +565,7 @@ impl Writing {
         Ok(leaves)
     }
 
-    fn write_leaves(
-        &self,
-        mut entries: BTreeMap<Vec<u8>, Vec<u8>>,
-        changes: Changes,
-        plan: &mut Plan,
-    ) -> Vec<(Vec<u8>, u64)> {
+    fn write_leaves(&self, mut entries: Entries, changes: Changes, plan: &mut Plan) -> Level {
         let before = entries.len() as u64;
         for (key, value) in changes {
             match value {
@@ -578,12 +578,7 @@ impl Writing {
     }
 
     /// Fills pages with entries, in order; returns their least keys and numbers.
-    fn write_level(
-        &self,
-        level: u8,
-        entries: Vec<(Vec<u8>, Vec<u8>)>,
-        plan: &mut Plan,
-    ) -> Vec<(Vec<u8>, u64)> {
+    fn write_level(&self, level: u8, entries: Vec<(Vec<u8>, Vec<u8>)>, plan: &mut Plan) -> Level {
         let mut written = Vec::new();
         for range in split(&entries, self.page_bytes - HEADER_BYTES) {
             let number = plan.detail.free.pop_first().unwrap_or_else(|| {
@@ -598,7 +593,7 @@ impl Writing {
     }
 
     /// The directory above the leaves.
-    fn build(&self, mut pages: Vec<(Vec<u8>, u64)>, plan: &mut Plan) {
+    fn build(&self, mut pages: Level, plan: &mut Plan) {
         let mut level = 0;
         while pages.len() > 1 {
             level += 1;

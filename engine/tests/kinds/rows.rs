@@ -45,10 +45,12 @@ pub struct Rows {
 /// The open rows of a segment. Bodies are read when they are asked for.
 pub struct Sealed {
     bodies: Region,
-    /// Row id, place of the body, checksum of the body; by ordinal.
-    list: Vec<(u64, u32, u32, u32)>,
+    list: List,
     live: RoaringBitmap,
 }
+
+/// Row id, place of the body, checksum of the body; by ordinal.
+type List = Vec<(u64, u32, u32, u32)>;
 
 impl Rows {
     /// Options of an index.
@@ -298,7 +300,7 @@ impl IndexType for Rows {
 }
 
 /// The list of a segment, and the region of its bodies.
-fn open_list(data: &Extent, files: &dyn Files) -> Result<(Region, Vec<(u64, u32, u32, u32)>)> {
+fn open_list(data: &Extent, files: &dyn Files) -> Result<(Region, List)> {
     let region = files.region(data)?;
     let header = region.load(0, HEADER_BYTES as usize)?;
     let mut reader = Reader::new(&header, "rows");
@@ -314,7 +316,7 @@ fn open_list(data: &Extent, files: &dyn Files) -> Result<(Region, Vec<(u64, u32,
     let begin = HEADER_BYTES + list_bytes;
     let bodies = Extent { offset: data.offset + begin, len: data.len - begin, ..*data };
     let mut reader = Reader::new(&bytes, "list of rows");
-    let mut list: Vec<(u64, u32, u32, u32)> = Vec::with_capacity(count as usize);
+    let mut list: List = Vec::with_capacity(count as usize);
     for _ in 0..count {
         let entry = (reader.u64()?, reader.u32()?, reader.u32()?, reader.u32()?);
         let ascends = list.last().is_none_or(|last| last.0 < entry.0);
