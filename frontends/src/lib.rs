@@ -1,1 +1,47 @@
 //! Cuesta: an embedded database for every shape of data.
+//!
+//! One directory, one log, one snapshot. Today it holds ordered keys in any number of keyspaces;
+//! every batch is atomic across all of them.
+//!
+//! ```
+//! # fn main() -> cuesta::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let path = dir.path();
+//! let db = cuesta::Database::open(path)?;
+//! let users = db.keyspace("users")?;
+//! let emails = db.keyspace("emails")?;
+//!
+//! let mut batch = db.batch();
+//! batch.put(&users, "ada", "Ada Lovelace")?;
+//! batch.put(&emails, "ada@example.org", "ada")?;
+//! batch.commit()?; // both or neither, and durable: it survives power loss
+//!
+//! assert_eq!(users.get("ada")?.as_deref(), Some(&b"Ada Lovelace"[..]));
+//! for entry in users.prefix("a")? {
+//!     let (key, value) = entry?;
+//!     println!("{} {}", String::from_utf8_lossy(&key), String::from_utf8_lossy(&value));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Which type to reach for:
+//!
+//! - [`Database`] opens and closes, and does what concerns all keyspaces.
+//! - [`Keyspace`] reads and writes single keys, and iterates.
+//! - [`Batch`] writes many keys, of any keyspaces, at once.
+//! - [`Snapshot`] reads many keys as of one moment.
+//! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
+
+mod database;
+mod report;
+mod kv;
+
+pub use cuesta_engine::error::{Error, ErrorKind, Result};
+pub use cuesta_engine::env;
+pub use cuesta_engine::{Durability, RecoveryReport, VerifyReport};
+pub use cuesta_engine::stats::Quantiles;
+pub use cuesta_indexes::lsm::Value;
+pub use database::{Builder, Database};
+pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot};
+pub use report::{KeyspaceStats, Stats};

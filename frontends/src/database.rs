@@ -1,0 +1,275 @@
+//! The one door: opening, closing, and what concerns everything in a directory.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cuesta_engine::env::Env;
+use cuesta_engine::env::os::OsEnv;
+use cuesta_engine::index::Registry;
+use cuesta_engine::{Access, Engine, Options};
+use cuesta_indexes::lsm::Lsm;
+
+use crate::kv::{Batch, Keyspace, KeyspaceOptions, Snapshot};
+use crate::report::Stats;
+use crate::{Durability, Error, RecoveryReport, Result, VerifyReport};
+
+/// An open database. Cloning is cheap and shares it; it is closed by [`Database::close`] or when
+/// the last clone, keyspace, batch and snapshot of it is gone.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database {}", self.engine.identity().uuid)
+    }
+}
+
+impl Database {
+    /// Opens the database in the directory `path`, which is created when missing, with default
+    /// settings: every commit is durable when it returns, memory is bounded at 256 MiB.
+    ///
+    /// What a crash left is recovered: see [`Database::recovery`].
+    ///
+    /// # Errors
+    /// `Locked` when another process or handle has it open, naming the holder; `Corrupt` when
+    /// stored bytes are damaged; `Unsupported` when a newer version wrote it; `Full`, `Io`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().open(path)
+    }
+
+    /// Settings to open a database with.
+    pub fn builder() -> Builder {
+        Builder { options: Options::default(), env: None }
+    }
+
+    /// The keyspace `name`, created with default options when missing. Creating one is durable.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty name or one of more than 255 bytes, or when the database is open for
+    /// reading and there is none; as [`Batch::commit`] when it is created.
+    pub fn keyspace(&self, name: &str) -> Result<Keyspace> {
+        self.keyspace_with(name, &KeyspaceOptions::default())
+    }
+
+    /// The keyspace `name`, created with `options` when missing. Options of an existing keyspace
+    /// stay as they were.
+    ///
+    /// # Errors
+    /// As [`Database::keyspace`]; `Invalid` for options out of range.
+    pub fn keyspace_with(&self, name: &str, options: &KeyspaceOptions) -> Result<Keyspace> {
+        Keyspace::open_or_create(self, name, options)
+    }
+
+    /// The keyspace `name`, if there is one.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub fn existing_keyspace(&self, name: &str) -> Result<Keyspace> {
+        Keyspace::find(self, name)?
+            .ok_or_else(|| Error::not_found(format!("there is no keyspace {name:?}")))
+    }
+
+    /// Names of all keyspaces, sorted.
+    pub fn keyspaces(&self) -> Vec<String> {
+        let catalog = self.engine.catalog();
+        let mut names: Vec<String> = catalog.iter().map(|(_, entry)| entry.name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Renames a keyspace, durably. Handles stay good.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Exists` when the new name is taken.
+    pub fn rename_keyspace(&self, from: &str, to: &str) -> Result<()> {
+        let id = self.existing_keyspace(from)?.id();
+        self.engine.rename_index(id, to)
+    }
+
+    /// Drops a keyspace and everything in it, durably. Snapshots taken before still read it; its
+    /// space is given back when they are gone. Its handles fail with `NotFound` from then on.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn drop_keyspace(&self, name: &str) -> Result<()> {
+        let id = self.existing_keyspace(name)?.id();
+        self.engine.drop_index(id)
+    }
+
+    /// An empty batch.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self)
+    }
+
+    /// Everything committed so far, as it stays while the snapshot lives.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take(self)
+    }
+
+    /// Checks every checksum and invariant of everything stored. Reads all of it.
+    ///
+    /// # Errors
+    /// Only what prevents checking, such as `Io`; damage is in the report.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.engine.verify()
+    }
+
+    /// Counters, gauges and latencies since the database was opened.
+    pub fn stats(&self) -> Stats {
+        Stats::read(&self.engine)
+    }
+
+    /// Makes every commit so far durable, whatever its durability.
+    ///
+    /// # Errors
+    /// `Poisoned` when syncing failed, now or earlier.
+    pub fn sync(&self) -> Result<()> {
+        self.engine.sync()
+    }
+
+    /// Writes everything in memory to segments, and waits for it.
+    ///
+    /// # Errors
+    /// `Full`, `Io`, `Poisoned`; `Invalid` when open for reading.
+    pub fn flush(&self) -> Result<()> {
+        self.engine.flush()
+    }
+
+    /// Merges all segments down as far as it goes, and waits for it: scans are fastest, and the
+    /// space is smallest, afterwards.
+    ///
+    /// # Errors
+    /// As [`Database::flush`].
+    pub fn compact(&self) -> Result<()> {
+        self.engine.compact()
+    }
+
+    /// Waits until background work has nothing left to do.
+    ///
+    /// # Errors
+    /// As [`Database::flush`].
+    pub fn settle(&self) -> Result<()> {
+        self.engine.settle()
+    }
+
+    /// What opening the database found and repaired.
+    pub fn recovery(&self) -> &RecoveryReport {
+        self.engine.recovery()
+    }
+
+    /// Closes the database: all commits become durable. Calls on other clones and keyspaces fail
+    /// from then on.
+    ///
+    /// # Errors
+    /// What syncing fails with; the database is closed all the same.
+    pub fn close(self) -> Result<()> {
+        self.engine.close()
+    }
+}
+
+/// Settings to open a database with.
+///
+/// ```
+/// # fn main() -> cuesta::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path();
+/// use cuesta::{Database, Durability};
+///
+/// let db = Database::builder()
+///     .durability(Durability::Buffered)
+///     .memory_budget(64 << 20)
+///     .open(path)?;
+/// # drop(db);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "settings do nothing until a database is opened with them"]
+pub struct Builder {
+    options: Options,
+    env: Option<Arc<dyn Env>>,
+}
+
+impl Builder {
+    /// What commits survive unless they say otherwise; `Sync` by default.
+    pub fn durability(mut self, durability: Durability) -> Builder {
+        self.options.durability = durability;
+        self
+    }
+
+    /// The most that power loss may take from commits of durability `Interval`; 100 ms by default.
+    pub fn sync_interval(mut self, interval: Duration) -> Builder {
+        self.options.sync_interval = interval;
+        self
+    }
+
+    /// Memory for memtables, block cache and buffers together, in bytes; 256 MiB by default, at
+    /// least 1 MiB. Pages of mapped files are the operating system's and not counted.
+    pub fn memory_budget(mut self, bytes: u64) -> Builder {
+        self.options.memory_budget = bytes;
+        self.options.view_budget = (bytes / 2).max(8 << 20);
+        self
+    }
+
+    /// Memory that snapshots may keep from being freed, in bytes; half of the memory budget, but
+    /// at least 8 MiB, by default. Beyond it the oldest snapshots fail with `Expired`.
+    pub fn snapshot_budget(mut self, bytes: u64) -> Builder {
+        self.options.view_budget = bytes;
+        self
+    }
+
+    /// Threads that flush and merge; 2 by default.
+    pub fn background_threads(mut self, threads: usize) -> Builder {
+        self.options.background_threads = threads;
+        self
+    }
+
+    /// Size of a log segment in bytes; 64 MiB by default, at least 64 KiB.
+    pub fn log_segment_bytes(mut self, bytes: u64) -> Builder {
+        self.options.log.segment_bytes = bytes.max(64 << 10);
+        self
+    }
+
+    /// Opens for reading: the database must exist, and nothing in the directory changes.
+    pub fn read_only(mut self) -> Builder {
+        self.options.access = Access::Read;
+        self
+    }
+
+    /// Fails with `NotFound` instead of creating a database.
+    pub fn must_exist(mut self) -> Builder {
+        if self.options.access == Access::Create {
+            self.options.access = Access::Write;
+        }
+        self
+    }
+
+    /// Reads files instead of mapping them: damaged hardware then gives errors where a map would
+    /// end the process, and all blocks are in the block cache.
+    pub fn without_maps(mut self) -> Builder {
+        self.env = Some(OsEnv::without_maps());
+        self
+    }
+
+    /// Runs in another world than the operating system's: for tests.
+    pub fn environment(mut self, env: Arc<dyn Env>) -> Builder {
+        self.env = Some(env);
+        self
+    }
+
+    /// Opens the database in the directory `path`.
+    ///
+    /// # Errors
+    /// As [`Database::open`]; `NotFound` when it must exist and does not; `Invalid` for settings
+    /// out of range.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
+        let env = self.env.unwrap_or_else(|| OsEnv::new());
+        let registry = Registry::new().with::<Lsm>();
+        let engine = Engine::open(env, path.as_ref(), self.options, registry)?;
+        Ok(Database { engine: Arc::new(engine) })
+    }
+}

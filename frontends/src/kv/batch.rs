@@ -1,0 +1,97 @@
+//! Writes that happen together.
+
+use std::fmt;
+
+use cuesta_engine::Batch as Operations;
+use cuesta_indexes::lsm::op;
+
+use crate::database::Database;
+use crate::kv::Keyspace;
+use crate::{Durability, Result};
+
+/// Writes to any number of keyspaces that become visible and durable together. The last write of
+/// a key wins.
+#[must_use = "a batch does nothing until it is committed"]
+pub struct Batch {
+    db: Database,
+    operations: Operations,
+    durability: Durability,
+    len: usize,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch of {} writes", self.len)
+    }
+}
+
+impl Batch {
+    pub(crate) fn new(db: &Database) -> Batch {
+        let durability = db.engine.options().durability;
+        Batch { db: db.clone(), operations: Operations::new(), durability, len: 0 }
+    }
+
+    /// Commits with this durability instead of the database's.
+    pub fn durability(&mut self, durability: Durability) -> &mut Batch {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets the value of `key` in `keyspace`.
+    ///
+    /// # Errors
+    /// `Invalid` when the key has more than 65,535 bytes or the value 4 GiB or more, or for a
+    /// keyspace of another database; the batch is as it was.
+    pub fn put(
+        &mut self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        op::put(self.operations.part(keyspace.id()), key.as_ref(), value.as_ref())?;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Removes `key` from `keyspace`, whether or not it is there.
+    ///
+    /// # Errors
+    /// As [`Batch::put`].
+    pub fn delete(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        op::delete(self.operations.part(keyspace.id()), key.as_ref())?;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Writes so far.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets all writes.
+    pub fn clear(&mut self) {
+        self.operations.clear();
+        self.len = 0;
+    }
+
+    /// Commits: all writes become visible at once, and durable as the batch says. An empty batch
+    /// commits nothing.
+    ///
+    /// # Errors
+    /// `NotFound` when a keyspace was dropped, `Full` when the batch exceeds half of the memory
+    /// budget or the disk is full: nothing was written. `Poisoned`: whether it was written is
+    /// unknown until the database is opened again.
+    pub fn commit(self) -> Result<()> {
+        if !self.operations.is_empty() {
+            self.db.engine.commit(self.operations, self.durability)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Walking through keys.
+
+use std::fmt;
+use std::ops::Bound;
+
+use cuesta_engine::version::View;
+use cuesta_indexes::lsm::Cursor as LsmCursor;
+
+use crate::kv::{Bounds, Keyspace, Snapshot};
+use crate::{Result, Value};
+
+/// A place in a range of keys of one snapshot. It lends the key and value that it stands on, so
+/// walking allocates nothing.
+///
+/// A new cursor stands nowhere: [`Cursor::next`] goes to the first key, [`Cursor::prev`] to the
+/// last.
+pub struct Cursor {
+    view: View,
+    cursor: LsmCursor,
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor in {:?}", self.view)
+    }
+}
+
+impl Cursor {
+    pub(crate) fn new(view: View, cursor: LsmCursor) -> Cursor {
+        Cursor { view, cursor }
+    }
+
+    /// Goes to the next key; whether there is one.
+    ///
+    /// # Errors
+    /// `Expired` when snapshots held too much memory and this was the oldest; `Corrupt`, `Io`.
+    #[inline]
+    #[expect(clippy::should_implement_trait, reason = "a cursor lends what it stands on")]
+    pub fn next(&mut self) -> Result<bool> {
+        self.view.check()?;
+        self.cursor.next()
+    }
+
+    /// Goes to the key before; whether there is one.
+    ///
+    /// # Errors
+    /// As [`Cursor::next`].
+    #[inline]
+    pub fn prev(&mut self) -> Result<bool> {
+        self.view.check()?;
+        self.cursor.prev()
+    }
+
+    /// Goes to the first key at or after `key`; whether there is one.
+    ///
+    /// # Errors
+    /// As [`Cursor::next`].
+    pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
+        self.view.check()?;
+        self.cursor.seek(key.as_ref())
+    }
+
+    /// Goes to the last key at or before `key`; whether there is one.
+    ///
+    /// # Errors
+    /// As [`Cursor::next`].
+    pub fn seek_back(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
+        self.view.check()?;
+        self.cursor.seek_back(key.as_ref())
+    }
+
+    /// Whether it stands on a key.
+    #[inline]
+    pub fn is_valid(&self) -> bool {
+        self.cursor.valid()
+    }
+
+    /// The key it stands on; empty when it stands on none.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        self.cursor.key()
+    }
+
+    /// The value of the key it stands on; empty when it stands on none.
+    #[inline]
+    pub fn value(&self) -> &[u8] {
+        self.cursor.value()
+    }
+
+    /// The value, to keep.
+    pub fn to_value(&self) -> Value {
+        self.cursor.value_owned()
+    }
+}
+
+/// Entries of a range of keys in one snapshot, from both ends. After an error it is at its end.
+pub struct Iter {
+    /// From the front; made when first asked.
+    front: Option<Cursor>,
+    /// From the back; made when first asked.
+    back: Option<Cursor>,
+    snapshot: Snapshot,
+    keyspace: Keyspace,
+    lower: Bound<Vec<u8>>,
+    upper: Bound<Vec<u8>>,
+    over: bool,
+}
+
+impl fmt::Debug for Iter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Iter over {:?} in {:?}", self.keyspace, self.snapshot)
+    }
+}
+
+impl Iter {
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        keyspace: &Keyspace,
+        within: Bounds<'_>,
+    ) -> Result<Iter> {
+        let mut iter = Iter {
+            front: None,
+            back: None,
+            snapshot: snapshot.clone(),
+            keyspace: keyspace.clone(),
+            lower: within.0.map(<[u8]>::to_vec),
+            upper: within.1.map(<[u8]>::to_vec),
+            over: false,
+        };
+        iter.front = Some(iter.cursor()?);
+        Ok(iter)
+    }
+
+    fn cursor(&self) -> Result<Cursor> {
+        let within =
+            (self.lower.as_ref().map(Vec::as_slice), self.upper.as_ref().map(Vec::as_slice));
+        self.snapshot.cursor_within(&self.keyspace, within)
+    }
+
+    fn step_front(&mut self) -> Result<Option<(Vec<u8>, Value)>> {
+        if self.front.is_none() {
+            self.front = Some(self.cursor()?);
+        }
+        let Some(front) = &mut self.front else { return Ok(None) };
+        if !front.next()? {
+            return Ok(None);
+        }
+        let met = self.back.as_ref().is_some_and(|back| {
+            back.is_valid() && front.key() >= back.key()
+        });
+        Ok((!met).then(|| (front.key().to_vec(), front.to_value())))
+    }
+
+    fn step_back(&mut self) -> Result<Option<(Vec<u8>, Value)>> {
+        // A cursor that has not moved serves either end.
+        if self.back.is_none() {
+            self.back = match self.front.take_if(|front| !front.is_valid()) {
+                Some(fresh) => Some(fresh),
+                None => Some(self.cursor()?),
+            };
+        }
+        let Some(back) = &mut self.back else { return Ok(None) };
+        if !back.prev()? {
+            return Ok(None);
+        }
+        let met = self.front.as_ref().is_some_and(|front| {
+            front.is_valid() && front.key() >= back.key()
+        });
+        Ok((!met).then(|| (back.key().to_vec(), back.to_value())))
+    }
+
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut Iter) -> Result<Option<(Vec<u8>, Value)>>,
+    ) -> Option<Result<(Vec<u8>, Value)>> {
+        if self.over {
+            return None;
+        }
+        let stepped = step(self);
+        self.over = !matches!(stepped, Ok(Some(_)));
+        stepped.transpose()
+    }
+}
+
+impl Iterator for Iter {
+    type Item = Result<(Vec<u8>, Value)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(Iter::step_front)
+    }
+}
+
+impl DoubleEndedIterator for Iter {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.step(Iter::step_back)
+    }
+}

@@ -1,0 +1,43 @@
+//! Ordered keys: keyspaces, batches, snapshots, ranges.
+//!
+//! Good for anything that can be put in order: a key is up to 65,535 bytes, ordered bytewise; a
+//! value is up to 4 GiB less one. Not for questions about what is inside values.
+
+mod batch;
+mod iter;
+mod keyspace;
+mod options;
+mod snapshot;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::Batch;
+pub use iter::{Cursor, Iter};
+pub use keyspace::Keyspace;
+pub use options::{Compression, KeyspaceOptions};
+pub use snapshot::Snapshot;
+
+use std::ops::{Bound, RangeBounds};
+
+/// Bounds of a range as byte strings.
+type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
+
+fn bounds<K: AsRef<[u8]>>(range: &impl RangeBounds<K>) -> Bounds<'_> {
+    let bytes = |bound: Bound<&'_ K>| -> Bound<&'_ [u8]> {
+        match bound {
+            Bound::Included(key) => Bound::Included(key.as_ref()),
+            Bound::Excluded(key) => Bound::Excluded(key.as_ref()),
+            Bound::Unbounded => Bound::Unbounded,
+        }
+    };
+    (bytes(range.start_bound()), bytes(range.end_bound()))
+}
+
+/// The first byte string after all that begin with `prefix`; `None` when there is none.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}

@@ -1,0 +1,57 @@
+//! How a keyspace lies on disk.
+
+use cuesta_engine::format::Codec;
+use cuesta_indexes::lsm;
+
+/// How blocks are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all: read in place from mapped files.
+    None,
+    /// LZ4: fast.
+    Lz4,
+    /// Zstandard: small.
+    Zstd,
+}
+
+/// Options of a keyspace, fixed when it is created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyspaceOptions {
+    lsm: lsm::Options,
+}
+
+impl KeyspaceOptions {
+    /// The defaults: upper levels uncompressed, LZ4 below, 10 filter bits per key.
+    pub fn new() -> KeyspaceOptions {
+        KeyspaceOptions::default()
+    }
+
+    /// Compresses all levels alike.
+    pub fn compression(mut self, compression: Compression) -> KeyspaceOptions {
+        let codec = match compression {
+            Compression::None => Codec::None,
+            Compression::Lz4 => Codec::Lz4,
+            Compression::Zstd => Codec::Zstd,
+        };
+        self.lsm.codecs.fill(codec);
+        self
+    }
+
+    /// Bytes of a block before compression, 256 to 1 MiB; 8 KiB by default. Larger blocks
+    /// compress better and make reading single keys slower.
+    pub fn block_bytes(mut self, bytes: u32) -> KeyspaceOptions {
+        self.lsm.block_bytes = bytes;
+        self
+    }
+
+    /// Filter bits per key, 0 to 32; 10 by default. Each 5 more bits make a needless read about
+    /// ten times rarer.
+    pub fn filter_bits(mut self, bits: u8) -> KeyspaceOptions {
+        self.lsm.filter_bits = bits;
+        self
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        self.lsm.encode()
+    }
+}

@@ -1,0 +1,107 @@
+//! One moment of a database.
+
+use std::fmt;
+use std::ops::{Bound, RangeBounds};
+
+use cuesta_engine::version::View;
+use cuesta_indexes::lsm::Reader;
+
+use crate::database::Database;
+use crate::kv::{Bounds, Cursor, Iter, Keyspace, after_prefix, bounds};
+use crate::{Result, Value};
+
+/// Everything that was committed at one moment, in all keyspaces; nothing later. It does not hold
+/// up writers. Cloning is cheap and gives the same moment.
+#[derive(Clone)]
+pub struct Snapshot {
+    db: Database,
+    view: View,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot at commit {}", self.view.seq())
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn take(db: &Database) -> Snapshot {
+        Snapshot { db: db.clone(), view: db.engine.view() }
+    }
+
+    /// The last commit in it; commits are counted from 1.
+    pub fn commit(&self) -> u64 {
+        self.view.seq().0
+    }
+
+    /// The value that `key` had.
+    ///
+    /// # Errors
+    /// `NotFound` when there was no such keyspace; `Expired` when snapshots held too much memory
+    /// and this was the oldest; `Corrupt`, `Io`.
+    pub fn get(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
+        keyspace.check_same(&self.db)?;
+        let state = self.view.of(keyspace.handle())?;
+        Reader::new(&state, self.view.seq()).get(key.as_ref())
+    }
+
+    /// Whether `key` had a value.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub fn contains(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<bool> {
+        keyspace.check_same(&self.db)?;
+        let state = self.view.of(keyspace.handle())?;
+        Reader::new(&state, self.view.seq()).contains(key.as_ref())
+    }
+
+    /// All entries of a keyspace, by key.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub fn iter(&self, keyspace: &Keyspace) -> Result<Iter> {
+        self.range::<&[u8]>(keyspace, ..)
+    }
+
+    /// The entries with keys in `range`, by key.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub fn range<K: AsRef<[u8]>>(
+        &self,
+        keyspace: &Keyspace,
+        range: impl RangeBounds<K>,
+    ) -> Result<Iter> {
+        Iter::new(self, keyspace, bounds(&range))
+    }
+
+    /// The entries with keys that begin with `prefix`, by key.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub fn prefix(&self, keyspace: &Keyspace, prefix: impl AsRef<[u8]>) -> Result<Iter> {
+        let prefix = prefix.as_ref();
+        let end = after_prefix(prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        Iter::new(self, keyspace, (Bound::Included(prefix), end))
+    }
+
+    /// A cursor over the keys in `range`.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub fn cursor<K: AsRef<[u8]>>(
+        &self,
+        keyspace: &Keyspace,
+        range: impl RangeBounds<K>,
+    ) -> Result<Cursor> {
+        self.cursor_within(keyspace, bounds(&range))
+    }
+
+    pub(crate) fn cursor_within(&self, keyspace: &Keyspace, within: Bounds<'_>) -> Result<Cursor> {
+        keyspace.check_same(&self.db)?;
+        let state = self.view.of(keyspace.handle())?;
+        let cursor = Reader::new(&state, self.view.seq()).cursor(within.0, within.1);
+        Ok(Cursor::new(self.view.clone(), cursor))
+    }
+}

@@ -1,0 +1,107 @@
+//! What an open database tells about itself.
+
+use std::fmt::Write as _;
+
+use cuesta_engine::Engine;
+
+use crate::Quantiles;
+
+/// A keyspace at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyspaceStats {
+    /// Its name.
+    pub name: String,
+    /// Bytes of its memtables.
+    pub memtable_bytes: u64,
+    /// Its segments.
+    pub segments: usize,
+    /// Bytes of its segments on disk.
+    pub segment_bytes: u64,
+    /// Entries in its segments, deletions and overwritten ones not yet merged away included.
+    pub entries: u64,
+}
+
+/// A database at one moment; counters and latencies since it was opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stats {
+    /// Counters by name, in a fixed order.
+    pub counters: Vec<(&'static str, u64)>,
+    /// Gauges by name, in a fixed order.
+    pub gauges: Vec<(&'static str, u64)>,
+    /// Latencies by name, in a fixed order.
+    pub latencies: Vec<(&'static str, Quantiles)>,
+    /// How far unmerged data presses: commits are slowed from 1 on and wait from 2 on.
+    pub pressure: f64,
+    /// Why background work fails, if it does.
+    pub failure: Option<String>,
+    /// Every keyspace, in the order of their creation.
+    pub keyspaces: Vec<KeyspaceStats>,
+}
+
+impl Stats {
+    pub(crate) fn read(engine: &Engine) -> Stats {
+        let gauges = engine.gauges();
+        let keyspaces = gauges.indexes.iter().map(|index| KeyspaceStats {
+            name: index.name.clone(),
+            memtable_bytes: index.memtable_bytes,
+            segments: index.segments,
+            segment_bytes: index.segment_bytes,
+            entries: index.entries,
+        });
+        Stats {
+            counters: engine.stats().counters(),
+            gauges: vec![
+                ("commit", gauges.published.0),
+                ("memory_budget_bytes", gauges.memory_budget),
+                ("memtable_bytes", gauges.memtable_bytes),
+                ("cache_bytes", gauges.cache_bytes),
+                ("cache_capacity_bytes", gauges.cache_capacity_bytes),
+                ("log_retained_bytes", gauges.log_bytes),
+                ("snapshots", gauges.views.views as u64),
+                ("snapshot_bytes", gauges.views.bytes),
+                ("jobs", gauges.jobs as u64),
+            ],
+            latencies: engine.stats().histograms().to_vec(),
+            pressure: gauges.pressure,
+            keyspaces: keyspaces.collect(),
+            failure: gauges.failure,
+        }
+    }
+
+    /// A counter or gauge by name.
+    pub fn get(&self, name: &str) -> Option<u64> {
+        let all = self.counters.iter().chain(&self.gauges);
+        all.clone().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// Everything as lines of text, `name value`.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in self.gauges.iter().chain(&self.counters) {
+            let _ = writeln!(text, "{name} {value}");
+        }
+        let _ = writeln!(text, "pressure {:.2}", self.pressure);
+        for (name, q) in &self.latencies {
+            let _ = writeln!(
+                text,
+                "{name} count {} mean {:?} p50 {:?} p99 {:?} p999 {:?} max {:?}",
+                q.count, q.mean, q.p50, q.p99, q.p999, q.max
+            );
+        }
+        for keyspace in &self.keyspaces {
+            let _ = writeln!(
+                text,
+                "keyspace {:?} segments {} segment_bytes {} entries {} memtable_bytes {}",
+                keyspace.name,
+                keyspace.segments,
+                keyspace.segment_bytes,
+                keyspace.entries,
+                keyspace.memtable_bytes
+            );
+        }
+        if let Some(failure) = &self.failure {
+            let _ = writeln!(text, "failure {failure}");
+        }
+        text
+    }
+}
