@@ -46,19 +46,17 @@ pub struct RecordHeader {
 impl RecordHeader {
     /// Writes the header into the front of `record`, whose body is already there.
     pub fn encode(&self, log: LogNo, at: LogPos, record: &mut [u8]) {
-        let mut fields = Vec::with_capacity(RECORD_HEADER_BYTES);
-        fields.extend_from_slice(&[0; 4]);
-        fields.extend_from_slice(&self.body_crc.to_le_bytes());
-        fields.extend_from_slice(&self.body_len.to_le_bytes());
-        fields.push(self.kind);
-        fields.push(self.flags);
-        fields.extend_from_slice(&self.key_id.to_le_bytes());
-        fields.extend_from_slice(&self.seq.0.to_le_bytes());
-        fields.extend_from_slice(&self.synced.0.to_le_bytes());
-        fields.extend_from_slice(&self.clock_ms.to_le_bytes());
+        let (fields, _) = record.split_at_mut(RECORD_HEADER_BYTES);
+        fields[4..8].copy_from_slice(&self.body_crc.to_le_bytes());
+        fields[8..12].copy_from_slice(&self.body_len.to_le_bytes());
+        fields[12] = self.kind;
+        fields[13] = self.flags;
+        fields[14..16].copy_from_slice(&self.key_id.to_le_bytes());
+        fields[16..24].copy_from_slice(&self.seq.0.to_le_bytes());
+        fields[24..32].copy_from_slice(&self.synced.0.to_le_bytes());
+        fields[32..40].copy_from_slice(&self.clock_ms.to_le_bytes());
         let crc = header_crc(log, at, &fields[4..]);
         fields[..4].copy_from_slice(&crc.to_le_bytes());
-        record[..RECORD_HEADER_BYTES].copy_from_slice(&fields);
     }
 
     /// The header at the front of `bytes`, if it is the one written for this place.
