@@ -1,0 +1,73 @@
+//! Memory stays bounded, and snapshots hold anyway.
+
+use cuesta::{Database, Durability, ErrorKind};
+
+#[test]
+fn a_snapshot_is_iterated_while_every_key_is_overwritten_within_16_mib() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::builder()
+        .memory_budget(16 << 20)
+        .durability(Durability::None)
+        .open(dir.path())
+        .unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let keys = 100_000u32;
+    let value = |generation: u8, key: u32| {
+        let mut value = vec![generation; 200];
+        value[1..5].copy_from_slice(&key.to_be_bytes());
+        value
+    };
+    for chunk in 0..keys / 100 {
+        let mut batch = db.batch();
+        for key in chunk * 100..(chunk + 1) * 100 {
+            batch.put(&ks, key.to_be_bytes(), value(1, key)).unwrap();
+        }
+        batch.commit().unwrap();
+    }
+    let snapshot = db.snapshot();
+    let mut seen = 0;
+    for entry in snapshot.iter(&ks).unwrap() {
+        let (key, found) = entry.unwrap();
+        let key = u32::from_be_bytes(key.try_into().unwrap());
+        assert_eq!(key, seen, "a key is missing");
+        assert!(*found == value(1, key)[..], "key {key} is not as of the snapshot");
+        ks.put(key.to_be_bytes(), value(2, key)).unwrap();
+        // Ahead of the iterator, too.
+        let ahead = (key + keys / 2) % keys;
+        ks.put(ahead.to_be_bytes(), value(3, ahead)).unwrap();
+        seen += 1;
+    }
+    assert_eq!(seen, keys);
+    let stats = db.stats();
+    let memory = stats.get("memtable_bytes").unwrap() + stats.get("cache_bytes").unwrap();
+    assert!(memory <= 16 << 20, "{}", stats.to_text());
+    assert!(*ks.get(7u32.to_be_bytes()).unwrap().unwrap() == value(3, 7)[..]);
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn the_oldest_snapshots_expire_when_all_hold_too_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::builder()
+        .memory_budget(8 << 20)
+        .snapshot_budget(2 << 20)
+        .durability(Durability::None)
+        .open(dir.path())
+        .unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let mut snapshots = Vec::new();
+    for round in 0..40u32 {
+        for key in 0..500u32 {
+            ks.put((round * 500 + key).to_be_bytes(), vec![round as u8; 1000]).unwrap();
+        }
+        snapshots.push(db.snapshot());
+    }
+    db.flush().unwrap();
+    let state = |i: usize| snapshots[i].get(&ks, 0u32.to_be_bytes()).map(|value| value.is_some());
+    assert_eq!(state(0).unwrap_err().kind(), ErrorKind::Expired);
+    assert!(state(39).unwrap(), "the newest is kept");
+    let held = db.stats().get("snapshot_bytes").unwrap();
+    assert!(held <= 2 << 20, "{held} bytes are held");
+    let count = snapshots[39].iter(&ks).unwrap().count();
+    assert_eq!(count, 20_000);
+}
