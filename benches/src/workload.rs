@@ -145,8 +145,7 @@ pub fn reads(engine: Engine, dir: &Path, sizes: Sizes, rows: &mut Rows) -> Outco
     rows.push(("flush", timed(1, 1, |_| store.flush(), || Ok(()))?));
     ask(&*store, n, ["read-hit", "read-miss", "scan-100", "scan-full"], rows)?;
     rows.push(("merge", timed(1, 1, |_| store.compact(), || Ok(()))?));
-    let names =
-        ["read-hit-merged", "read-miss-merged", "scan-100-merged", "scan-full-merged"];
+    let names = ["read-hit-merged", "read-miss-merged", "scan-100-merged", "scan-full-merged"];
     ask(&*store, n, names, rows)?;
     store.close()?;
     let mut opened = None;

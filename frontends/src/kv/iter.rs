@@ -145,9 +145,8 @@ impl Iter {
         if !front.next()? {
             return Ok(None);
         }
-        let met = self.back.as_ref().is_some_and(|back| {
-            back.is_valid() && front.key() >= back.key()
-        });
+        let met =
+            self.back.as_ref().is_some_and(|back| back.is_valid() && front.key() >= back.key());
         Ok((!met).then(|| (front.key().to_vec(), front.to_value())))
     }
 
@@ -163,9 +162,8 @@ impl Iter {
         if !back.prev()? {
             return Ok(None);
         }
-        let met = self.front.as_ref().is_some_and(|front| {
-            front.is_valid() && front.key() >= back.key()
-        });
+        let met =
+            self.front.as_ref().is_some_and(|front| front.is_valid() && front.key() >= back.key());
         Ok((!met).then(|| (back.key().to_vec(), back.to_value())))
     }
 

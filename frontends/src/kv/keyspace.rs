@@ -125,9 +125,7 @@ impl Keyspace {
         mut take: impl FnMut(&[u8]) -> R,
     ) -> Result<Option<R>> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| {
-            Reader::new(state, at).get_with(key, &mut take)
-        })
+        self.db.engine.ask(self.handle, |state, at| Reader::new(state, at).get_with(key, &mut take))
     }
 
     /// Whether `key` has a value.

@@ -23,15 +23,16 @@ use std::ops::{Bound, RangeBounds};
 /// Bounds of a range as byte strings.
 type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
 
-fn bounds<K: AsRef<[u8]>>(range: &impl RangeBounds<K>) -> Bounds<'_> {
-    let bytes = |bound: Bound<&'_ K>| -> Bound<&'_ [u8]> {
-        match bound {
-            Bound::Included(key) => Bound::Included(key.as_ref()),
-            Bound::Excluded(key) => Bound::Excluded(key.as_ref()),
-            Bound::Unbounded => Bound::Unbounded,
-        }
-    };
+fn bounds<'k, K: AsRef<[u8]> + 'k>(range: &'k impl RangeBounds<K>) -> Bounds<'k> {
     (bytes(range.start_bound()), bytes(range.end_bound()))
+}
+
+fn bytes<K: AsRef<[u8]>>(bound: Bound<&K>) -> Bound<&[u8]> {
+    match bound {
+        Bound::Included(key) => Bound::Included(key.as_ref()),
+        Bound::Excluded(key) => Bound::Excluded(key.as_ref()),
+        Bound::Unbounded => Bound::Unbounded,
+    }
 }
 
 /// The first byte string after all that begin with `prefix`; `None` when there is none.

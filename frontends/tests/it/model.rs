@@ -161,7 +161,8 @@ impl Run {
 }
 
 fn same(found: cuesta::Iter, expected: Vec<(&Vec<u8>, &Vec<u8>)>, reverse: bool) {
-    let found: cuesta::Result<Vec<_>> = if reverse { found.rev().collect() } else { found.collect() };
+    let found: cuesta::Result<Vec<_>> =
+        if reverse { found.rev().collect() } else { found.collect() };
     let found = found.unwrap();
     let found: Vec<_> = found.iter().map(|(key, value)| (&key[..], &value[..])).collect();
     let mut expected: Vec<_> = expected.iter().map(|(k, v)| (k.as_slice(), v.as_slice())).collect();

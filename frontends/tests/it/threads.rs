@@ -15,9 +15,8 @@ fn every_snapshot_sees_whole_batches() {
         .unwrap();
     let (left, right) = (db.keyspace("left").unwrap(), db.keyspace("right").unwrap());
     let accounts = 64u64;
-    let read = |value: Option<cuesta::Value>| {
-        u64::from_be_bytes(value.unwrap()[..8].try_into().unwrap())
-    };
+    let read =
+        |value: Option<cuesta::Value>| u64::from_be_bytes(value.unwrap()[..8].try_into().unwrap());
     let pad = |amount: u64| [&amount.to_be_bytes()[..], &[7; 120]].concat();
     let mut batch = db.batch();
     for i in 0..accounts {
