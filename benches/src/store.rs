@@ -141,7 +141,6 @@ impl Fjall {
     fn open(dir: &Path) -> Outcome<Fjall> {
         let db = fjall::Database::builder(dir)
             .cache_size(MEMORY_BYTES * 3 / 4)
-            .max_write_buffer_size(Some(MEMORY_BYTES / 4))
             .worker_threads(2)
             .open()?;
         let keys = db.keyspace("keys", KeyspaceCreateOptions::default)?;
