@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
-use crate::jobs::{Syncer, Worker, clear_released, list_catalog};
+use crate::jobs::{Syncer, Worker, clear_released, forget_log, list_catalog};
 use crate::options::{Access, Durability, MEMORY_BUDGET_MIN, Options};
 use crate::parts::Parts;
 use crate::recovery::{self, RecoveryReport};
@@ -425,12 +425,13 @@ impl Engine {
             job.join();
         }
         clear_released(parts);
+        let forgotten = if parts.tail().is_poisoned() { Ok(()) } else { forget_log(parts) };
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
         tail.close();
         drop(tail);
         parts.moved.notify();
-        flushed.and(synced)
+        flushed.and(forgotten).and(synced)
     }
 }
 

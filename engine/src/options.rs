@@ -48,7 +48,8 @@ pub struct Options {
     /// Bytes of log that recovery may have to read before the oldest memtable is flushed; follows
     /// from the budget when not given.
     pub log_limit: Option<u64>,
-    /// Memory of memtables that only views keep; beyond it the oldest views expire.
+    /// Memory of memtables that only views keep; beyond it, and beyond what memtables may take, the
+    /// oldest views expire.
     pub view_budget: u64,
     /// Sizes of the log.
     pub log: LogOptions,

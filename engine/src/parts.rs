@@ -229,9 +229,11 @@ impl Parts {
         self.pressure.store(pressure.to_bits(), Ordering::Relaxed);
     }
 
-    /// Expires views that hold too much memory.
+    /// Expires views that hold too much memory. One view may always hold as much as memtables may
+    /// take: a view that has just been taken does not expire.
     pub fn enforce_view_budget(&self) {
         let current = self.versions.current();
-        self.pins.enforce(&current.value, self.options.view_budget);
+        let limit = self.options.view_budget.max(self.options.write_buffer_bytes());
+        self.pins.enforce(&current.value, limit);
     }
 }

@@ -161,6 +161,12 @@ impl Tail {
         }
     }
 
+    /// Whether nothing depends on the log alone.
+    pub fn is_flushed(&self) -> bool {
+        let flushed = |writer: &IndexWriter| writer.oldest_unflushed().is_none();
+        self.writers.iter().all(flushed) && self.unlisted_catalog.is_none() && !self.replaying
+    }
+
     /// The first log segment that recovery would need if, for the indexes given, everything up to
     /// the commit given were flushed. The newest segment is always kept.
     pub fn log_start(&self, flushed: &[(IndexId, SeqNo)]) -> Option<LogNo> {

@@ -216,7 +216,8 @@ impl Builder {
     }
 
     /// Memory that snapshots may keep from being freed, in bytes; half of the memory budget, but
-    /// at least 8 MiB, by default. Beyond it the oldest snapshots fail with `Expired`.
+    /// at least 8 MiB, by default. Beyond it, and beyond three eighths of the memory budget, the
+    /// oldest snapshots fail with `Expired`.
     pub fn snapshot_budget(mut self, bytes: u64) -> Builder {
         self.options.view_budget = bytes;
         self

@@ -125,15 +125,15 @@ impl Flush {
             up_to: Some(SeqNo(index.up_to.0 + off_by_one)),
         });
         let installing: Vec<Installing> = installing.collect();
+        let took = self.parts.env.now().saturating_sub(self.began);
         if !installing.is_empty() {
-            install(&self.parts, installing, out)?;
+            install(&self.parts, installing, out, |stats| {
+                stats.flush_time.record(took);
+                Stats::add(&stats.flushes, 1);
+                Stats::add(&stats.flush_bytes, bytes);
+            })?;
         }
         self.out = None;
-        let took = self.parts.env.now().saturating_sub(self.began);
-        let stats = &self.parts.stats;
-        stats.flush_time.record(took);
-        Stats::add(&stats.flushes, 1);
-        Stats::add(&stats.flush_bytes, bytes);
         tracing::debug!(indexes = self.indexes.len(), bytes, ?took, "flushed");
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::log::CloseMark;
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
+use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::version::{Catalog, Version};
 
@@ -47,7 +48,8 @@ struct Ready {
     up_to: Option<SeqNo>,
 }
 
-/// Makes the results of background work durable and current. On an error nothing has changed,
+/// Makes the results of background work durable and current, and has `count` count them before
+/// anybody is told. On an error nothing has changed,
 /// except after `Poisoned`; the caller then abandons `out`.
 ///
 /// # Errors
@@ -57,6 +59,7 @@ pub(crate) fn install(
     parts: &Parts,
     installing: Vec<Installing>,
     out: &mut FileOutput,
+    count: impl FnOnce(&Stats),
 ) -> Result<()> {
     out.finish()?;
     out.sync()?;
@@ -82,6 +85,8 @@ pub(crate) fn install(
         return Err(error);
     }
     release_log(&mut tail, start);
+    // Whoever waits for the work must find it counted.
+    count(&parts.stats);
     drop(tail);
     drop(guard);
     drop(ready);
@@ -221,6 +226,35 @@ fn unlink_early(parts: &Parts, manifest: &ManifestWriter, ready: &[Ready]) {
             }
         }
     }
+}
+
+/// Has the manifest forget a log that nothing needs, so that opening need not read it.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
+    let mut guard = parts.manifest();
+    let manifest = guard.as_mut().ok_or_else(|| Error::internal("forgetting while read-only"))?;
+    let mut tail = parts.tail();
+    tail.check()?;
+    if !tail.is_flushed() {
+        return Ok(());
+    }
+    tail.log.begin_anew()?;
+    let start =
+        needed_from(parts, &tail, &[]).filter(|start| *start > manifest.state().log_start());
+    let Some(start) = start else { return Ok(()) };
+    let mut changes = Vec::new();
+    push_marks(parts, &tail, Some(start), &mut changes);
+    let seq = tail.log.last_seq();
+    changes.push(Change::Clock { seq, wall_ms: tail.log.clock_ms() });
+    drop(tail);
+    let no = manifest.next_edit();
+    append(parts, manifest, ManifestEdit { no, changes })?;
+    let mut tail = parts.tail();
+    tail.log.set_manifest(mark_of(manifest));
+    release_log(&mut tail, Some(start));
+    Ok(())
 }
 
 /// Brings the manifest's list of indexes in line with the catalog, which the log has made durable

@@ -87,15 +87,17 @@ impl Merge {
         };
         let bytes = out.bytes();
         let id = self.id;
-        install(&self.parts, vec![Installing { id, edit, flushed: 0, up_to: None }], out)?;
-        self.out = None;
         let took = self.parts.env.now().saturating_sub(self.began);
-        let stats = &self.parts.stats;
-        stats.merge_time.record(took);
-        Stats::add(&stats.merges, 1);
-        Stats::add(&stats.moves, u64::from(bytes == 0));
-        Stats::add(&stats.merge_bytes, bytes);
-        Stats::add(&stats.merge_read_bytes, if bytes == 0 { 0 } else { self.plan.bytes });
+        let read = if bytes == 0 { 0 } else { self.plan.bytes };
+        let installing = vec![Installing { id, edit, flushed: 0, up_to: None }];
+        install(&self.parts, installing, out, |stats| {
+            stats.merge_time.record(took);
+            Stats::add(&stats.merges, 1);
+            Stats::add(&stats.moves, u64::from(bytes == 0));
+            Stats::add(&stats.merge_bytes, bytes);
+            Stats::add(&stats.merge_read_bytes, read);
+        })?;
+        self.out = None;
         tracing::debug!(index = %id, inputs = self.plan.inputs.len(), bytes, ?took, "merged");
         Ok(())
     }

@@ -13,7 +13,7 @@ mod merge;
 mod sync;
 
 pub(crate) use clear::clear_released;
-pub(crate) use install::{Installing, install, list_catalog};
+pub(crate) use install::{Installing, forget_log, install, list_catalog};
 pub use sync::Syncer;
 
 use std::sync::Arc;

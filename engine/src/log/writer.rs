@@ -43,6 +43,9 @@ impl Default for LogOptions {
     }
 }
 
+/// A log that opening reads in no time.
+const SHORT_LOG_BYTES: u64 = 256 << 10;
+
 /// A segment whose records may be needed for recovery.
 #[derive(Clone, Copy, Debug)]
 pub struct Retained {
@@ -448,6 +451,20 @@ impl LogWriter {
         let small = self.options.segment_bytes / 64;
         let logged = self.end.0.max(small);
         logged.next_power_of_two().clamp(small.min(1 << 20), self.options.segment_bytes)
+    }
+
+    /// Begins a new segment now, unless the present one is short: when nothing before it is
+    /// needed, opening need not read it.
+    ///
+    /// # Errors
+    /// As [`LogWriter::reserve`].
+    pub fn begin_anew(&mut self) -> Result<()> {
+        let long = self.retained_bytes() > SHORT_LOG_BYTES;
+        if !long {
+            return Ok(());
+        }
+        self.finish_segment()?;
+        self.begin_segment(0)
     }
 
     /// Lets go of all segments before `start`: they are kept for reuse, or removed. The manifest
