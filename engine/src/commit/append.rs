@@ -66,6 +66,8 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         parts.publish_up_to(tail, seq);
     } else {
         tail.pending.push_back(Pending { seq, durable_at });
+        // Beginning a log segment has synced the one before, and nobody was told.
+        parts.publish(tail);
         if crate::planted::is(crate::planted::Bug::EarlyAcknowledgement) {
             tail.pending.clear();
             parts.publish_up_to(tail, seq);

@@ -56,6 +56,7 @@ impl SyncTo {
         let seen = self.parts.moved.epoch();
         let mut tail = self.parts.tail();
         if tail.log.synced() >= self.until {
+            self.parts.publish(&mut tail);
             return Step::Done(Ok(()));
         }
         if tail.is_poisoned() {

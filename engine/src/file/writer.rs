@@ -119,6 +119,11 @@ impl FileOutput {
         Ok(())
     }
 
+    /// Files that this output created.
+    pub fn new_files(&self) -> impl Iterator<Item = FileId> {
+        self.files.iter().filter(|(_, written)| written.is_new).map(|(id, _)| *id)
+    }
+
     /// Whether there are new names in the directory.
     pub fn has_new_files(&self) -> bool {
         self.files.values().any(|written| written.is_new)

@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::file::{FileOutput, Spread};
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::index::Work;
-use crate::jobs::{Installing, Progress, Task, install};
+use crate::jobs::{Installing, Progress, Task, install, list_catalog};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
+use crate::tail::{IndexWriter, Tail};
 
 /// Memtables up to this size go to a file shared with others.
 const SMALL_BYTES: u64 = 1 << 20;
@@ -46,6 +47,7 @@ enum State {
 impl Flush {
     /// Claims what waits to be flushed.
     pub(super) fn claim(parts: &Arc<Parts>) -> Result<Option<Flush>> {
+        list_what_waits(parts)?;
         let mut tail = parts.tail();
         if tail.is_poisoned() {
             return Ok(None);
@@ -136,6 +138,23 @@ impl Flush {
         self.out = None;
         tracing::debug!(indexes = self.indexes.len(), bytes, ?took, "flushed");
         Ok(())
+    }
+}
+
+/// Lists a change of the catalog that could not be listed when it was made: an index that the
+/// manifest does not name cannot be flushed.
+fn list_what_waits(parts: &Parts) -> Result<()> {
+    let waits = |tail: &Tail| {
+        let waits = |w: &IndexWriter| w.unlisted.is_some() && !w.frozen.is_empty();
+        !tail.is_poisoned() && tail.writers.iter().any(waits)
+    };
+    if !waits(&parts.tail()) {
+        return Ok(());
+    }
+    // Whoever changes the catalog holds this lock until its change is durable and listed.
+    match parts.catalog.try_lock() {
+        Ok(_nobody_changes_it) => list_catalog(parts, parts.published()),
+        Err(_) => Ok(()),
     }
 }
 

@@ -50,11 +50,11 @@ struct Ready {
 
 /// Makes the results of background work durable and current, and has `count` count them before
 /// anybody is told. On an error nothing has changed,
-/// except after `Poisoned`; the caller then abandons `out`.
+/// except after `Poisoned`; the caller then abandons `out`. Indexes that were dropped meanwhile are
+/// left out.
 ///
 /// # Errors
-/// `Full`, `Io`, `Corrupt`; `Poisoned` when writing the manifest failed; `NotFound` when an index
-/// was dropped meanwhile.
+/// `Full`, `Io`, `Corrupt`; `Poisoned` when writing the manifest failed.
 pub(crate) fn install(
     parts: &Parts,
     installing: Vec<Installing>,
@@ -71,12 +71,17 @@ pub(crate) fn install(
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("installing while read-only"))?;
     let no = manifest.next_edit();
     let ready = open_segments(parts, installing, no)?;
+    if ready.is_empty() {
+        remove_unlisted(parts, manifest, out);
+        return Ok(());
+    }
     if planted::is(Bug::EarlyUnlink) {
         unlink_early(parts, manifest, &ready);
     }
     let (changes, start) = changes_of(parts, &ready, manifest);
     append(parts, manifest, ManifestEdit { no, changes })?;
     let mark = mark_of(manifest);
+    remove_unlisted(parts, manifest, out);
 
     let mut tail = parts.tail();
     tail.log.set_manifest(mark);
@@ -97,6 +102,13 @@ pub(crate) fn install(
     Ok(())
 }
 
+/// Has new files removed that the manifest does not name.
+fn remove_unlisted(parts: &Parts, manifest: &ManifestWriter, out: &FileOutput) {
+    for file in out.new_files().filter(|file| !manifest.state().files().contains_key(file)) {
+        parts.files.keep_released(file);
+    }
+}
+
 fn mark_of(manifest: &ManifestWriter) -> CloseMark {
     let position = manifest.position();
     CloseMark { manifest: position.number, manifest_len: position.len }
@@ -114,7 +126,8 @@ fn open_segments(parts: &Parts, installing: Vec<Installing>, no: EditNo) -> Resu
     let current = parts.versions.current();
     let mut ready = Vec::with_capacity(installing.len());
     for Installing { id, edit, flushed, up_to } in installing {
-        let state = current.value.state(id)?;
+        // Dropped meanwhile: what was written for it is removed.
+        let Ok(state) = current.value.state(id) else { continue };
         let listed: Vec<Listed> = edit
             .add
             .into_iter()
