@@ -11,6 +11,8 @@ use cuesta_engine::format::{Codec, Reader, crc32_seeded, put_bytes, put_u32, put
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, ensure_sound};
 
+use crate::lsm::filter::BUCKET_BYTES;
+
 /// Bytes of a trailer.
 pub(in crate::lsm) const TRAILER_BYTES: usize = 8;
 /// Bytes of the footer.
@@ -125,10 +127,16 @@ impl Footer {
     /// Filter block `chunk`.
     #[inline]
     pub(in crate::lsm) fn chunk_place(&self, chunk: u32) -> Place {
+        // Only blocks with another behind them are filled up.
+        let rest = self.buckets.saturating_sub(chunk.saturating_mul(CHUNK_BUCKETS));
+        let len = match rest > CHUNK_BUCKETS {
+            true => CHUNK_BYTES,
+            false => u64::from(rest) * BUCKET_BYTES as u64 + TRAILER_BYTES as u64,
+        };
         Place {
             ordinal: self.root_place().ordinal.wrapping_add(1).wrapping_add(chunk),
-            offset: self.filter_at + u64::from(chunk) * CHUNK_BYTES,
-            len: CHUNK_BYTES,
+            offset: self.filter_at.saturating_add(u64::from(chunk) * CHUNK_BYTES),
+            len,
         }
     }
 
@@ -230,9 +238,10 @@ impl Footer {
         let within = |(offset, size): (u64, u64)| {
             offset.checked_add(size).is_some_and(|end| end <= len - FOOTER_BYTES as u64)
         };
-        let filter = (self.filter_at, u64::from(self.chunks()) * CHUNK_BYTES);
+        let last = self.chunk_place(self.chunks().saturating_sub(1));
+        let filter = self.buckets == 0 || within((last.offset, last.len));
         ensure_sound!(
-            within(self.root) && within(self.properties) && within(filter),
+            within(self.root) && within(self.properties) && filter,
             "segment footer: parts outside the segment"
         );
         ensure_sound!(

@@ -278,10 +278,14 @@ impl Writer {
         self.footer.filter_at = self.at;
         self.footer.buckets = count;
         let mut body = Vec::with_capacity(CHUNK_BYTES as usize);
-        for chunk in buckets.chunks(CHUNK_BUCKETS as usize) {
+        let mut chunks = buckets.chunks(CHUNK_BUCKETS as usize).peekable();
+        while let Some(chunk) = chunks.next() {
             body.clear();
             body.extend_from_slice(chunk.as_flattened());
-            body.resize(CHUNK_BYTES as usize - TRAILER_BYTES, 0);
+            if chunks.peek().is_some() {
+                // Blocks lie at equal distances, which keep buckets aligned.
+                body.resize(CHUNK_BYTES as usize - TRAILER_BYTES, 0);
+            }
             self.append_sealed(out, &mut body, Codec::None)?;
         }
         Ok(())

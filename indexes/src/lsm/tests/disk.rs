@@ -25,6 +25,8 @@ pub struct Disk {
     maps: Maps,
     /// Segments share a file up to this size.
     pub share_bytes: u64,
+    /// The number of the first file.
+    pub next_file: u64,
     files: Mutex<BTreeMap<FileId, Arc<Vec<u8>>>>,
 }
 
@@ -86,7 +88,7 @@ impl VfsFile for Bytes {
 impl Disk {
     /// An empty disk.
     pub fn new(maps: Maps) -> Disk {
-        Disk { maps, share_bytes: 0, files: Mutex::new(BTreeMap::new()) }
+        Disk { maps, share_bytes: 0, next_file: 1, files: Mutex::new(BTreeMap::new()) }
     }
 
     /// Changes the bytes of a file.
@@ -114,7 +116,7 @@ impl Output for Disk {
         {
             return Ok(id);
         }
-        let id = FileId(files.last_key_value().map_or(1, |(id, _)| id.0 + 1));
+        let id = FileId(files.last_key_value().map_or(self.next_file, |(id, _)| id.0 + 1));
         files.insert(id, Arc::default());
         Ok(id)
     }

@@ -4,20 +4,28 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cuesta_engine::cache::BlockCache;
+use cuesta_engine::file::{Files, Output};
 use cuesta_engine::index::{
-    Aim, Edit, ErasedState, Horizon, Listed, MemtableWriter, MergePlan, Services, State, Work,
+    Aim, Edit, ErasedState, Horizon, IndexType, Listed, MemtableWriter, MergePlan, Services, State,
+    Work,
 };
 use cuesta_engine::stats::Stats;
 use cuesta_engine::{EditNo, SegmentId, SeqNo};
 
-use super::disk::Disk;
 use super::lsm::{Lsm, Options, op};
-use cuesta_engine::index::IndexType;
 
-/// An index on a disk.
-pub struct Driver {
+/// Where files lie.
+pub trait Store: Files {
+    /// What a job writes to.
+    fn output(&mut self) -> &mut dyn Output;
+    /// The job is done, and its files can be opened.
+    fn finish(&mut self);
+}
+
+/// An index in a store.
+pub struct Driver<S> {
     /// Its files.
-    pub disk: Disk,
+    pub disk: S,
     /// Its present state.
     pub state: Arc<dyn ErasedState>,
     /// The latest commit.
@@ -44,9 +52,9 @@ pub fn services(cache_bytes: u64, memtable_bytes: u64) -> Services {
     Services { cache, stats, memtable_bytes }
 }
 
-impl Driver {
+impl<S: Store> Driver<S> {
     /// An empty index.
-    pub fn new(disk: Disk, options: &Options, services: Services) -> Driver {
+    pub fn new(disk: S, options: &Options, services: Services) -> Driver<S> {
         let options = options.encode();
         let index = Lsm::configure(&options, &services).unwrap();
         let (writer, state) = State::empty(index).unwrap();
@@ -87,7 +95,8 @@ impl Driver {
     /// Flushes the `count` oldest frozen memtables.
     pub fn flush(&mut self, count: usize) {
         let mut work = self.state.flush(count).unwrap();
-        let edit = run(&mut *work, &mut self.disk);
+        let edit = run(&mut *work, self.disk.output());
+        self.disk.finish();
         self.install(count, edit);
     }
 
@@ -113,11 +122,21 @@ impl Driver {
 
     /// Ends a merge.
     pub fn end(&mut self, mut running: Running) {
-        let edit = run(&mut *running.work, &mut self.disk);
+        let edit = run(&mut *running.work, self.disk.output());
         let Running { plan, then, .. } = running;
-        let edit = self.state.catch_up(edit, &plan.inputs, &*then, &mut self.disk).unwrap();
+        let out = self.disk.output();
+        let edit = self.state.catch_up(edit, &plan.inputs, &*then, out).unwrap();
+        self.disk.finish();
         self.install(0, edit);
         plan.inputs.iter().for_each(|id| assert!(self.busy.remove(id)));
+    }
+
+    /// Entries that a merge reads.
+    pub fn entries(&self, running: &Running) -> u64 {
+        let inputs = &running.plan.inputs;
+        let listed = self.state.listed();
+        let inputs = listed.iter().filter(|listed| inputs.contains(&listed.id));
+        inputs.map(|listed| listed.meta.entries).sum()
     }
 
     /// Merges until nothing is left to do; returns how often.
@@ -142,11 +161,6 @@ impl Driver {
         self.state = state.installed(0, &ids, &opened).unwrap();
     }
 
-    /// Bytes of the current segments.
-    pub fn bytes(&self) -> u64 {
-        self.state.listed().iter().map(|listed| listed.meta.bytes()).sum()
-    }
-
     /// What verification says.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -156,7 +170,7 @@ impl Driver {
 }
 
 /// Runs work to its end.
-pub fn run(work: &mut dyn Work, disk: &mut Disk) -> Edit {
+pub fn run(work: &mut dyn Work, disk: &mut dyn Output) -> Edit {
     loop {
         if let Some(edit) = work.step(disk).unwrap() {
             return edit;

@@ -7,17 +7,26 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use cuesta_engine::SeqNo;
+use cuesta_engine::file::Output;
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, State};
 use proptest::prelude::*;
 
 use self::disk::{Disk, Maps};
-use self::driver::{Driver, services};
+use self::driver::{Driver, Store, services};
 use super::{Cursor, Lsm, Options, Reader};
 
 /// What the driver calls the code under test.
 mod lsm {
     pub(super) use crate::lsm::{Lsm, Options, op};
+}
+
+impl Store for Disk {
+    fn output(&mut self) -> &mut dyn Output {
+        self
+    }
+
+    fn finish(&mut self) {}
 }
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -232,7 +241,7 @@ proptest! {
     }
 }
 
-fn filled(options: &Options) -> (Driver, Model) {
+fn filled(options: &Options) -> (Driver<Disk>, Model) {
     let mut driver = Driver::new(Disk::new(Maps::Yes), options, services(1 << 20, 64 << 10));
     let mut model = Model::new();
     for round in 0..12u32 {
