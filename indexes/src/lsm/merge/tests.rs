@@ -259,5 +259,6 @@ fn sizes_follow_the_memtable() {
     assert_eq!((small.level_1_bytes, small.segment_bytes), (8 << 20, 4 << 20));
     assert_eq!(Sizes::of(1 << 30).level_1_bytes, 64 << 20);
     assert_eq!(Sizes::of(1 << 30).level_bytes(3), 6400 << 20);
+    assert_eq!(Sizes::of(0).level_1_bytes, 4 << 10);
     assert_eq!(Sizes::of(0).level_bytes(6), u64::MAX);
 }

@@ -10,7 +10,8 @@ pub(super) const FLUSHES_MAX: usize = 4;
 const FANOUT: u64 = 10;
 /// Level 1 in a database with memory to spare.
 const LEVEL_1_BYTES_MAX: u64 = 64 << 20;
-const LEVEL_1_BYTES_MIN: u64 = 1 << 20;
+/// However small memtables are; so that tests see all levels with little data.
+const LEVEL_1_BYTES_MIN: u64 = 4 << 10;
 
 /// What levels and segments should weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 pub(super) mod disk;
 pub(super) mod driver;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use cuesta_engine::SeqNo;
@@ -167,7 +167,7 @@ fn bounds(reader: &Reader<'_>, model: &Model, a: &[u8], b: &[u8]) {
 }
 
 fn live(steps: &[Step], probes: &[Vec<u8>], options: &Options, disk: Disk) {
-    let mut driver = Driver::new(disk, options, services(64 << 10, 16 << 10));
+    let mut driver = Driver::new(disk, options, services(64 << 10, 1 << 10));
     let mut model = Model::new();
     let mut views: Vec<View> = Vec::new();
     let mut running = Vec::new();
@@ -219,6 +219,10 @@ fn live(steps: &[Step], probes: &[Vec<u8>], options: &Options, disk: Disk) {
     views.push(View { state, at, model });
     views.iter().for_each(|view| check(view, probes));
     assert_eq!(driver.problems(), Vec::<String>::new());
+    driver.merge_all(Aim::Compact);
+    assert!(driver.lsm().layout.runs().len() <= 1);
+    let last = views.pop().unwrap();
+    check(&View { state: driver.lsm().clone(), ..last }, probes);
 }
 
 proptest! {
@@ -274,6 +278,47 @@ fn compacting_leaves_one_run_without_deletes() {
     let (state, at) = (driver.lsm().clone(), SeqNo(driver.seq));
     check(&View { state, at, model }, &keys[..20]);
     assert_eq!(driver.problems(), Vec::<String>::new());
+}
+
+/// A key at the bottom, and its delete merged to the level above; whether the key is still gone.
+fn delete_above_the_bottom() -> bool {
+    let options = Options::default();
+    let mut driver = Driver::new(Disk::new(Maps::Yes), &options, services(1 << 20, 1 << 10));
+    for i in 0..300u32 {
+        driver.write(&[(&i.to_be_bytes(), Some(&[7; 100]))]);
+    }
+    driver.rotate();
+    driver.flush(1);
+    driver.merge_all(Aim::Compact);
+    let bottom = driver.lsm().live[0].segment.detail().level;
+    assert!(bottom > 1, "the bottom is level {bottom}");
+    for i in 0..4u32 {
+        driver.write(&[(&(i + 100).to_be_bytes(), None), (b"other", Some(&[1; 200]))]);
+        driver.rotate();
+        driver.flush(1);
+    }
+    let merge = driver.begin(Aim::Steady).unwrap();
+    driver.end(merge);
+    let levels: BTreeSet<u8> =
+        driver.lsm().live.iter().map(|live| live.segment.detail().level).collect();
+    assert_eq!(levels, BTreeSet::from([1, bottom]));
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq));
+    (100..104u32).all(|i| !reader.contains(&i.to_be_bytes()).unwrap())
+}
+
+#[test]
+fn a_delete_stays_above_what_it_hides() {
+    assert!(delete_above_the_bottom());
+}
+
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn a_delete_dropped_too_high_revives_its_key() {
+    use cuesta_engine::planted::{Bug, plant};
+    plant(Some(Bug::TombstoneDroppedTooHigh));
+    let gone = delete_above_the_bottom();
+    plant(None);
+    assert!(!gone);
 }
 
 #[test]
