@@ -17,7 +17,7 @@ mod lsm {
 }
 
 use std::ops::Bound;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -40,8 +40,8 @@ struct Dir {
     output: FileOutput,
 }
 
-fn output(env: &Arc<dyn Env>, path: &PathBuf, next_file: &Arc<AtomicU64>) -> FileOutput {
-    FileOutput::new(env.clone(), path.clone(), next_file.clone(), None, Spread::Apart)
+fn output(env: &Arc<dyn Env>, path: &Path, next_file: &Arc<AtomicU64>) -> FileOutput {
+    FileOutput::new(env.clone(), path.to_path_buf(), next_file.clone(), None, Spread::Apart)
 }
 
 impl Dir {

@@ -147,7 +147,6 @@ mod tests {
     use super::*;
 
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
-
     fn text(len: usize) -> Vec<u8> {
         (0..len).map(|i| (i / 7 % 13) as u8).collect()
     }

@@ -13,6 +13,9 @@
 //!
 //! Not for: choosing what to merge (see [`merge`](super::merge)).
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;

@@ -98,26 +98,28 @@ impl<'s> Reader<'s> {
         if layout.runs().is_empty() {
             return Ok(None);
         }
-        let hash = filter::hash(key);
+        let (hash, mut skips) = (filter::hash(key), 0);
+        let mut found = None;
         for run in layout.runs() {
-            if let Some(hit) = self.look_up_in(run, key, hash)? {
-                return Ok((hit.kind() == Kind::Put).then_some(Seen::Segment(hit)));
+            let Some(segment) = run.holding(key) else { continue };
+            if !segment.may_hold(hash)? {
+                skips += 1;
+                continue;
             }
+            found = segment.find(key)?;
+            if found.is_some() {
+                break;
+            }
+            Stats::add(&self.stats().filter_false, 1);
         }
-        Ok(None)
+        if skips > 0 {
+            Stats::add(&self.stats().filter_skips, skips);
+        }
+        Ok(found.filter(|hit| hit.kind() == Kind::Put).map(Seen::Segment))
     }
 
-    #[inline]
-    fn look_up_in(&self, run: &'s Run, key: &[u8], hash: u64) -> Result<Option<Hit<'s>>> {
-        let Some(segment) = run.holding(key) else { return Ok(None) };
-        if !segment.may_hold(hash)? {
-            return Ok(None);
-        }
-        let hit = segment.find(key)?;
-        if hit.is_none() {
-            Stats::add(&self.state.index.services().stats.filter_false, 1);
-        }
-        Ok(hit)
+    fn stats(&self) -> &'s Stats {
+        &self.state.index.services().stats
     }
 
     /// A cursor over the keys within `lower` and `upper`. It owns what it reads; reads nothing

@@ -33,7 +33,10 @@ fn build(entries: &Entries, interval: usize) -> Vec<u8> {
     body
 }
 
-fn forward(frame: &Frame, body: &[u8]) -> Vec<(Vec<u8>, (Kind, Vec<u8>))> {
+/// Entries in order.
+type Walked = Vec<(Vec<u8>, (Kind, Vec<u8>))>;
+
+fn forward(frame: &Frame, body: &[u8]) -> Walked {
     let mut interval = Interval::default();
     interval.first(frame, body).unwrap();
     let mut walked = Vec::new();

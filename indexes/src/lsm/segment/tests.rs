@@ -15,10 +15,22 @@ use crate::lsm::filter;
 use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::services;
 
-type Entries = BTreeMap<Vec<u8>, (Kind, Vec<u8>)>;
+pub(in crate::lsm) type Entries = BTreeMap<Vec<u8>, (Kind, Vec<u8>)>;
 
 fn shape(codec: Codec, block_bytes: usize) -> Shape {
     Shape { block_bytes, interval: 16, codec, filter_bits: 10 }
+}
+
+/// An open segment.
+pub(in crate::lsm) fn of_level(
+    disk: &mut Disk,
+    level: u8,
+    recency: u64,
+    entries: &Entries,
+) -> Arc<Segment> {
+    let meta = write(disk, entries, shape(Codec::None, 4096));
+    let detail = Detail { level, recency, ..Detail::decode(&meta.detail).unwrap() };
+    open(disk, &SegmentMeta { detail: detail.encode(), ..meta }).unwrap()
 }
 
 fn write(disk: &mut Disk, entries: &Entries, shape: Shape) -> SegmentMeta {
@@ -49,7 +61,10 @@ fn open(disk: &Disk, meta: &SegmentMeta) -> cuesta_engine::Result<Arc<Segment>> 
     Segment::open(meta, disk, &services(1 << 20, 1 << 20)).map(Arc::new)
 }
 
-fn walk(segment: &Arc<Segment>) -> cuesta_engine::Result<Vec<(Vec<u8>, (Kind, Vec<u8>))>> {
+/// Entries in order.
+type Walked = Vec<(Vec<u8>, (Kind, Vec<u8>))>;
+
+fn walk(segment: &Arc<Segment>) -> cuesta_engine::Result<Walked> {
     let mut cursor = SegmentCursor::new(segment.clone(), Fill::Keep);
     let mut walked = Vec::new();
     cursor.first()?;
@@ -350,8 +365,9 @@ fn sampled() -> Entries {
     entries
 }
 
-fn listing(entries: &[(Vec<u8>, (Kind, Vec<u8>))]) -> String {
-    let line = |(key, (kind, value)): &(Vec<u8>, (Kind, Vec<u8>))| {
+fn listing(entries: &Walked) -> String {
+    let line = |(key, (kind, value)): &(_, (Kind, Vec<u8>))| {
+        let key: &Vec<u8> = key;
         format!("{kind:?} \"{}\" \"{}\"\n", key.escape_ascii(), value.escape_ascii())
     };
     entries.iter().map(line).collect()

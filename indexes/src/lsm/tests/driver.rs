@@ -132,6 +132,7 @@ impl<S: Store> Driver<S> {
     }
 
     /// Entries that a merge reads.
+    #[allow(dead_code, reason = "the benchmark needs it")]
     pub fn entries(&self, running: &Running) -> u64 {
         let inputs = &running.plan.inputs;
         let listed = self.state.listed();
