@@ -122,8 +122,8 @@ impl Tail {
     pub fn check(&self) -> Result<()> {
         if let Some(cause) = &self.poisoned {
             return Err(Error::poisoned(format!(
-                "a write failed earlier, so the outcome of later commits would be unknown: {cause}; \
-                 reopen the database"
+                "a write failed earlier, so the outcome of later commits would be unknown: \
+                 {cause}; reopen the database"
             )));
         }
         if self.closed {

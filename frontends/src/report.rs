@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use cuesta_engine::Engine;
 
 use crate::Quantiles;
+use crate::database::Database;
 
 /// A keyspace at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,13 @@ pub struct Stats {
     pub failure: Option<String>,
     /// Every keyspace, in the order of their creation.
     pub keyspaces: Vec<KeyspaceStats>,
+}
+
+impl Database {
+    /// Counters, gauges and latencies since the database was opened.
+    pub fn stats(&self) -> Stats {
+        Stats::read(&self.engine)
+    }
 }
 
 impl Stats {

@@ -7,7 +7,7 @@
 //! word 1 | published sequence number of the writer
 //! word 2 | commit clock of the writer, milliseconds
 //! word 3 | slots in use, at most
-//! word 8 + 4 i | slot i: owner (0 is free), edit pinned, sequence number pinned, log segment pinned
+//! word 8 + 4 i | slot i: owner (0 is free), edit, sequence number, log segment pinned
 //! ```
 //!
 //! A slot with an owner pins everything from the numbers in it on.

@@ -4,6 +4,7 @@
 //! value is up to 4 GiB less one. Not for questions about what is inside values.
 
 mod batch;
+mod door;
 mod iter;
 mod keyspace;
 mod options;

@@ -1,5 +1,7 @@
 //! Tests of the Rust front-end from the outside.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod api;
 mod budget;
 mod model;

@@ -1,0 +1,71 @@
+//! What a database does with keyspaces.
+
+use crate::database::Database;
+use crate::kv::{Batch, Keyspace, KeyspaceOptions, Snapshot};
+use crate::{Error, Result};
+
+impl Database {
+    /// The keyspace `name`, created with default options when missing. Creating one is durable.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty name or one of more than 255 bytes, or when the database is open for
+    /// reading and there is none; as [`Batch::commit`] when it is created.
+    pub fn keyspace(&self, name: &str) -> Result<Keyspace> {
+        self.keyspace_with(name, &KeyspaceOptions::default())
+    }
+
+    /// The keyspace `name`, created with `options` when missing. Options of an existing keyspace
+    /// stay as they were.
+    ///
+    /// # Errors
+    /// As [`Database::keyspace`]; `Invalid` for options out of range.
+    pub fn keyspace_with(&self, name: &str, options: &KeyspaceOptions) -> Result<Keyspace> {
+        Keyspace::open_or_create(self, name, options)
+    }
+
+    /// The keyspace `name`, if there is one.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub fn existing_keyspace(&self, name: &str) -> Result<Keyspace> {
+        Keyspace::find(self, name)?
+            .ok_or_else(|| Error::not_found(format!("there is no keyspace {name:?}")))
+    }
+
+    /// Names of all keyspaces, sorted.
+    pub fn keyspaces(&self) -> Vec<String> {
+        let catalog = self.engine.catalog();
+        let mut names: Vec<String> = catalog.iter().map(|(_, entry)| entry.name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Renames a keyspace, durably. Handles stay good.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Exists` when the new name is taken.
+    pub fn rename_keyspace(&self, from: &str, to: &str) -> Result<()> {
+        let id = self.existing_keyspace(from)?.id();
+        self.engine.rename_index(id, to)
+    }
+
+    /// Drops a keyspace and everything in it, durably. Snapshots taken before still read it; its
+    /// space is given back when they are gone. Its handles fail with `NotFound` from then on.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn drop_keyspace(&self, name: &str) -> Result<()> {
+        let id = self.existing_keyspace(name)?.id();
+        self.engine.drop_index(id)
+    }
+
+    /// An empty batch.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self)
+    }
+
+    /// Everything committed so far, as it stays while the snapshot lives.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take(self)
+    }
+}
