@@ -173,6 +173,8 @@ fn changes_of(
     let start = start.map(|start| start.max(manifest.state().log_start()));
     push_marks(parts, &tail, start, &mut changes);
     if let Some(seq) = flushed.iter().map(|(_, seq)| *seq).max() {
+        // Flushes of different indexes are not installed in the order in which they froze.
+        let seq = seq.max(manifest.state().published());
         changes.push(Change::Clock { seq, wall_ms: tail.log.clock_ms() });
     }
     (changes, start)
