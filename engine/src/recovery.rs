@@ -85,6 +85,9 @@ pub(crate) fn open(
         vfs.create_dir_all(dir)
             .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
     }
+    if options.access != Access::Create && !vfs.exists(&dir.join(name::IDENTITY)).unwrap_or(true) {
+        return Err(no_database(dir));
+    }
     let lock = take_lock(&*env, dir, options.access)?;
     let rotate_at = RotateAt { bytes_min: options.manifest_bytes, ..RotateAt::default() };
     let mut report = RecoveryReport::default();
@@ -129,32 +132,42 @@ pub(crate) fn open(
     Ok(Opened { parts, identity, report, lock })
 }
 
+fn no_database(dir: &Path) -> Error {
+    Error::not_found(format!("there is no database in {}", dir.display()))
+}
+
+/// Takes the lock: for itself alone to write, shared with others to read.
 fn take_lock(env: &dyn Env, dir: &Path, access: Access) -> Result<Option<Box<dyn Lock>>> {
+    use std::io::ErrorKind;
     let path = dir.join(name::LOCK);
-    match env.vfs().lock(&path) {
+    let taken = match access {
+        Access::Read => env.vfs().lock_shared(&path),
+        Access::Create | Access::Write => env.vfs().lock(&path),
+    };
+    match taken {
         Ok(lock) => Ok(Some(lock)),
-        Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+        Err(e) if e.kind() == ErrorKind::WouldBlock => {
             let holder = holder(env.vfs(), &path);
             Err(Error::locked(format!("{} is in use by {holder}", dir.display())))
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::not_found(format!("there is no database in {}", dir.display())))
-        }
-        // A directory that cannot be written cannot be locked, and need not be.
+        // A copy that was never opened, or a directory that this user may not change: reading
+        // leaves it as it is.
         Err(e)
             if access == Access::Read
-                && matches!(
-                    e.kind(),
-                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
-                ) =>
+                && matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
         {
             Ok(None)
         }
+        Err(e) if e.kind() == ErrorKind::NotFound => Err(no_database(dir)),
         Err(e) => Err(Error::io(format_args!("locking {}", path.display()), e)),
     }
 }
 
+/// Who has the lock: a writer names himself in the file, readers leave no name.
 fn holder(vfs: &dyn Vfs, path: &Path) -> String {
+    if vfs.lock_shared(path).is_ok() {
+        return "a reader".to_owned();
+    }
     let mut bytes = [0; 256];
     let read = vfs.open(path, OpenMode::Read).and_then(|file| file.read_at(0, &mut bytes));
     let text = String::from_utf8_lossy(&bytes[..read.unwrap_or(0)]).trim().to_owned();
@@ -171,7 +184,7 @@ fn identify(
     match identity::find(env.vfs(), dir)? {
         identity::Found::Database(identity) => Ok(identity),
         identity::Found::Nothing | identity::Found::Leftovers if access != Access::Create => {
-            Err(Error::not_found(format!("there is no database in {}", dir.display())))
+            Err(no_database(dir))
         }
         identity::Found::Nothing | identity::Found::Leftovers => {
             let identity = Identity::new(env);

@@ -125,6 +125,9 @@ pub trait Vfs: Send + Sync + Debug {
     /// Takes the exclusive lock of the file at `path`, which is created when missing; `WouldBlock`
     /// when another handle or process holds it. The holder's name is the file's content.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    /// Takes a lock of the file at `path` that excludes [`Vfs::lock`] alone, and changes nothing:
+    /// `NotFound` when there is no such file, `WouldBlock` while somebody has it for himself.
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
     /// Free bytes on the file system of `dir`.
     fn free_space(&self, dir: &Path) -> io::Result<u64>;
 }

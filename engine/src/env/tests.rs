@@ -297,6 +297,25 @@ fn a_lock_excludes_and_names_its_holder() {
 }
 
 #[test]
+fn a_shared_lock_excludes_the_other_kind_alone_and_changes_nothing() {
+    in_every_world(|w| {
+        let (vfs, path) = (w.env.vfs(), w.path("lock"));
+        assert_eq!(kind(vfs.lock_shared(&path)), ErrorKind::NotFound);
+        w.put("lock", b"somebody");
+        let one = vfs.lock_shared(&path).unwrap();
+        let two = vfs.lock_shared(&path).unwrap();
+        drop(one);
+        assert_eq!(kind(vfs.lock(&path)), ErrorKind::WouldBlock);
+        drop(two);
+        assert_eq!(w.get("lock"), b"somebody");
+        let lock = vfs.lock(&path).unwrap();
+        assert_eq!(kind(vfs.lock_shared(&path)), ErrorKind::WouldBlock);
+        drop(lock);
+        vfs.lock_shared(&path).unwrap();
+    });
+}
+
+#[test]
 fn shared_words_start_at_zero_and_keep_their_values() {
     in_every_world(|w| {
         let words = w.env.shared_words(&w.path("words"), 600).unwrap();

@@ -114,6 +114,15 @@ impl Vfs for OsVfs {
         Ok(Box::new(OsLock { _file: lock.file }))
     }
 
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let file = File::open(path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Box::new(OsLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     fn free_space(&self, dir: &Path) -> io::Result<u64> {
         free_space(or_here(dir))
     }

@@ -39,7 +39,8 @@ pub(super) struct State {
     pub(super) faults: Faults,
     pub(super) capacity: Option<u64>,
     pub(super) maps: bool,
-    pub(super) locks: BTreeSet<PathBuf>,
+    /// Locks that are held, and how many share each; 0 for one that nobody else may have.
+    pub(super) locks: BTreeMap<PathBuf, usize>,
     pub(super) words: BTreeMap<PathBuf, Arc<SimWords>>,
     /// Open handles of each file.
     handles: BTreeMap<FileNo, usize>,
@@ -55,7 +56,7 @@ impl State {
             faults: Faults::default(),
             capacity: None,
             maps: true,
-            locks: BTreeSet::new(),
+            locks: BTreeMap::new(),
             words: BTreeMap::new(),
             handles: BTreeMap::new(),
         }
@@ -384,7 +385,7 @@ impl State {
     /// Takes the lock of a name and writes the holder into the file.
     pub(super) fn lock(&mut self, path: &Path, holder: &str) -> io::Result<()> {
         self.change(OpKind::Lock, &[path], &format!("lock {}", show(path)))?;
-        if self.locks.contains(path) {
+        if self.locks.contains_key(path) {
             return Err(error(io::ErrorKind::WouldBlock, path));
         }
         let no = match self.world.find(path) {
@@ -402,8 +403,28 @@ impl State {
                 self.history.push(no, FileChange { op, len, edit: FileEdit::Cut });
             }
         }
-        self.locks.insert(path.to_path_buf());
+        self.locks.insert(path.to_path_buf(), 0);
         Ok(())
+    }
+
+    /// Takes the lock of a file that exists together with others.
+    pub(super) fn lock_shared(&mut self, path: &Path) -> io::Result<()> {
+        self.look(OpKind::Lock, path)?;
+        self.need_file(path)?;
+        match self.locks.get_mut(path) {
+            Some(0) => return Err(error(io::ErrorKind::WouldBlock, path)),
+            Some(shared) => *shared += 1,
+            None => _ = self.locks.insert(path.to_path_buf(), 1),
+        }
+        Ok(())
+    }
+
+    /// Gives a lock back.
+    pub(super) fn unlock(&mut self, path: &Path) {
+        match self.locks.get_mut(path) {
+            Some(shared) if *shared > 1 => *shared -= 1,
+            _ => _ = self.locks.remove(path),
+        }
     }
 
     /// Shared words under a name; they live in memory, beside a file without content.

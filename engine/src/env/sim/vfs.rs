@@ -66,6 +66,12 @@ impl Vfs for SimDisk {
         Ok(Box::new(SimLock { state: self.share(), path }))
     }
 
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let path = normal(path);
+        self.state().lock_shared(&path)?;
+        Ok(Box::new(SimLock { state: self.share(), path }))
+    }
+
     fn free_space(&self, dir: &Path) -> io::Result<u64> {
         let mut state = self.state();
         state.look(OpKind::Stat, &normal(dir))?;
@@ -154,7 +160,7 @@ impl Lock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        lock(&self.state).locks.remove(&self.path);
+        lock(&self.state).unlock(&self.path);
     }
 }
 

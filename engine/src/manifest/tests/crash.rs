@@ -229,6 +229,9 @@ fn a_reader_follows_a_manifest_that_is_replaced_while_it_reads() {
         fn lock(&self, path: &Path) -> std::io::Result<Box<dyn crate::env::Lock>> {
             self.disk.lock(path)
         }
+        fn lock_shared(&self, path: &Path) -> std::io::Result<Box<dyn crate::env::Lock>> {
+            self.disk.lock_shared(path)
+        }
         fn free_space(&self, dir: &Path) -> std::io::Result<u64> {
             self.disk.free_space(dir)
         }
