@@ -19,6 +19,10 @@ use crate::stats::Stats;
 use crate::verify::{VerifyReport, verify};
 use crate::version::{Catalog, CatalogOp, Entry, PinReport, View};
 
+/// With so many log segments behind the present one, memtables are written when the database is
+/// closed, however small they are.
+const CLOSE_LOG_SEGMENTS: usize = 8;
+
 /// An open database. Dropping it closes it.
 pub struct Engine {
     parts: Arc<Parts>,
@@ -304,6 +308,7 @@ impl Engine {
     /// What background work fails with.
     pub fn settle(&self) -> Result<()> {
         self.check_writable()?;
+        self.parts.tail().check()?;
         self.parts.work.notify();
         self.wait_for(|parts| {
             let waiting = parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty());
@@ -404,17 +409,22 @@ impl Engine {
         closed
     }
 
+    /// Whether the next opening would have too much of the log to read.
+    fn is_flushed_when_closed(&self) -> bool {
+        let parts = &*self.parts;
+        let waiting = parts.memtable_bytes.load(Ordering::Relaxed);
+        let tail = parts.tail();
+        let much = waiting > parts.options.close_flush_bytes
+            || tail.log.retained().count() >= CLOSE_LOG_SEGMENTS;
+        much && !tail.is_poisoned()
+    }
+
     fn close_files(&self) -> Result<()> {
         let parts = &*self.parts;
         if parts.options.access == Access::Read {
             return Ok(());
         }
-        let waiting = parts.memtable_bytes.load(Ordering::Relaxed);
-        let flushed = if waiting > parts.options.close_flush_bytes && !parts.tail().is_poisoned() {
-            self.flush()
-        } else {
-            Ok(())
-        };
+        let flushed = if self.is_flushed_when_closed() { self.flush() } else { Ok(()) };
         parts.control().closing = true;
         parts.work.notify();
         parts.syncer.notify();

@@ -105,6 +105,8 @@ pub struct LogWriter {
     synced: LogPos,
     buffer: Vec<u8>,
     manifest: CloseMark,
+    /// Whether the last record says that the log was closed.
+    closed: bool,
 }
 
 impl LogWriter {
@@ -151,6 +153,7 @@ impl LogWriter {
             synced: end,
             buffer: Vec::new(),
             manifest,
+            closed: scan.closed.is_some(),
         };
         if crate::planted::is(crate::planted::Bug::StaleRecordAfterCut) {
             writer.reopen_last(scan)?;
@@ -290,6 +293,7 @@ impl LogWriter {
         }
         self.end = end;
         self.last_seq = seq;
+        self.closed = kind == Kind::Close;
         Stats::add(&self.stats.log_bytes, len);
         if how != Append::Lazily || self.buffer.len() >= self.options.buffer_bytes {
             self.write_out()?;
@@ -490,12 +494,13 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Syncs everything, writes the close record and gives unused space back.
+    /// Syncs everything, writes the close record and gives unused space back. A log that was
+    /// closed and to which nothing was added stays as it is.
     ///
     /// # Errors
     /// `Io`, `Full`: the log is sound, but not marked as closed.
     pub fn close(&mut self) -> Result<()> {
-        if self.active.is_none() && self.retained.is_empty() {
+        if self.closed {
             return Ok(());
         }
         let mut record = vec![0; RECORD_HEADER_BYTES];
