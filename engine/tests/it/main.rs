@@ -4,5 +4,6 @@
 
 #[path = "../kinds/mod.rs"]
 mod kinds;
+mod world;
 
-mod smoke;
+mod lifecycle;
