@@ -9,6 +9,7 @@ use crate::id::{LogNo, LogPos, SeqNo};
 use crate::log::{
     CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
+use crate::manifest::NUMBER_MAX;
 
 /// A tail that was being written when the process or machine stopped. Nothing in it was
 /// acknowledged as durable.
@@ -201,6 +202,12 @@ impl Scan {
             header.seq == expected,
             "log segment {number} has commit {} at {} where {expected} is due",
             header.seq,
+            record.at
+        );
+        crate::ensure_sound!(
+            header.clock_ms <= NUMBER_MAX,
+            "log segment {number} has a commit of the year {} at {}",
+            header.clock_ms / 31_556_952_000 + 1970,
             record.at
         );
         self.last_seq = header.seq;

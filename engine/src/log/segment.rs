@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::format::{Reader, crc32_seeded};
 use crate::id::{LogNo, LogPos, SeqNo};
 use crate::log::CloseMark;
+use crate::manifest::NUMBER_MAX;
 
 /// Where records begin.
 pub const SEGMENT_HEADER_BYTES: u64 = 512;
@@ -105,6 +106,13 @@ impl SegmentHeader {
         if header.number != number {
             return Err(bad("header of another segment"));
         }
+        let SegmentHeader { base, last_seq, clock_ms, .. } = header;
+        if number.0.max(base.0).max(last_seq.0).max(clock_ms) > NUMBER_MAX {
+            return Err(bad("header with numbers that no database reaches"));
+        }
         Ok(header)
     }
 }
+
+#[cfg(test)]
+mod tests;
