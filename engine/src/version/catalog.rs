@@ -56,9 +56,10 @@ impl Catalog {
         match op {
             CatalogOp::Create { id, entry } => {
                 self.check_free(&entry.name)?;
-                if self.entries.insert(*id, entry.clone()).is_some() {
+                if self.entries.contains_key(id) {
                     return Err(Error::exists(format!("there is an index {id} already")));
                 }
+                self.entries.insert(*id, entry.clone());
             }
             CatalogOp::Rename { id, name } => {
                 self.check_free(name)?;
@@ -174,3 +175,6 @@ impl CatalogOp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
