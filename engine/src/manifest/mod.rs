@@ -25,7 +25,9 @@ mod writer;
 mod tests;
 
 pub use describe::describe;
-pub use edit::{Change, Counters, ManifestEdit};
+pub use edit::{
+    Change, Counters, ManifestEdit, decode as decode_changes, encode as encode_changes,
+};
 pub use recover::{ManifestPosition, Recovered, TornTail, check_known, recover};
 pub use state::{FileUse, IndexRecord, Installed, ManifestState, NUMBER_MAX};
 pub use writer::{ManifestWriter, RotateAt};

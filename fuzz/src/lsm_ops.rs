@@ -1,0 +1,69 @@
+//! Operations on ordered keys, as batches and the log hold them.
+//!
+//! ```text
+//! input | the bytes of the operations
+//! ```
+
+use std::collections::BTreeMap;
+
+use cuesta_engine::error::ErrorKind;
+use cuesta_engine::index::Footprint;
+use cuesta_indexes::lsm::op::{self, Op, Ops};
+
+/// Reads the input as operations and prepares them for the log.
+///
+/// Asserts that operations come back as the same bytes; that preparing keeps the last one of each
+/// key, in the order of the keys, and nothing else; that it leaves what it prepared as it is; that
+/// the footprint names the keys; and that refused operations are left as they are.
+pub fn bytes_lsm_ops(bytes: &[u8]) {
+    let mut prepared = bytes.to_vec();
+    let mut footprint = Footprint::default();
+    let outcome = op::prepare(&mut prepared, Some(&mut footprint));
+    let ops: Result<Vec<Op<'_>>, _> = Ops::new(bytes).collect();
+    let ops = match (ops, outcome) {
+        (Ok(ops), Ok(())) => ops,
+        (Err(read), Err(prepare)) => {
+            use ErrorKind::{Corrupt, Invalid, Unsupported};
+            assert_eq!(read.kind(), prepare.kind());
+            assert!(matches!(read.kind(), Corrupt | Invalid | Unsupported), "{read:?}");
+            assert_eq!(prepared, bytes, "refused operations were changed");
+            return;
+        }
+        (ops, outcome) => panic!("reading gave {ops:?}, preparing {outcome:?}"),
+    };
+    assert_eq!(encoded(&ops), bytes, "operations were read as other bytes");
+    let last: BTreeMap<&[u8], Op<'_>> = ops.iter().map(|op| (op.key(), *op)).collect();
+    let expected: Vec<Op<'_>> = last.values().copied().collect();
+    let kept: Vec<Op<'_>> = Ops::new(&prepared).map(|op| op.expect("prepared")).collect();
+    assert_eq!(kept, expected, "preparing kept other operations than the last of each key");
+    let keys: Vec<&[u8]> = last.keys().copied().collect();
+    assert_eq!(footprint.points, keys, "the footprint is not that of the keys");
+    let mut again = prepared.clone();
+    op::prepare(&mut again, None).expect("preparing again");
+    assert_eq!(again, prepared, "preparing again changed something");
+}
+
+fn encoded(ops: &[Op<'_>]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    for op in ops {
+        match op {
+            Op::Put { key, value } => op::put(&mut encoded, key, value),
+            Op::Delete { key } => op::delete(&mut encoded, key),
+        }
+        .expect("what was read can be written");
+    }
+    encoded
+}
+
+pub(crate) fn samples() -> Vec<Vec<u8>> {
+    let put = |key: &'static [u8], value: &'static [u8]| Op::Put { key, value };
+    let delete = |key: &'static [u8]| Op::Delete { key };
+    vec![
+        Vec::new(),
+        encoded(&[put(b"a", b"1"), put(b"b", b""), delete(b"c")]),
+        encoded(&[put(b"b", b"1"), delete(b"a"), put(b"a", b"2"), put(b"b", b"3"), delete(b"")]),
+        encoded(&[put(b"same begin 1", b"1"), put(b"same begin 2", b"2"), put(b"same", b"3")]),
+        encoded(&[put(&[7; 300], &[8; 300]), delete(&[7; 301]), put(&[0; 8], b""), put(&[0], b"")]),
+        include_bytes!("../../indexes/tests/formats/lsm-operations-v1").to_vec(),
+    ]
+}

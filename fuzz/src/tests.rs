@@ -1,0 +1,31 @@
+//! The targets themselves: their samples get far, and what they found stays found.
+
+use crate::{Random, TARGETS, mutated, seeds};
+
+#[test]
+fn samples_and_kept_inputs_are_taken_without_complaint() {
+    for target in TARGETS {
+        let samples = (target.samples)();
+        assert!(!samples.is_empty(), "{} begins from nothing", target.name);
+        samples.iter().for_each(|bytes| (target.run)(bytes));
+        seeds(target.name).iter().for_each(|(_, bytes)| (target.run)(bytes));
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_input() {
+    let samples = (TARGETS[0].samples)();
+    let make = |seed| mutated(&samples, &mut Random::new(seed));
+    let inputs: Vec<Vec<u8>> = (0..50).map(make).collect();
+    assert_eq!(inputs, (0..50).map(make).collect::<Vec<_>>());
+    assert!(inputs.windows(2).any(|pair| pair[0] != pair[1]));
+}
+
+#[test]
+fn every_target_has_a_file_for_cargo_fuzz() {
+    let manifest = include_str!("../Cargo.toml");
+    for target in TARGETS {
+        assert!(manifest.contains(&format!("name = \"{}\"", target.name)), "{}", target.name);
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+}
