@@ -4,7 +4,8 @@
 //! of the one thread that works, in files of a temporary directory; a second line would differ by
 //! what else the machine does, so compare runs in one sitting. Every read is checked.
 //!
-//! `LSM_KEYS` keys (1,000,000) of 16 bytes, values of 100 bytes.
+//! `LSM_KEYS` keys (1,000,000) of 16 bytes, values of 100 bytes. `LSM_BLOCK_BYTES`, `LSM_INTERVAL`
+//! and `LSM_CODEC` (its number) change options.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails has to stop")]
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "shared with tests")]
@@ -26,6 +27,7 @@ use cuesta_engine::SeqNo;
 use cuesta_engine::env::{Env, Event, OpenMode, os::OsEnv};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, Output, Region, Spread};
+use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, State};
 use cuesta_indexes::lsm::{Lsm, Options, Reader};
 
@@ -195,6 +197,9 @@ fn main() {
     }
     if let Ok(interval) = std::env::var("LSM_INTERVAL") {
         options.restart_interval = interval.parse().unwrap();
+    }
+    if let Ok(codec) = std::env::var("LSM_CODEC") {
+        options.codecs = [Codec::from_code(codec.parse().unwrap()).unwrap(); 7];
     }
     let dir = tempfile::tempdir().unwrap();
     let mut driver =

@@ -20,6 +20,9 @@ use super::source::{RunCursor, Source};
 use super::value::Value;
 
 /// Reads one index as of one moment.
+///
+/// Whoever asks without a pin checks afterwards that no memtable was pruned past that moment
+/// (`pruned_to`), and asks again if one was.
 #[derive(Clone, Copy)]
 pub struct Reader<'s> {
     state: &'s State<Lsm>,
@@ -51,13 +54,15 @@ impl<'s> Reader<'s> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         Ok(self.look_up(key)?.map(|seen| match seen {
             Seen::Segment(hit) => hit.into_value(),
+            Seen::Memtable(_, _, bytes) if bytes.len() <= COPIED_BYTES_MAX => Value::from(bytes),
             Seen::Memtable(memtable, at, bytes) => {
-                if bytes.len() <= COPIED_BYTES_MAX {
-                    return Value::from(bytes);
-                }
                 let mut cursor = memtable.list().cursor(at.0);
                 cursor.seek(key);
-                Value::in_memtable(cursor)
+                // Without a pin the version may have left its chain since.
+                let same = cursor.valid()
+                    && cursor.key() == key
+                    && cursor.version().is_some_and(|version| std::ptr::eq(version.value, bytes));
+                if same { Value::in_memtable(cursor) } else { Value::from(bytes) }
             }
         }))
     }

@@ -8,6 +8,9 @@ use cuesta_engine::index::SegmentMeta;
 use crate::lsm::block::Kind;
 use crate::lsm::segment::{Detail, FORMAT, Shape, Writer, Written};
 
+/// Entries of a segment at most: the hashes of their keys wait in memory, eight bytes each.
+const ENTRIES_MAX: u64 = 2 << 20;
+
 /// Writes as many segments as it takes.
 pub(super) struct Outputs {
     shape: Shape,
@@ -34,7 +37,10 @@ impl Outputs {
         kind: Kind,
         value: &[u8],
     ) -> Result<()> {
-        if self.writer.as_ref().is_some_and(|writer| writer.bytes() >= self.segment_bytes) {
+        let full = |writer: &Writer| {
+            writer.bytes() >= self.segment_bytes || writer.entries() >= ENTRIES_MAX
+        };
+        if self.writer.as_ref().is_some_and(full) {
             self.cut(out)?;
         }
         let writer = match &mut self.writer {

@@ -7,7 +7,7 @@ use cuesta_engine::index::Aim;
 use proptest::prelude::*;
 
 use super::tree::{Piece, Sizes};
-use super::{Mode, plan};
+use super::{Mode, debt, plan};
 use crate::lsm::LEVELS;
 
 /// What a segment says of a key: when, and whether it is there.
@@ -251,6 +251,25 @@ fn ascending_flushes_only_move() {
     world.check();
     let top = world.pieces().filter(|p| p.level < 2).count();
     assert!(top < 8, "{top} segments stay on top");
+}
+
+#[test]
+fn writers_are_slowed_before_they_are_stopped() {
+    let mut world = Simulation::new(1);
+    let mut last = 0.0;
+    for flushes in 1..=24 {
+        world.flush();
+        let debt = debt(world.pieces(), &Sizes::of(1 << 30));
+        assert!(debt.pressure > last);
+        assert_eq!(debt.pressure >= 1.0, flushes >= 12, "{flushes} flushes: {debt:?}");
+        assert_eq!(debt.pressure >= 2.0, flushes >= 24, "{flushes} flushes: {debt:?}");
+        assert_eq!(debt.bytes > 0, flushes >= 4, "{flushes} flushes: {debt:?}");
+        last = debt.pressure;
+    }
+    world.segments.iter_mut().for_each(|segment| segment.level = 1);
+    let few = debt(world.pieces(), &Sizes::of(1 << 30));
+    assert_eq!((few.bytes, few.pressure), (0, 0.0));
+    assert!(debt(world.pieces(), &Sizes { level_1_bytes: 100, segment_bytes: 50 }).pressure > 1.0);
 }
 
 #[test]

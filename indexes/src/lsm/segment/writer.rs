@@ -90,6 +90,11 @@ impl Writer {
         })
     }
 
+    /// Entries so far.
+    pub(in crate::lsm) fn entries(&self) -> u64 {
+        self.footer.entries
+    }
+
     /// About how long the segment is so far.
     pub(in crate::lsm) fn bytes(&self) -> u64 {
         self.at + self.block.size_with(&[], 0) as u64

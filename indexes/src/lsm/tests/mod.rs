@@ -9,7 +9,7 @@ use std::ops::Bound;
 use cuesta_engine::SeqNo;
 use cuesta_engine::file::Output;
 use cuesta_engine::format::Codec;
-use cuesta_engine::index::{Aim, State};
+use cuesta_engine::index::{Aim, Edit, IndexType, State};
 use proptest::prelude::*;
 
 use self::disk::{Disk, Maps};
@@ -345,6 +345,48 @@ fn a_put_and_its_delete_in_one_flush_leave_nothing() {
     driver.flush(2);
     assert!(driver.lsm().live.is_empty());
     assert_eq!(driver.state.frozen_bytes().len(), 0);
+}
+
+#[test]
+fn values_outlive_what_they_were_read_from() {
+    fn may_go_anywhere<T: Send + Sync>(value: T) -> T {
+        value
+    }
+    for maps in [Maps::Yes, Maps::No] {
+        let options = Options::default();
+        let mut driver = Driver::new(Disk::new(maps), &options, services(1 << 20, 64 << 10));
+        let mut values = Vec::new();
+        for len in [0usize, 1, 512, 513, 100_000] {
+            let wanted = vec![len as u8; len];
+            driver.write(&[(b"k", Some(&wanted))]);
+            let at = SeqNo(driver.seq);
+            values
+                .push((Reader::new(driver.lsm(), at).get(b"k").unwrap().unwrap(), wanted.clone()));
+            driver.rotate();
+            driver.flush(1);
+            let reader = Reader::new(driver.lsm(), at);
+            values.push((reader.get(b"k").unwrap().unwrap(), wanted.clone()));
+            let mut cursor = may_go_anywhere(reader.cursor(Bound::Unbounded, Bound::Unbounded));
+            assert!(cursor.next().unwrap());
+            values.push((cursor.value_owned(), wanted));
+        }
+        drop(driver);
+        for (value, wanted) in values {
+            assert_eq!(may_go_anywhere(value.clone()), wanted);
+            assert_eq!(value, value.clone());
+        }
+    }
+}
+
+#[test]
+fn an_input_that_was_replaced_fails_its_merge() {
+    let (driver, _) = filled(&Options::default());
+    let live = driver.lsm().live.to_vec();
+    let index = &driver.lsm().index;
+    let mut out = Disk::new(Maps::Yes);
+    let merged = Edit::default();
+    assert!(index.catch_up(merged.clone(), &live[..1], &live, &mut out).is_ok());
+    assert!(index.catch_up(merged, &live, &live[1..], &mut out).is_err());
 }
 
 #[test]
