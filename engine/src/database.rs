@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::batch::Batch;
 use crate::commit::{Commit, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
@@ -235,10 +235,18 @@ impl Engine {
         let mut catalog = (*self.catalog()).clone();
         let op = op(next, &catalog)?;
         catalog.apply(&op)?;
-        let mut batch = Batch::new();
-        batch.part(IndexId::CATALOG).extend_from_slice(&op.encode());
-        let seq = self.commit(batch, Durability::Sync)?;
-        list_catalog(&self.parts, seq)?;
+        let mut commit = Commit::of_catalog(self.parts.clone(), &op)?;
+        drive(&self.parts, || commit.step())?;
+        // The change is durable. What prevents the manifest from listing it now may pass; until
+        // then the log is kept, and a worker tries again.
+        match list_catalog(&self.parts) {
+            Err(error) if error.kind() == ErrorKind::Poisoned => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the manifest does not list a change of the catalog yet");
+                self.parts.work.notify();
+            }
+            Ok(()) => {}
+        }
         Ok(op.id())
     }
 
@@ -261,7 +269,7 @@ impl Engine {
     /// # Errors
     /// `Poisoned` when a sync failed earlier; `Invalid` when opened for reading or closed.
     pub fn rotate(&self) -> Result<SeqNo> {
-        self.check_writable()?;
+        self.parts.check_writable()?;
         let mut tail = self.parts.tail();
         tail.check()?;
         let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();
@@ -307,7 +315,7 @@ impl Engine {
     /// # Errors
     /// What background work fails with.
     pub fn settle(&self) -> Result<()> {
-        self.check_writable()?;
+        self.parts.check_writable()?;
         self.parts.tail().check()?;
         self.parts.work.notify();
         self.wait_for(|parts| {
@@ -340,13 +348,6 @@ impl Engine {
             }
             Step::Wait(seen)
         })
-    }
-
-    fn check_writable(&self) -> Result<()> {
-        match self.parts.options.access {
-            Access::Read => Err(Error::invalid("the database is open for reading only")),
-            Access::Create | Access::Write => Ok(()),
-        }
     }
 
     /// Checks everything that is stored.

@@ -15,14 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::env::{Env, Event};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileTable;
 use crate::id::{IndexId, SegmentId, SeqNo};
 use crate::index::{Aim, Registry, Services};
 use crate::manifest::ManifestWriter;
-use crate::options::Options;
+use crate::options::{Access, Options};
 use crate::stats::Stats;
-use crate::tail::Tail;
+use crate::tail::{IndexWriter, Tail};
 use crate::version::{Pair, Pins, Version};
 
 /// Everything an open database is made of.
@@ -56,7 +56,7 @@ pub struct Parts {
     /// The highest [`Debt::pressure`](crate::index::Debt) of all indexes, as bits.
     pressure: AtomicU64,
     /// Moves when something was synced, published, flushed or failed.
-    pub moved: Event,
+    pub moved: Arc<Event>,
     /// Moves when there may be work in the background.
     pub work: Arc<Event>,
     /// Moves when the log should be synced before it is time.
@@ -161,7 +161,7 @@ impl Parts {
             clock_ms: AtomicU64::new(0),
             memtable_bytes: AtomicU64::new(0),
             pressure: AtomicU64::new(0),
-            moved: Event::new(),
+            moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),
             never: Event::new(),
@@ -187,9 +187,39 @@ impl Parts {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Fails when the database may only be read.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn check_writable(&self) -> Result<()> {
+        match self.options.access {
+            Access::Read => Err(Error::invalid("the database is open for reading only")),
+            Access::Create | Access::Write => Ok(()),
+        }
+    }
+
     /// The last published commit.
     pub fn published(&self) -> SeqNo {
         SeqNo(self.versions.published())
+    }
+
+    /// Counts what the memtable of an index takes now. It may be less than before: memtables may
+    /// forget.
+    pub fn count_memory(&self, writer: &mut IndexWriter, bytes: u64) {
+        if bytes >= writer.bytes {
+            self.memtable_bytes.fetch_add(bytes - writer.bytes, Ordering::Relaxed);
+        } else {
+            self.memtable_bytes.fetch_sub(writer.bytes - bytes, Ordering::Relaxed);
+        }
+        writer.bytes = bytes;
+    }
+
+    /// Takes nothing more, for `cause`, and tells everybody who waits; the caller holds the tail.
+    pub fn poison(&self, tail: &mut Tail, cause: &Error) {
+        tail.poison(cause);
+        self.moved.notify();
+        self.work.notify();
+        self.syncer.notify();
     }
 
     /// Publishes what can be published; the caller holds the tail.

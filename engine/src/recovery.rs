@@ -398,12 +398,12 @@ fn replay(
     let replayed = replay.replayed;
     let mut tail = parts.tail();
     tail.replaying = false;
-    let unlisted = tail.unlisted_catalog.is_some();
+    let unlisted = !tail.unlisted.is_empty();
     parts.publish_up_to(&tail, found.last_seq);
     replay_count(parts, &mut tail);
     drop(tail);
     if unlisted && parts.options.access != Access::Read {
-        list_catalog(parts, found.last_seq)?;
+        list_catalog(parts)?;
     }
     Ok(replayed)
 }
@@ -412,10 +412,7 @@ fn replay_count(parts: &Parts, tail: &mut Tail) {
     parts.versions.read(|version, _| {
         for writer in &mut tail.writers {
             if let Ok(state) = version.state(writer.id) {
-                let bytes = state.active_bytes() as u64;
-                let added = bytes - writer.bytes.min(bytes);
-                parts.memtable_bytes.fetch_add(added, Ordering::Relaxed);
-                writer.bytes = bytes;
+                parts.count_memory(writer, state.active_bytes() as u64);
             }
         }
     });
@@ -490,8 +487,8 @@ impl Replay<'_> {
         if full <= parts.options.write_buffer_bytes() || parts.options.access == Access::Read {
             return Ok(());
         }
-        if parts.tail().unlisted_catalog.is_some() {
-            list_catalog(parts, seq)?;
+        if !parts.tail().unlisted.is_empty() {
+            list_catalog(parts)?;
         }
         let mut tail = parts.tail();
         let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();

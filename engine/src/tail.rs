@@ -86,8 +86,9 @@ pub struct Tail {
     pub replaying: bool,
     /// Number of the next index.
     pub next_index: IndexId,
-    /// Changes of the catalog that the manifest does not list yet begin here.
-    pub unlisted_catalog: Option<SeqNo>,
+    /// Changes of the catalog that the manifest does not list yet, oldest first: durable in the
+    /// log, and in the current version.
+    pub unlisted: Vec<SeqNo>,
     /// Pins as known at `pins_epoch`.
     pub pins: Vec<u64>,
     /// See [`Pins::epoch`](crate::version::Pins::epoch).
@@ -107,7 +108,7 @@ impl Tail {
             interval_end: LogPos(0),
             replaying: false,
             next_index,
-            unlisted_catalog: None,
+            unlisted: Vec::new(),
             pins: Vec::new(),
             pins_epoch: 0,
             poisoned: None,
@@ -164,7 +165,7 @@ impl Tail {
     /// Whether nothing depends on the log alone.
     pub fn is_flushed(&self) -> bool {
         let flushed = |writer: &IndexWriter| writer.oldest_unflushed().is_none();
-        self.writers.iter().all(flushed) && self.unlisted_catalog.is_none() && !self.replaying
+        self.writers.iter().all(flushed) && self.unlisted.is_empty() && !self.replaying
     }
 
     /// The first log segment that recovery would need if, for the indexes given, everything up to
@@ -184,7 +185,7 @@ impl Tail {
                 }
             }
         });
-        let oldest = oldest.chain(self.unlisted_catalog).min().unwrap_or(SeqNo::MAX);
+        let oldest = oldest.chain(self.unlisted.first().copied()).min().unwrap_or(SeqNo::MAX);
         let needed = self.log.retained().find(|segment| segment.last_seq >= oldest);
         match needed {
             Some(segment) => Some(segment.number),

@@ -87,7 +87,7 @@ fn verify_manifest(parts: &Parts, uuid: crate::identity::Uuid, report: &mut Veri
 fn verify_log(parts: &Parts, uuid: crate::identity::Uuid, report: &mut VerifyReport) -> Result<()> {
     let mut tail = parts.tail();
     if parts.options.access != Access::Read {
-        tail.log.write_out()?;
+        tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
     }
     let start: LogNo = match tail.log.oldest() {
         Some(oldest) => oldest,

@@ -28,8 +28,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
     }
     if let Err(error) = tail.log.reserve(commit.record.len() as u64) {
         if error.kind() == ErrorKind::Poisoned {
-            tail.poison(&error);
-            parts.moved.notify();
+            parts.poison(tail, &error);
         }
         return Err(error);
     }
@@ -43,14 +42,18 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
     let end = match tail.log.append(Kind::Commit, seq, commit.body_crc, &mut commit.record, how) {
         Ok(end) => end,
         Err(error) => {
-            tail.poison(&error);
-            parts.moved.notify();
+            parts.poison(tail, &error);
             return Err(error.into_kind(ErrorKind::Poisoned));
         }
     };
+    if commit.changes_catalog()
+        && let Err(error) = tail.log.sync_all()
+    {
+        parts.poison(tail, &error);
+        return Err(error);
+    }
     if let Err(error) = apply(parts, tail, seq, commit) {
-        tail.poison(&error);
-        parts.moved.notify();
+        parts.poison(tail, &error);
         return Err(error.into_kind(ErrorKind::Poisoned));
     }
     Stats::add(&parts.stats.commits, 1);
@@ -90,6 +93,8 @@ fn apply(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<
         let ops = &commit.record[range.clone()];
         if *id == IndexId::CATALOG {
             // Checked before it was logged, under the same lock as all changes of the catalog.
+            // All commits before it are durable with it, and published before it.
+            parts.publish(tail);
             change_catalog(parts, tail, seq, &CatalogOp::decode(ops)?)?;
         } else if let Some(writer) = tail.writer(*id) {
             writer.writer.apply(seq, ops, &horizon);
@@ -100,7 +105,8 @@ fn apply(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<
     Ok(())
 }
 
-/// Applies a logged change of the catalog. The version before is good up to the commit before.
+/// Applies a durable change of the catalog and publishes it. The version before is good up to the
+/// commit before.
 pub(crate) fn change_catalog(
     parts: &Parts,
     tail: &mut Tail,
@@ -133,8 +139,9 @@ pub(crate) fn change_catalog(
             next = next.with(*id, None);
         }
     }
-    tail.unlisted_catalog.get_or_insert(seq);
-    parts.versions.seal_and_replace(seq.0 - 1, next.with_catalog(catalog));
+    tail.unlisted.push(seq);
+    parts.versions.publish_and_replace(seq.0, next.with_catalog(catalog));
+    parts.update_pressure();
     Ok(())
 }
 
@@ -148,8 +155,7 @@ fn freeze_full(parts: &Parts, tail: &mut Tail, touched: &[(IndexId, Range<usize>
                 continue;
             };
             let bytes = state.active_bytes() as u64;
-            parts.memtable_bytes.fetch_add(bytes - writer.bytes.min(bytes), Ordering::Relaxed);
-            writer.bytes = bytes;
+            parts.count_memory(writer, bytes);
             if bytes >= limit {
                 full.push(writer.id);
             }
@@ -170,17 +176,29 @@ fn oldest_index(tail: &Tail) -> Option<IndexId> {
     (oldest.first.is_some() && oldest.frozen.is_empty()).then_some(oldest.id)
 }
 
+/// Whether a flush will give memory back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relief {
+    /// Some memtable waits to be flushed.
+    Coming,
+    /// There is nothing to flush.
+    None,
+}
+
 /// Freezes the largest active memtable when nothing else waits to be flushed: all of them
 /// together fill the memory although none is full.
-pub(super) fn relieve(parts: &Parts) {
+pub(super) fn relieve(parts: &Parts) -> Relief {
     let mut guard = parts.tail();
     let tail = &mut *guard;
-    if tail.writers.iter().all(|writer| writer.frozen.is_empty()) {
-        let largest = tail.writers.iter().max_by_key(|writer| writer.bytes);
-        if let Some(id) = largest.filter(|writer| writer.first.is_some()).map(|writer| writer.id) {
-            rotate(parts, tail, &[id], up_to(tail));
-        }
+    if tail.writers.iter().any(|writer| !writer.frozen.is_empty()) {
+        return Relief::Coming;
     }
+    let used = tail.writers.iter().filter(|writer| writer.first.is_some());
+    let Some(id) = used.max_by_key(|writer| writer.bytes).map(|writer| writer.id) else {
+        return Relief::None;
+    };
+    rotate(parts, tail, &[id], up_to(tail));
+    Relief::Coming
 }
 
 /// The last commit and where it ends: what memtables hold now, all together.
@@ -200,12 +218,11 @@ pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId], up_to: (Se
         let Some(first) = writer.first.take() else { continue };
         let (new_writer, new_state) = state.rotated();
         let bytes = state.active_bytes() as u64;
-        let added = bytes - writer.bytes.min(bytes);
-        let fresh = new_state.active_bytes() as u64;
-        parts.memtable_bytes.fetch_add(added + fresh, Ordering::Relaxed);
+        parts.count_memory(writer, bytes);
         writer.frozen.push_back(Frozen { first, last, end, bytes });
         writer.writer = new_writer;
-        writer.bytes = fresh;
+        writer.bytes = 0;
+        parts.count_memory(writer, new_state.active_bytes() as u64);
         next = next.with(*id, Some(new_state));
         Stats::add(&parts.stats.rotations, 1);
     }

@@ -11,10 +11,11 @@ use crate::error::{Error, Result};
 use crate::format::crc32;
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::log::RECORD_HEADER_BYTES;
-use crate::options::{Access, Durability};
+use crate::options::Durability;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
+use crate::version::CatalogOp;
 
 /// What a step machine wants next.
 #[derive(Debug)]
@@ -71,18 +72,31 @@ impl Commit {
     /// `Invalid` for wrong operations or a database opened for reading, `NotFound` for a dropped
     /// index, `Full` for a batch that exceeds the budget.
     pub fn new(parts: Arc<Parts>, mut batch: Batch, durability: Durability) -> Result<Commit> {
-        if parts.options.access == Access::Read {
-            return Err(Error::invalid("the database is open for reading only"));
+        parts.check_writable()?;
+        if batch.parts().iter().any(|(id, _)| *id == IndexId::CATALOG) {
+            return Err(Error::invalid(
+                "the catalog is changed by creating, renaming and dropping indexes, not by batches",
+            ));
         }
         let prepared = parts.versions.read(|version, _| {
-            for (id, ops) in batch.parts_mut() {
-                if *id != IndexId::CATALOG {
-                    version.state(*id)?.prepare(ops, None)?;
-                }
-            }
-            Ok(())
+            batch
+                .parts_mut()
+                .iter_mut()
+                .try_for_each(|(id, ops)| version.state(*id)?.prepare(ops, None))
         });
         prepared?;
+        Commit::of_prepared(parts, &batch, durability)
+    }
+
+    /// A change of the catalog, which the caller has tried on the present one.
+    pub(crate) fn of_catalog(parts: Arc<Parts>, op: &CatalogOp) -> Result<Commit> {
+        parts.check_writable()?;
+        let mut batch = Batch::new();
+        batch.part(IndexId::CATALOG).extend_from_slice(&op.encode());
+        Commit::of_prepared(parts, &batch, Durability::Sync)
+    }
+
+    fn of_prepared(parts: Arc<Parts>, batch: &Batch, durability: Durability) -> Result<Commit> {
         let len = batch.encoded_len();
         let limit = parts.options.batch_bytes_max();
         if len as u64 > limit {
@@ -137,6 +151,20 @@ impl Commit {
         }
     }
 
+    pub(super) fn changes_catalog(&self) -> bool {
+        self.ops.iter().any(|(id, _)| *id == IndexId::CATALOG)
+    }
+
+    /// Its place in the log, once it is there and not yet published.
+    fn unpublished(&self) -> Option<SeqNo> {
+        match self.state {
+            State::Sync(_, seq) | State::Published(seq) => {
+                (self.parts.published() < seq).then_some(seq)
+            }
+            State::Admit { .. } | State::Append => None,
+        }
+    }
+
     fn appended(&mut self, seq: SeqNo, end: LogPos) -> Step<Result<SeqNo>> {
         let durable = self.durability == Durability::Sync;
         if durable && !planted::is(Bug::EarlyAcknowledgement) {
@@ -161,17 +189,32 @@ impl Commit {
     }
 }
 
+impl Drop for Commit {
+    /// What is in the log is a commit, even when its committer goes away: the syncer then sees to
+    /// it, so that those behind it do not wait in vain.
+    fn drop(&mut self) {
+        let Some(seq) = self.unpublished() else { return };
+        let mut tail = self.parts.tail();
+        let pending = tail.pending.iter().find(|pending| pending.seq == seq);
+        if let Some(end) = pending.and_then(|pending| pending.durable_at) {
+            tail.interval_end = tail.interval_end.max(end);
+        }
+        drop(tail);
+        self.parts.syncer.notify();
+    }
+}
+
 /// Holds a commit up while memory is full or merging is far behind. Waits only for work that the
 /// engine can finish: when that fails, so does the commit.
 fn admit(parts: &Parts, slowed: &mut bool, since: Duration) -> Step<Result<()>> {
     let seen = parts.moved.epoch();
     let full = parts.memtable_bytes.load(Ordering::Relaxed) > parts.options.write_buffer_bytes();
+    let full = full && append::relieve(parts) == append::Relief::Coming;
     let pressure = parts.pressure();
     if full || pressure >= 2.0 {
         if !*slowed {
             Stats::add(&parts.stats.stalls, 1);
             *slowed = true;
-            append::relieve(parts);
         }
         if let Some(failure) = &parts.control().failure {
             return Step::Done(Err(failure.to_error()));

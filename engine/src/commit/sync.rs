@@ -66,7 +66,7 @@ impl SyncTo {
             return Step::Wait(seen);
         }
         if let Err(error) = tail.log.write_out() {
-            tail.poison(&error);
+            self.parts.poison(&mut tail, &error);
             return Step::Done(Err(error.into_kind(ErrorKind::Poisoned)));
         }
         let Some((file, target)) = tail.log.sync_target() else {
@@ -88,7 +88,7 @@ impl SyncTo {
                     self.parts.publish(&mut tail);
                 }
             }
-            Err(error) => tail.poison(&Error::io("syncing the log", error)),
+            Err(error) => self.parts.poison(&mut tail, &Error::io("syncing the log", error)),
         }
         drop(tail);
         self.parts.moved.notify();

@@ -86,7 +86,7 @@ pub(crate) fn install(
     let mut tail = parts.tail();
     tail.log.set_manifest(mark);
     if let Err(error) = make_current(parts, &mut tail, &ready, no) {
-        tail.poison(&error);
+        parts.poison(&mut tail, &error);
         return Err(error);
     }
     release_log(&mut tail, start);
@@ -117,7 +117,7 @@ fn mark_of(manifest: &ManifestWriter) -> CloseMark {
 fn append(parts: &Parts, manifest: &mut ManifestWriter, edit: ManifestEdit) -> Result<()> {
     manifest.append(parts.env.vfs(), &edit).inspect_err(|error| {
         if manifest.is_poisoned() {
-            parts.tail().poison(error);
+            parts.poison(&mut parts.tail(), error);
         }
     })
 }
@@ -272,17 +272,18 @@ pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
     Ok(())
 }
 
-/// Brings the manifest's list of indexes in line with the catalog, which the log has made durable
-/// up to `up_to`.
+/// Brings the manifest's list of indexes in line with the catalog. Changes of the catalog are
+/// durable in the log when they are made.
 ///
 /// # Errors
 /// As [`install`].
-pub(crate) fn list_catalog(parts: &Parts, up_to: SeqNo) -> Result<()> {
+pub(crate) fn list_catalog(parts: &Parts) -> Result<()> {
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("listing while read-only"))?;
     let no = manifest.next_edit();
-    let catalog: Arc<Catalog> = parts.versions.current().value.catalog.clone();
     let mut tail = parts.tail();
+    let Some(up_to) = tail.unlisted.last().copied() else { return Ok(()) };
+    let catalog: Arc<Catalog> = parts.versions.current().value.catalog.clone();
     let mut changes = Vec::new();
     let known = manifest.state().indexes();
     for id in known.keys().filter(|id| catalog.get(**id).is_none()) {
@@ -314,8 +315,8 @@ pub(crate) fn list_catalog(parts: &Parts, up_to: SeqNo) -> Result<()> {
     tail = parts.tail();
     tail.log.set_manifest(mark_of(manifest));
     for writer in &mut tail.writers {
-        writer.unlisted = None;
+        writer.unlisted = writer.unlisted.filter(|seq| *seq > up_to);
     }
-    tail.unlisted_catalog = None;
+    tail.unlisted.retain(|seq| *seq > up_to);
     Ok(())
 }

@@ -248,7 +248,7 @@ impl LogWriter {
         {
             return Ok(());
         }
-        self.finish_segment()?;
+        self.sync_all()?;
         self.begin_segment(len)
     }
 
@@ -359,11 +359,11 @@ impl LogWriter {
         self.synced = self.synced.max(target);
     }
 
-    /// Writes and syncs all of the active segment, which then gets no more records.
-    fn finish_segment(&mut self) -> Result<()> {
-        if self.active.is_none() {
-            return Ok(());
-        }
+    /// Writes and syncs everything.
+    ///
+    /// # Errors
+    /// `Poisoned`: the log must not be used further.
+    pub fn sync_all(&mut self) -> Result<()> {
         self.write_out().map_err(|e| e.into_kind(crate::ErrorKind::Poisoned))?;
         if let Some((file, target)) = self.sync_target() {
             file.sync(SyncKind::Data).map_err(|e| {
@@ -408,6 +408,7 @@ impl LogWriter {
             self.retained.push_back(Retained { number: old.header.number, bytes, last_seq });
         }
         self.next = number.next();
+        self.closed = false;
         Stats::add(&self.stats.log_segments, 1);
         Stats::add(&self.stats.log_recycled, u64::from(is_recycled));
         Ok(())
@@ -467,7 +468,7 @@ impl LogWriter {
         if !long {
             return Ok(());
         }
-        self.finish_segment()?;
+        self.sync_all()?;
         self.begin_segment(0)
     }
 
@@ -506,10 +507,10 @@ impl LogWriter {
         let mut record = vec![0; RECORD_HEADER_BYTES];
         self.manifest.encode(&mut record);
         self.reserve(record.len() as u64)?;
-        self.finish_segment()?;
+        self.sync_all()?;
         let crc = crc32(&record[RECORD_HEADER_BYTES..]);
         self.append(Kind::Close, self.last_seq, crc, &mut record, Append::Written)?;
-        self.finish_segment()?;
+        self.sync_all()?;
         if let Some(active) = &self.active {
             let len = offset_of(active.header.base, self.end);
             let failed = |e| Error::io("closing the log", e);

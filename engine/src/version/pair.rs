@@ -11,7 +11,10 @@
 //!    published.
 //! 3. Whoever replaces segments only (a flush, a merge) keeps the seal: the new version shares the
 //!    active memtables, so both versions are good for every later commit until the seal is set.
-//! 4. What a flush moves into segments was published before the version with these segments is
+//! 4. Whoever replaces names (a new index, a dropped one) seals the current version at the commit
+//!    before, publishes the commit, and then installs the next version: no reader sees a name
+//!    before its commit, or none after it.
+//! 5. What a flush moves into segments was published before the version with these segments is
 //!    installed: so a reader of that version sees all of it.
 //!
 //! Any other order gives mixed views; `tests.rs` and the loom model check this one.
@@ -146,7 +149,24 @@ impl<V> Pair<V> {
     /// Replaces memtables: values so far are good up to `last`, the new one for what comes after.
     /// One caller at a time, before anything after `last` is published.
     pub fn seal_and_replace(&self, last: u64, value: V) {
+        self.seal(last);
+        self.install(value);
+    }
+
+    /// Replaces what a reader at `number` must not miss and one before it must not see: values so
+    /// far are good up to the number before, and `number` is published before the new one is
+    /// there. One caller at a time; everything before `number` is published.
+    pub fn publish_and_replace(&self, number: u64, value: V) {
+        self.seal(number - 1);
+        self.publish(number);
+        self.install(value);
+    }
+
+    fn seal(&self, last: u64) {
         self.guard().sealed_at.store(last, Ordering::SeqCst);
+    }
+
+    fn install(&self, value: V) {
         let sealed_at = Arc::new(AtomicU64::new(u64::MAX));
         self.current.store(Arc::new(Sealed { value, sealed_at }));
     }
