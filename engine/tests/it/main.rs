@@ -6,4 +6,5 @@
 mod kinds;
 mod world;
 
+mod commits;
 mod lifecycle;

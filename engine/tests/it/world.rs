@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{SimDisk, SimEnv};
 use cuesta_engine::index::{Handle, IndexType, Registry};
 use cuesta_engine::log::LogOptions;
@@ -338,7 +337,3 @@ fn compare(found: &Map, expected: &Map, name: &str) {
     panic!("index {name}: {count} differences, such as\n{}", lines.join("\n"));
 }
 
-/// The environment as the engine takes it.
-pub fn erased(env: &Arc<SimEnv>) -> Arc<dyn Env> {
-    env.clone()
-}
