@@ -1,0 +1,564 @@
+"""Cuesta: an embedded database for every shape of data.
+
+One directory, one log, one transaction. Today it holds ordered keys in any number of keyspaces;
+every batch is atomic across all of them, and durable when it returns.
+
+    import cuesta
+
+    with cuesta.open("people.db") as db:
+        people = db.keyspace("people")
+        emails = db.keyspace("emails")
+        with db.batch() as batch:  # both or neither
+            batch.put(people, b"ada", b"Ada Lovelace")
+            batch.put(emails, b"ada@example.org", b"ada")
+        for key, value in people.scan(prefix=b"a"):
+            print(key, value)
+
+Keys and values are bytes. Arguments may be any bytes-like object with contiguous memory (bytes,
+bytearray, memoryview, array.array, numpy arrays of any type): a value is copied once, to where it
+is committed from. A str raises TypeError: encode it. Results are bytes. Keys are ordered bytewise;
+a key has at most 65,535 bytes, a value less than 4 GiB.
+
+All handles may be used from many threads at once, and none of them holds up other threads while it
+reads, writes or waits. A process made by os.fork() must not use handles of its parent; start
+processes that use Cuesta by "spawn", and open each database in one of them (LockedError).
+
+Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's own TypeError,
+memory that is not contiguous is BufferError, and a number out of range is OverflowError.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
+
+from typing_extensions import Buffer
+
+__all__ = [
+    "Batch",
+    "BusyError",
+    "ConflictError",
+    "CorruptError",
+    "Database",
+    "Error",
+    "ExistsError",
+    "ExpiredError",
+    "FullError",
+    "InternalError",
+    "InvalidError",
+    "IoError",
+    "Keyspace",
+    "LockedError",
+    "NotFoundError",
+    "PoisonedError",
+    "RecoveryReport",
+    "Scan",
+    "Snapshot",
+    "TimeoutError",
+    "UnsupportedError",
+    "VerifyReport",
+    "__version__",
+    "open",
+]
+
+_Default = TypeVar("_Default")
+_Part = TypeVar("_Part", bytes, tuple[bytes, bytes])
+_Durability = Literal["sync", "interval", "buffered", "none"]
+
+__version__: str
+
+def open(
+    path: str | os.PathLike[str],
+    durability: _Durability = "sync",
+    cache_size: int | None = None,
+    read_only: bool = False,
+    *,
+    create: bool = True,
+    sync_interval: float | None = None,
+    background_threads: int | None = None,
+    use_mmap: bool = True,
+) -> Database:
+    """Opens the database in the directory path, recovering what a crash left.
+
+    durability says what a commit survives once it has returned, unless its batch says otherwise:
+        "sync"      power loss
+        "interval"  a killed process; power loss may take the last sync_interval seconds (0.1)
+        "buffered"  a killed process; power loss may take what was not synced for other reasons
+        "none"      nothing; what came since the last sync may be lost with the process
+    Whatever the durability, a crash leaves all commits up to some point, and nothing else.
+
+    cache_size is the one budget, in bytes, for all memory: what is to be written, the block cache,
+    buffers; 256 MiB by default, at least 1 MiB. Pages of mapped files are not counted.
+
+    read_only opens a database that must exist, and changes nothing in its directory.
+    create=False fails instead of creating a database.
+    background_threads write and merge segments; 2 by default.
+    use_mmap=False reads files instead of mapping them: damaged hardware then gives an IoError
+    where a map would end the process, and all blocks are in the cache.
+
+    Raises LockedError when another handle or process has it open, naming the holder; NotFoundError
+    when it must exist and does not; CorruptError for damaged files; UnsupportedError for files of
+    a newer version; InvalidError for settings out of range; FullError, IoError.
+
+        with cuesta.open("people.db", cache_size=64 << 20) as db:
+            ...
+    """
+
+@final
+class Database:
+    """An open database, from open().
+
+    As a context manager it is closed at the end. Otherwise it is closed by close(), or when the
+    last handle of it is gone; handles alive when Python exits count as killed with the process.
+    After close(), every call but close() raises InvalidError; snapshots and scans taken before
+    go on.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The directory it lies in, as given to open()."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+
+    def keyspace(
+        self,
+        name: str,
+        *,
+        create: bool = True,
+        compression: Literal["none", "lz4", "zstd"] | None = None,
+        block_bytes: int | None = None,
+        filter_bits: int | None = None,
+    ) -> Keyspace:
+        """The keyspace of this name, created when missing. Creating one is durable.
+
+        With create=False, raises NotFoundError when there is none. The other options count when it
+        is created, and stay as they were otherwise: compression of all levels (by default the
+        upper ones have none, the lower ones LZ4); bytes of a block before compression, 256 to
+        1 MiB (8 KiB); filter bits per key, 0 to 32 (10).
+
+        Raises InvalidError for an empty name or one of more than 255 bytes, for options out of
+        range, and when it is missing in a database open for reading; as Batch.commit() when it is
+        created.
+        """
+
+    def keyspaces(self) -> list[str]:
+        """Names of all keyspaces, sorted."""
+
+    def rename_keyspace(self, old: str, new: str) -> None:
+        """Renames a keyspace, durably. Handles stay good.
+
+        Raises NotFoundError, or ExistsError when the new name is taken.
+        """
+
+    def drop_keyspace(self, name: str) -> None:
+        """Drops a keyspace and everything in it, durably.
+
+        Snapshots taken before still read it. Its handles raise NotFoundError from then on, and so
+        does this for a name that there is not.
+        """
+
+    def batch(self, durability: _Durability | None = None) -> Batch:
+        """An empty batch; committed with this durability instead of the database's."""
+
+    def snapshot(self) -> Snapshot:
+        """Everything committed so far, as it stays while the snapshot lives."""
+
+    def verify(self) -> VerifyReport:
+        """Checks every checksum and invariant of everything stored. Reads all of it.
+
+        Damage is in the report; raises only for what prevents checking, such as IoError.
+        """
+
+    def stats(self) -> _Stats:
+        """Counters, gauges and latencies since the database was opened.
+
+            "counters"   numbers by name, such as "commits", "log_syncs", "flushes", "cache_hits"
+            "gauges"     numbers by name, such as "commit" (the last one), "memtable_bytes",
+                         "cache_bytes", "memory_budget_bytes", "log_retained_bytes", "snapshots"
+            "latencies"  dicts of count, and of mean, p50, p99, p999 and max in seconds, by name
+            "pressure"   how far unmerged data presses: commits are slowed from 1, wait from 2 on
+            "failure"    why background work fails, or None
+            "keyspaces"  dicts of memtable_bytes, segments, segment_bytes and entries, by name
+        """
+
+    def recovery(self) -> RecoveryReport:
+        """What opening the database found and repaired."""
+
+    def sync(self) -> None:
+        """Makes every commit so far durable, whatever its durability.
+
+        Raises PoisonedError when syncing failed, now or earlier.
+        """
+
+    def flush(self) -> None:
+        """Writes everything in memory to segments, and waits for it.
+
+        Raises FullError, IoError, PoisonedError; InvalidError when open for reading.
+        """
+
+    def compact(self) -> None:
+        """Merges all segments down as far as it goes, and waits for it.
+
+        Scans are fastest, and the space is smallest, afterwards. Raises as flush().
+        """
+
+    def settle(self) -> None:
+        """Waits until background work has nothing left to do. Raises as flush()."""
+
+    def close(self) -> None:
+        """Closes the database: all commits become durable. Closing it again does nothing.
+
+        Raises what syncing raises; the database is closed all the same.
+        """
+
+    def __enter__(self) -> Database: ...
+    def __exit__(
+        self, *_exception: type[BaseException] | BaseException | TracebackType | None
+    ) -> None: ...
+
+@final
+class Keyspace:
+    """An ordered dict of bytes, from Database.keyspace().
+
+    Single writes are batches of one, as durable as the database was opened for. Reads see what was
+    committed when they began; a scan sees one moment for all of its life. There is no len(): it
+    would have to read all keys.
+
+        people[b"ada"] = b"Ada Lovelace"
+        if b"ada" in people:
+            del people[b"ada"]
+        for key in people: ...
+        for key, value in people.items(): ...
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that it had when the handle was made."""
+
+    def put(self, key: Buffer, value: Buffer) -> None:
+        """Sets the value of key.
+
+        Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more; as
+        Batch.commit().
+        """
+
+    @overload
+    def get(self, key: Buffer, default: None = None) -> bytes | None:
+        """The value of key, or default when it has none.
+
+        Raises NotFoundError when the keyspace was dropped; CorruptError, IoError.
+        """
+
+    @overload
+    def get(self, key: Buffer, default: _Default) -> bytes | _Default: ...
+    def delete(self, key: Buffer) -> None:
+        """Removes key, whether or not it is there. Raises as put()."""
+
+    def scan(
+        self,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[tuple[bytes, bytes]]:
+        """Iterates over pairs of key and value, in the order of keys.
+
+        From start to before end, with keys that begin with prefix; all of these if several are
+        given, and everything if none. reverse=True goes from the last to the first; limit is how
+        many pairs there are at most. It sees what was committed when it was made; entries are read
+        as they are needed, some ahead. Raises as get(); ExpiredError when snapshots hold too much
+        memory and this is the oldest.
+
+            for key, value in events.scan(b"2031-01-01", b"2031-02-01", limit=10): ...
+        """
+
+    def items(
+        self,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[tuple[bytes, bytes]]:
+        """Iterates over pairs of key and value: the same as scan()."""
+
+    def keys(
+        self,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[bytes]:
+        """Iterates over keys, as scan() does over pairs."""
+
+    def values(
+        self,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[bytes]:
+        """Iterates over values in the order of their keys, as scan() does over pairs."""
+
+    def __getitem__(self, key: Buffer, /) -> bytes:
+        """The value of key. Raises NotFoundError, which is a KeyError, when it has none."""
+
+    def __setitem__(self, key: Buffer, value: Buffer, /) -> None:
+        """The same as put()."""
+
+    def __delitem__(self, key: Buffer, /) -> None:
+        """The same as delete(): no error when the key is not there."""
+
+    def __contains__(self, key: Buffer, /) -> bool: ...
+    def __iter__(self) -> Scan[bytes]: ...
+
+@final
+class Batch:
+    """Writes to any keyspaces that become visible and durable together, from Database.batch().
+
+    As a context manager it is committed at the end, and discarded if an exception comes by. The
+    last write of a key wins. Nothing is visible before it is committed.
+
+        with db.batch(durability="buffered") as batch:
+            batch.put(people, b"ada", b"Ada Lovelace")
+            batch.delete(people, b"bob")
+    """
+
+    def put(self, keyspace: Keyspace, key: Buffer, value: Buffer) -> None:
+        """Sets the value of key in keyspace.
+
+        Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more, for
+        a keyspace of another database, and for a batch that is over; the batch is as it was.
+        """
+
+    def delete(self, keyspace: Keyspace, key: Buffer) -> None:
+        """Removes key from keyspace, whether or not it is there. Raises as put()."""
+
+    def clear(self) -> None:
+        """Forgets all writes so far."""
+
+    def commit(self) -> None:
+        """Commits all writes at once; an empty batch commits nothing. The batch is over then.
+
+        Raises NotFoundError when a keyspace was dropped, FullError when the batch exceeds half of
+        the memory budget or the disk is full, InvalidError when the database is closed or open for
+        reading: nothing was written. Raises PoisonedError when a sync failed: whether it was
+        written is unknown until the database is opened again.
+        """
+
+    def __len__(self) -> int:
+        """Writes so far."""
+
+    def __bool__(self) -> Literal[True]: ...
+    def __enter__(self) -> Batch: ...
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        _exception: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None: ...
+
+@final
+class Snapshot:
+    """Everything that was committed at one moment, in all keyspaces, from Database.snapshot().
+
+    It does not hold up writers, but keeps what it sees from being freed until it is closed or
+    gone; if snapshots keep too much, the oldest one raises ExpiredError. As a context manager it
+    is closed at the end.
+
+        with db.snapshot() as now:
+            for key, value in now.scan(people): ...
+    """
+
+    @property
+    def commit(self) -> int:
+        """The last commit in it; commits are counted from 1."""
+
+    @overload
+    def get(self, keyspace: Keyspace, key: Buffer, default: None = None) -> bytes | None:
+        """The value that key had, or default when it had none.
+
+        Raises NotFoundError when there was no such keyspace; ExpiredError; CorruptError, IoError;
+        InvalidError when the snapshot is closed or the keyspace is of another database.
+        """
+
+    @overload
+    def get(self, keyspace: Keyspace, key: Buffer, default: _Default) -> bytes | _Default: ...
+    def contains(self, keyspace: Keyspace, key: Buffer) -> bool:
+        """Whether key had a value. Raises as get()."""
+
+    def scan(
+        self,
+        keyspace: Keyspace,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[tuple[bytes, bytes]]:
+        """Iterates over pairs of key and value, as Keyspace.scan() does. Raises as get()."""
+
+    def close(self) -> None:
+        """Forgets the moment, so that what it held can be freed. Scans of it go on."""
+
+    def __enter__(self) -> Snapshot: ...
+    def __exit__(
+        self, *_exception: type[BaseException] | BaseException | TracebackType | None
+    ) -> None: ...
+
+@final
+class Scan(Iterator[_Part], Generic[_Part]):
+    """Entries of a keyspace in the order of their keys, as of one moment: an iterator.
+
+    It keeps that moment from being freed until it is at its end, closed or gone. After an error it
+    is at its end. Threads that share one get each entry once.
+    """
+
+    def __next__(self) -> _Part: ...
+    def __iter__(self) -> Scan[_Part]: ...
+    def close(self) -> None:
+        """Ends it."""
+
+@final
+class VerifyReport:
+    """What Database.verify() checked and found."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, one line each; empty when all is well."""
+
+    @property
+    def indexes(self) -> int:
+        """Keyspaces checked."""
+
+    @property
+    def segments(self) -> int:
+        """Segments checked, every byte of them."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of these segments."""
+
+    @property
+    def entries(self) -> int:
+        """Entries in these segments, deletions included."""
+
+    @property
+    def log_segments(self) -> int:
+        """Log segments checked."""
+
+    @property
+    def log_commits(self) -> int:
+        """Commits in them."""
+
+@final
+class RecoveryReport:
+    """What opening a database found and repaired."""
+
+    @property
+    def created(self) -> bool:
+        """Whether the database was created."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it had been closed in order."""
+
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes of a tail of the log that was cut: commits never acknowledged as durable."""
+
+    @property
+    def torn_manifest(self) -> str | None:
+        """A tail of the manifest that was cut, in words."""
+
+    @property
+    def replayed(self) -> int:
+        """Commits applied from the log."""
+
+    @property
+    def removed(self) -> int:
+        """Files of unfinished work that were removed."""
+
+    @property
+    def seconds(self) -> float:
+        """Time it took, in seconds."""
+
+@type_check_only
+class _Latency(TypedDict):
+    count: int
+    mean: float
+    p50: float
+    p99: float
+    p999: float
+    max: float
+
+@type_check_only
+class _KeyspaceStats(TypedDict):
+    memtable_bytes: int
+    segments: int
+    segment_bytes: int
+    entries: int
+
+@type_check_only
+class _Stats(TypedDict):
+    counters: dict[str, int]
+    gauges: dict[str, int]
+    latencies: dict[str, _Latency]
+    pressure: float
+    failure: str | None
+    keyspaces: dict[str, _KeyspaceStats]
+
+class Error(Exception):
+    """What every error of Cuesta is; its class says what to do about it."""
+
+class ConflictError(Error):
+    """Another transaction got there first: retry."""
+
+class InvalidError(Error):
+    """The call is wrong: fix it."""
+
+class NotFoundError(Error, KeyError):
+    """There is no such thing."""
+
+class ExistsError(Error):
+    """There is such a thing already."""
+
+class CorruptError(Error):
+    """Stored bytes are damaged: repair, or restore a backup."""
+
+class UnsupportedError(Error):
+    """A newer format or a missing feature: upgrade."""
+
+class FullError(Error):
+    """Out of disk space or memory budget: free space or raise the budget."""
+
+class IoError(Error):
+    """The operating system refused."""
+
+class PoisonedError(Error):
+    """A write or sync failed and its outcome is unknown: reopen the database."""
+
+class ExpiredError(Error):
+    """The snapshot is gone: take a new one."""
+
+class TimeoutError(Error):
+    """It took too long."""
+
+class LockedError(Error):
+    """The directory is in use by another handle or process."""
+
+class BusyError(Error):
+    """Too much is going on: retry later."""
+
+class InternalError(Error):
+    """A bug in Cuesta: report it."""

@@ -1,0 +1,142 @@
+//! Batches: writes that happen together or not at all.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+
+use crate::convert::{self, Bytes};
+use crate::error::{Failure, Outcome};
+use crate::keyspace::Keyspace;
+use crate::open::Open;
+
+/// Writes to any keyspaces that become visible and durable together. From Database.batch().
+#[pyclass(frozen, module = "cuesta")]
+pub struct Batch {
+    // Goes first, see `Open`.
+    open: Arc<Open>,
+    inner: Mutex<Stage>,
+}
+
+enum Stage {
+    Collecting(cuesta::Batch),
+    Committed,
+    Discarded,
+}
+
+impl Stage {
+    fn collecting(&mut self) -> Outcome<&mut cuesta::Batch> {
+        match self {
+            Stage::Collecting(batch) => Ok(batch),
+            Stage::Committed => Err(Failure::invalid("the batch was committed: make a new one")),
+            Stage::Discarded => Err(Failure::invalid("the batch was discarded: make a new one")),
+        }
+    }
+}
+
+impl Batch {
+    pub fn new(open: &Arc<Open>, inner: cuesta::Batch) -> Batch {
+        Batch { open: open.clone(), inner: Mutex::new(Stage::Collecting(inner)) }
+    }
+
+    fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Stage> {
+        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Batch {
+    /// Sets the value of a key in a keyspace.
+    fn put(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let keyspace = &keyspace.get().inner;
+        let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
+        let mut stage = self.stage(py);
+        let batch = stage.collecting()?;
+        value.lend(py, |value| batch.put(keyspace, &key, value))?;
+        Ok(())
+    }
+
+    /// Removes a key from a keyspace, whether or not it is there.
+    fn delete(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let key = convert::key(key)?;
+        self.stage(py).collecting()?.delete(&keyspace.get().inner, &key)?;
+        Ok(())
+    }
+
+    /// Forgets all writes so far.
+    fn clear(&self, py: Python<'_>) -> Outcome<()> {
+        self.stage(py).collecting()?.clear();
+        Ok(())
+    }
+
+    /// Commits all writes at once.
+    fn commit(&self, py: Python<'_>) -> Outcome<()> {
+        self.open.database()?;
+        let mut stage = self.stage(py);
+        stage.collecting()?;
+        let taken = std::mem::replace(&mut *stage, Stage::Committed);
+        drop(stage);
+        if let Stage::Collecting(batch) = taken {
+            py.detach(|| batch.commit())?;
+        }
+        Ok(())
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        match &*self.stage(py) {
+            Stage::Collecting(batch) => batch.len(),
+            Stage::Committed | Stage::Discarded => 0,
+        }
+    }
+
+    /// A batch is never false, not even when it is empty.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    /// Commits, unless an exception comes by or it was committed by hand.
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exception_type: &Bound<'_, PyAny>,
+        _exception: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let mut stage = self.stage(py);
+        if let Stage::Collecting(_) = &*stage {
+            if exception_type.is_none() {
+                drop(stage);
+                return self.commit(py);
+            }
+            *stage = Stage::Discarded;
+        }
+        Ok(())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        match &*self.stage(py) {
+            Stage::Collecting(batch) => format!("<cuesta.Batch of {} writes>", batch.len()),
+            Stage::Committed => "<cuesta.Batch, committed>".into(),
+            Stage::Discarded => "<cuesta.Batch, discarded>".into(),
+        }
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Batch>()
+}

@@ -1,0 +1,132 @@
+//! Arguments and results: from Python and to Python.
+
+use std::borrow::Cow;
+use std::ops::Bound as End;
+use std::time::Duration;
+
+use cuesta::{Compression, Durability, Value};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer::Lent;
+use crate::error::{Failure, Outcome};
+
+/// Longer values are copied while detached.
+const COPIED_ATTACHED_MAX: usize = 64 << 10;
+
+/// A range of keys with ends of its own.
+pub type Range = (End<Vec<u8>>, End<Vec<u8>>);
+
+/// The bytes of an argument, where they are.
+pub enum Bytes<'a> {
+    /// Of `bytes`: nothing ever changes them.
+    Fixed(&'a [u8]),
+    /// Of another bytes-like object: they may change as soon as Python code runs.
+    Lent(Lent),
+}
+
+impl<'a> Bytes<'a> {
+    /// The bytes of `object`; `what` names it in messages.
+    pub fn from(object: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Bytes<'a>> {
+        match object.cast::<PyBytes>() {
+            Ok(bytes) => Ok(Bytes::Fixed(bytes.as_bytes())),
+            Err(_) => Lent::from(object, what).map(Bytes::Lent),
+        }
+    }
+
+    /// Lends them to `take`, which copies them to where they belong.
+    pub fn lend<R>(&self, py: Python<'_>, take: impl FnOnce(&[u8]) -> R + Send) -> R {
+        match self {
+            Bytes::Fixed(bytes) => take(bytes),
+            Bytes::Lent(lent) => lent.lend(py, take),
+        }
+    }
+}
+
+/// The bytes of a key. Those that could change while detached are copied.
+pub fn key<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+    Ok(match Bytes::from(object, "key")? {
+        Bytes::Fixed(bytes) => Cow::Borrowed(bytes),
+        Bytes::Lent(lent) => Cow::Owned(lent.lend(object.py(), <[u8]>::to_vec)),
+    })
+}
+
+/// A value as `bytes`.
+pub fn to_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyBytes>> {
+    if value.len() <= COPIED_ATTACHED_MAX {
+        return Ok(PyBytes::new(py, value));
+    }
+    // Nothing else knows the new object yet, and reading mapped pages may wait for the disk.
+    PyBytes::new_with(py, value.len(), |bytes| {
+        py.detach(|| bytes.copy_from_slice(value));
+        Ok(())
+    })
+}
+
+/// The keys from `start` to before `end` that begin with `prefix`.
+pub fn range(
+    start: Option<&Bound<'_, PyAny>>,
+    end: Option<&Bound<'_, PyAny>>,
+    prefix: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Range> {
+    let owned = |object: Option<&Bound<'_, PyAny>>| -> PyResult<Option<Vec<u8>>> {
+        object.map(|object| Ok(key(object)?.into_owned())).transpose()
+    };
+    let (mut start, mut end, prefix) = (owned(start)?, owned(end)?, owned(prefix)?);
+    if let Some(prefix) = prefix {
+        let after = after_prefix(&prefix);
+        end = match (end, after) {
+            (Some(end), Some(after)) => Some(end.min(after)),
+            (end, after) => end.or(after),
+        };
+        start = start.max(Some(prefix));
+    }
+    Ok((start.map_or(End::Unbounded, End::Included), end.map_or(End::Unbounded, End::Excluded)))
+}
+
+/// The first key after all that begin with `prefix`; none, if there is no such key.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut after = prefix.to_vec();
+    while let Some(last) = after.pop() {
+        if last < u8::MAX {
+            after.push(last + 1);
+            return Some(after);
+        }
+    }
+    None
+}
+
+/// How many entries a scan gives at most.
+pub fn limit(limit: Option<i64>) -> Outcome<Option<u64>> {
+    let wrong = |limit| Failure::invalid(format!("limit {limit} is negative"));
+    limit.map(|limit| u64::try_from(limit).map_err(|_| wrong(limit))).transpose()
+}
+
+pub fn durability(name: &str) -> Outcome<Durability> {
+    match name {
+        "sync" => Ok(Durability::Sync),
+        "interval" => Ok(Durability::Interval),
+        "buffered" => Ok(Durability::Buffered),
+        "none" => Ok(Durability::None),
+        _ => Err(Failure::invalid(format!(
+            "durability {name:?} is not one of \"sync\", \"interval\", \"buffered\", \"none\""
+        ))),
+    }
+}
+
+pub fn compression(name: &str) -> Outcome<Compression> {
+    match name {
+        "none" => Ok(Compression::None),
+        "lz4" => Ok(Compression::Lz4),
+        "zstd" => Ok(Compression::Zstd),
+        _ => Err(Failure::invalid(format!(
+            "compression {name:?} is not one of \"none\", \"lz4\", \"zstd\""
+        ))),
+    }
+}
+
+/// A duration given in seconds.
+pub fn seconds(what: &str, seconds: f64) -> Outcome<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|error| Failure::invalid(format!("{what} of {seconds} seconds: {error}")))
+}

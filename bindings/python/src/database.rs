@@ -1,0 +1,201 @@
+//! Opening and closing, and what concerns all keyspaces.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cuesta::{Builder, KeyspaceOptions};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::batch::Batch;
+use crate::convert;
+use crate::error::Outcome;
+use crate::keyspace::Keyspace;
+use crate::open::Open;
+use crate::report::{self, RecoveryReport, VerifyReport};
+use crate::snapshot::Snapshot;
+
+/// An open database. From cuesta.open().
+#[pyclass(frozen, module = "cuesta")]
+pub struct Database {
+    open: Arc<Open>,
+}
+
+/// Opens the database in a directory, which is created when missing.
+#[pyfunction]
+#[pyo3(signature = (
+    path, durability="sync", cache_size=None, read_only=false, *, create=true, sync_interval=None,
+    background_threads=None, use_mmap=true
+))]
+#[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
+fn open(
+    py: Python<'_>,
+    path: PathBuf,
+    durability: &str,
+    cache_size: Option<u64>,
+    read_only: bool,
+    create: bool,
+    sync_interval: Option<f64>,
+    background_threads: Option<usize>,
+    use_mmap: bool,
+) -> Outcome<Database> {
+    let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
+    builder = cache_size.into_iter().fold(builder, Builder::memory_budget);
+    builder = background_threads.into_iter().fold(builder, Builder::background_threads);
+    if let Some(interval) = sync_interval {
+        builder = builder.sync_interval(convert::seconds("sync_interval", interval)?);
+    }
+    if !create {
+        builder = builder.must_exist();
+    }
+    if read_only {
+        builder = builder.read_only();
+    }
+    if !use_mmap {
+        builder = builder.without_maps();
+    }
+    let database = py.detach(|| builder.open(&path))?;
+    Ok(Database { open: Arc::new(Open::new(database, path)) })
+}
+
+#[pymethods]
+impl Database {
+    /// The directory it lies in, as given to open().
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.open.path.clone()
+    }
+
+    /// Whether close() was called.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.open.is_closed()
+    }
+
+    /// The keyspace of this name, created when missing.
+    #[pyo3(signature = (
+        name, *, create=true, compression=None, block_bytes=None, filter_bits=None
+    ))]
+    fn keyspace(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        create: bool,
+        compression: Option<&str>,
+        block_bytes: Option<u32>,
+        filter_bits: Option<u8>,
+    ) -> Outcome<Keyspace> {
+        let database = self.open.database()?;
+        let mut options = KeyspaceOptions::new();
+        if let Some(compression) = compression {
+            options = options.compression(convert::compression(compression)?);
+        }
+        options = block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
+        options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
+        let inner = py.detach(|| match create {
+            true => database.keyspace_with(name, &options),
+            false => database.existing_keyspace(name),
+        })?;
+        Ok(Keyspace::new(&self.open, inner))
+    }
+
+    /// Names of all keyspaces, sorted.
+    fn keyspaces(&self) -> Outcome<Vec<String>> {
+        Ok(self.open.database()?.keyspaces())
+    }
+
+    /// Renames a keyspace, durably. Handles stay good.
+    #[pyo3(signature = (old, new))]
+    fn rename_keyspace(&self, py: Python<'_>, old: &str, new: &str) -> Outcome<()> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.rename_keyspace(old, new))?)
+    }
+
+    /// Drops a keyspace and everything in it, durably.
+    fn drop_keyspace(&self, py: Python<'_>, name: &str) -> Outcome<()> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.drop_keyspace(name))?)
+    }
+
+    /// An empty batch.
+    #[pyo3(signature = (durability=None))]
+    fn batch(&self, durability: Option<&str>) -> Outcome<Batch> {
+        let mut batch = self.open.database()?.batch();
+        if let Some(durability) = durability {
+            batch.durability(convert::durability(durability)?);
+        }
+        Ok(Batch::new(&self.open, batch))
+    }
+
+    /// Everything committed so far, as it stays while the snapshot lives.
+    fn snapshot(&self, py: Python<'_>) -> Outcome<Snapshot> {
+        let database = self.open.database()?;
+        Ok(Snapshot::new(&self.open, py.detach(|| database.snapshot())))
+    }
+
+    /// Checks every checksum and invariant of everything stored.
+    fn verify(&self, py: Python<'_>) -> Outcome<VerifyReport> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.verify())?.into())
+    }
+
+    /// Counters, gauges and latencies since the database was opened.
+    fn stats<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyDict>> {
+        let database = self.open.database()?;
+        let stats = py.detach(|| database.stats());
+        Ok(report::stats(py, &stats)?)
+    }
+
+    /// What opening the database found and repaired.
+    fn recovery(&self) -> Outcome<RecoveryReport> {
+        Ok(self.open.database()?.recovery().into())
+    }
+
+    /// Makes every commit so far durable, whatever its durability.
+    fn sync(&self, py: Python<'_>) -> Outcome<()> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.sync())?)
+    }
+
+    /// Writes everything in memory to segments, and waits for it.
+    fn flush(&self, py: Python<'_>) -> Outcome<()> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.flush())?)
+    }
+
+    /// Merges all segments down as far as it goes, and waits for it.
+    fn compact(&self, py: Python<'_>) -> Outcome<()> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.compact())?)
+    }
+
+    /// Waits until background work has nothing left to do.
+    fn settle(&self, py: Python<'_>) -> Outcome<()> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.settle())?)
+    }
+
+    /// Closes the database: all commits become durable. Closing it again does nothing.
+    fn close(&self, py: Python<'_>) -> Outcome<()> {
+        Ok(py.detach(|| self.open.close())?)
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Outcome<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let closed = if self.open.is_closed() { ", closed" } else { "" };
+        format!("<cuesta.Database {:?}{closed}>", self.open.path.display().to_string())
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Database>()?;
+    module.add_function(wrap_pyfunction!(open, module)?)
+}

@@ -1,0 +1,128 @@
+//! Exceptions: a class for each kind of error, all of them below `cuesta.Error`.
+//!
+//! Not for wrong types of arguments: those are Python's own `TypeError` and `BufferError`.
+
+use cuesta::ErrorKind;
+use pyo3::exceptions::{PyException, PyKeyError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+/// What a function of this module returns.
+pub type Outcome<T> = Result<T, Failure>;
+
+/// Why a function failed: an error of Cuesta, or one of Python.
+pub enum Failure {
+    Cuesta(cuesta::Error),
+    Python(PyErr),
+}
+
+impl Failure {
+    /// A wrong call.
+    pub fn invalid(message: impl Into<String>) -> Failure {
+        Failure::Cuesta(cuesta::Error::invalid(message))
+    }
+}
+
+impl From<cuesta::Error> for Failure {
+    fn from(error: cuesta::Error) -> Failure {
+        Failure::Cuesta(error)
+    }
+}
+
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Failure {
+        Failure::Python(error)
+    }
+}
+
+impl From<Failure> for PyErr {
+    fn from(failure: Failure) -> PyErr {
+        match failure {
+            Failure::Python(error) => error,
+            Failure::Cuesta(error) => Python::attach(|py| match class(py, error.kind()) {
+                Ok(class) => PyErr::from_type(class, error.to_string()),
+                Err(lacking) => lacking,
+            }),
+        }
+    }
+}
+
+/// Every kind, with the name and the description of its exception.
+const KINDS: [(ErrorKind, &str, &str); 14] = [
+    (ErrorKind::Conflict, "ConflictError", "Another transaction got there first: retry."),
+    (ErrorKind::Invalid, "InvalidError", "The call is wrong: fix it."),
+    (ErrorKind::NotFound, "NotFoundError", "There is no such thing."),
+    (ErrorKind::Exists, "ExistsError", "There is such a thing already."),
+    (ErrorKind::Corrupt, "CorruptError", "Stored bytes are damaged: repair, or restore a backup."),
+    (ErrorKind::Unsupported, "UnsupportedError", "A newer format or a missing feature: upgrade."),
+    (
+        ErrorKind::Full,
+        "FullError",
+        "Out of disk space or memory budget: free space or raise the budget.",
+    ),
+    (ErrorKind::Io, "IoError", "The operating system refused."),
+    (
+        ErrorKind::Poisoned,
+        "PoisonedError",
+        "A write or sync failed and its outcome is unknown: reopen the database.",
+    ),
+    (ErrorKind::Expired, "ExpiredError", "The snapshot is gone: take a new one."),
+    (ErrorKind::Timeout, "TimeoutError", "It took too long."),
+    (ErrorKind::Locked, "LockedError", "The directory is in use by another handle or process."),
+    (ErrorKind::Busy, "BusyError", "Too much is going on: retry later."),
+    (ErrorKind::Internal, "InternalError", "A bug in Cuesta: report it."),
+];
+
+struct Classes {
+    base: Py<PyType>,
+    /// In the order of `KINDS`.
+    of_kinds: Vec<Py<PyType>>,
+}
+
+static CLASSES: PyOnceLock<Classes> = PyOnceLock::new();
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let classes = classes(py)?;
+    module.add("Error", &classes.base)?;
+    for ((_, name, _), class) in KINDS.iter().zip(&classes.of_kinds) {
+        module.add(*name, class)?;
+    }
+    Ok(())
+}
+
+fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<Bound<'_, PyType>> {
+    let classes = classes(py)?;
+    let at = KINDS.iter().position(|(known, ..)| *known == kind);
+    let class = at.and_then(|at| classes.of_kinds.get(at)).unwrap_or(&classes.base);
+    Ok(class.bind(py).clone())
+}
+
+fn classes(py: Python<'_>) -> PyResult<&Classes> {
+    CLASSES.get_or_try_init(py, || {
+        let exception = py.get_type::<PyException>();
+        let doc = "What every error of Cuesta is; its class says what to do about it.";
+        let base = make(&PyTuple::new(py, [&exception])?, "Error", doc)?;
+        let mut of_kinds = Vec::with_capacity(KINDS.len());
+        for (kind, name, doc) in KINDS {
+            let mut bases = vec![base.clone()];
+            if kind == ErrorKind::NotFound {
+                bases.push(py.get_type::<PyKeyError>());
+            }
+            of_kinds.push(make(&PyTuple::new(py, bases)?, name, doc)?.unbind());
+        }
+        Ok(Classes { base: base.unbind(), of_kinds })
+    })
+}
+
+/// A new class of exceptions. Its text is its message alone, where `KeyError` would quote it.
+fn make<'py>(bases: &Bound<'py, PyTuple>, name: &str, doc: &str) -> PyResult<Bound<'py, PyType>> {
+    let py = bases.py();
+    let members = PyDict::new(py);
+    members.set_item("__module__", "cuesta")?;
+    members.set_item("__doc__", doc)?;
+    members.set_item("__str__", py.get_type::<PyException>().getattr("__str__")?)?;
+    let class = py.get_type::<PyType>().call1((name, bases, members))?;
+    Ok(class.cast_into::<PyType>()?)
+}

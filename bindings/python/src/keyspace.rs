@@ -1,0 +1,195 @@
+//! A keyspace: an ordered dict of bytes.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::convert::{self, Bytes};
+use crate::error::Outcome;
+use crate::open::Open;
+use crate::scan::{Direction, Part, Scan};
+
+/// Keys shown in messages are cut after so many bytes.
+const SHOWN_BYTES: usize = 64;
+
+/// An ordered dict of bytes in a database. From Database.keyspace().
+#[pyclass(frozen, module = "cuesta")]
+pub struct Keyspace {
+    // Goes first, see `Open`.
+    open: Arc<Open>,
+    pub inner: cuesta::Keyspace,
+}
+
+impl Keyspace {
+    pub fn new(open: &Arc<Open>, inner: cuesta::Keyspace) -> Keyspace {
+        Keyspace { open: open.clone(), inner }
+    }
+
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'_, PyAny>,
+    ) -> Outcome<Option<Bound<'py, PyBytes>>> {
+        self.open.database()?;
+        let key = convert::key(key)?;
+        let value = py.detach(|| self.inner.get(&key))?;
+        Ok(value.map(|value| convert::to_bytes(py, &value)).transpose()?)
+    }
+
+    fn scan_part(
+        &self,
+        py: Python<'_>,
+        range: convert::Range,
+        part: Part,
+        reverse: bool,
+        limit: Option<i64>,
+    ) -> Outcome<Scan> {
+        self.open.database()?;
+        let limit = convert::limit(limit)?;
+        let cursor = py.detach(|| self.inner.cursor(range))?;
+        Ok(Scan::new(cursor, part, Direction::reverse(reverse), limit))
+    }
+}
+
+#[pymethods]
+impl Keyspace {
+    /// The name that it had when the handle was made.
+    #[getter]
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    /// Sets the value of a key.
+    fn put(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Outcome<()> {
+        // As a batch of one, the bytes are copied once, to where they are committed from.
+        let mut batch = self.open.database()?.batch();
+        let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
+        value.lend(py, |value| batch.put(&self.inner, &key, value))?;
+        py.detach(|| batch.commit())?;
+        Ok(())
+    }
+
+    /// The value of a key as bytes, or the default.
+    #[pyo3(signature = (key, default = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> Outcome<Option<Bound<'py, PyAny>>> {
+        Ok(self.read(py, key)?.map(Bound::into_any).or(default))
+    }
+
+    /// Removes a key, whether or not it is there.
+    fn delete(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<()> {
+        self.open.database()?;
+        let key = convert::key(key)?;
+        py.detach(|| self.inner.delete(&key))?;
+        Ok(())
+    }
+
+    /// Iterates over pairs of key and value.
+    #[pyo3(signature = (start=None, end=None, prefix=None, reverse=false, limit=None))]
+    fn scan(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        limit: Option<i64>,
+    ) -> Outcome<Scan> {
+        self.scan_part(py, convert::range(start, end, prefix)?, Part::Both, reverse, limit)
+    }
+
+    /// Iterates over pairs of key and value: the same as scan().
+    #[pyo3(signature = (start=None, end=None, prefix=None, reverse=false, limit=None))]
+    fn items(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        limit: Option<i64>,
+    ) -> Outcome<Scan> {
+        self.scan_part(py, convert::range(start, end, prefix)?, Part::Both, reverse, limit)
+    }
+
+    /// Iterates over keys.
+    #[pyo3(signature = (start=None, end=None, prefix=None, reverse=false, limit=None))]
+    fn keys(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        limit: Option<i64>,
+    ) -> Outcome<Scan> {
+        self.scan_part(py, convert::range(start, end, prefix)?, Part::Key, reverse, limit)
+    }
+
+    /// Iterates over values, in the order of their keys.
+    #[pyo3(signature = (start=None, end=None, prefix=None, reverse=false, limit=None))]
+    fn values(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        limit: Option<i64>,
+    ) -> Outcome<Scan> {
+        self.scan_part(py, convert::range(start, end, prefix)?, Part::Value, reverse, limit)
+    }
+
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> Outcome<Bound<'py, PyBytes>> {
+        if let Some(value) = self.read(py, key)? {
+            return Ok(value);
+        }
+        let bytes = convert::key(key)?;
+        let shown = bytes.get(..SHOWN_BYTES).map_or_else(
+            || format!("b\"{}\"", bytes.escape_ascii()),
+            |start| format!("b\"{}\"... of {} bytes", start.escape_ascii(), bytes.len()),
+        );
+        let message = format!("there is no key {shown} in keyspace {:?}", self.name());
+        Err(cuesta::Error::not_found(message).into())
+    }
+
+    fn __setitem__(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        self.put(py, key, value)
+    }
+
+    fn __delitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<()> {
+        self.delete(py, key)
+    }
+
+    fn __contains__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<bool> {
+        self.open.database()?;
+        let key = convert::key(key)?;
+        Ok(py.detach(|| self.inner.contains(&key))?)
+    }
+
+    fn __iter__(&self, py: Python<'_>) -> Outcome<Scan> {
+        self.keys(py, None, None, None, false, None)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<cuesta.Keyspace {:?}>", self.name())
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Keyspace>()
+}

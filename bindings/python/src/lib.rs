@@ -1,0 +1,35 @@
+//! Cuesta for Python: the native module `cuesta._cuesta`, from which the package `cuesta` takes
+//! all it has.
+//!
+//! Not for logic: what Python can do, Rust can. A function converts its arguments, detaches from
+//! the interpreter, calls the crate `cuesta`, and converts the result.
+//!
+//! Invariants:
+//! 1. Nothing that may read, write or wait happens while attached: other Python threads run.
+//! 2. A lock is never waited for while attached, and no Python code runs under one.
+//! 3. A handle keeps what it needs alive; whatever is dropped first, nothing dangles.
+
+mod error;
+mod buffer;
+mod convert;
+mod open;
+mod scan;
+mod keyspace;
+mod snapshot;
+mod batch;
+mod report;
+mod database;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    error::register(module)?;
+    scan::register(module)?;
+    keyspace::register(module)?;
+    snapshot::register(module)?;
+    batch::register(module)?;
+    report::register(module)?;
+    database::register(module)
+}
