@@ -1,0 +1,105 @@
+"""One exception for each kind of error."""
+
+import builtins
+import pickle
+
+import pytest
+
+import cuesta
+
+KINDS = [
+    "Conflict", "Invalid", "NotFound", "Exists", "Corrupt", "Unsupported", "Full", "Io", "Poisoned",
+    "Expired", "Timeout", "Locked", "Busy", "Internal",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_an_exception(kind):
+    error = getattr(cuesta, kind + "Error")
+    assert issubclass(error, cuesta.Error)
+    assert error.__module__ == "cuesta" and error.__name__ == kind + "Error"
+    assert error.__doc__ and f"{kind}Error" in cuesta.__all__
+    assert str(error("what happened")) == "what happened"
+    again = pickle.loads(pickle.dumps(error("what happened")))
+    assert type(again) is error and again.args == ("what happened",)
+
+
+def test_the_family_of_exceptions():
+    assert issubclass(cuesta.Error, Exception)
+    assert issubclass(cuesta.NotFoundError, KeyError)
+    assert not issubclass(cuesta.TimeoutError, builtins.TimeoutError)
+    with pytest.raises(LookupError):
+        raise cuesta.NotFoundError("x")
+
+
+def test_existing(db, ks):
+    db.keyspace("others")
+    with pytest.raises(cuesta.ExistsError, match="others"):
+        db.rename_keyspace("things", "others")
+
+
+def test_not_existing(db):
+    with pytest.raises(cuesta.NotFoundError, match="others"):
+        db.rename_keyspace("others", "things")
+    with pytest.raises(cuesta.NotFoundError, match="others"):
+        db.drop_keyspace("others")
+
+
+def test_what_the_operating_system_refuses(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(cuesta.IoError, match="file"):
+        cuesta.open(tmp_path / "file" / "db")
+
+
+def damage(file, offset, count=64):
+    content = bytearray(file.read_bytes())
+    for at in range(offset, min(offset + count, len(content))):
+        content[at] ^= 0xFF
+    file.write_bytes(content)
+
+
+def test_damage_of_a_segment_is_found(path):
+    with cuesta.open(path) as db:
+        ks = db.keyspace("things")
+        with db.batch() as batch:
+            for i in range(20_000):
+                batch.put(ks, b"%06d" % i, b"value %d" % i)
+        db.compact()
+    (segment,) = path.glob("*.seg")
+    damage(segment, segment.stat().st_size // 3)
+    with cuesta.open(path) as db:
+        report = db.verify()
+        assert not report.is_sound and "checksum" in report.problems[0]
+        assert "problems" in repr(report) and "0 problems" not in repr(report)
+        ks = db.keyspace("things")
+        # Everything before the damage is given, then the failure: from either end.
+        for reverse in (False, True):
+            scan, given = ks.keys(reverse=reverse), []
+            with pytest.raises(cuesta.CorruptError, match="checksum"):
+                given.extend(scan)
+            assert list(scan) == []
+            numbers = range(20_000)[::-1] if reverse else range(20_000)
+            assert given == [b"%06d" % i for i in numbers][: len(given)] != []
+            with pytest.raises(cuesta.CorruptError, match="checksum"):
+                numbers = numbers[len(given) :]
+                ks[b"%06d" % numbers[0]]
+
+
+def test_damage_of_the_log_is_found(path):
+    with cuesta.open(path) as db:
+        ks = db.keyspace("things")
+        for i in range(100):
+            ks[b"%06d" % i] = b"value %d" % i
+    logs = [file for file in path.iterdir() if b"value 50" in file.read_bytes()]
+    for file in logs:
+        damage(file, file.read_bytes().index(b"value 50"), 1)
+    with pytest.raises(cuesta.CorruptError, match="log segment 1 is damaged at byte"):
+        with cuesta.open(path) as db:
+            raise cuesta.CorruptError("; ".join(db.verify().problems))
+
+
+def test_a_foreign_directory_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("not a database")
+    with pytest.raises(cuesta.Error):
+        cuesta.open(tmp_path, create=False)
+    assert (tmp_path / "notes.txt").read_text() == "not a database"

@@ -1,0 +1,150 @@
+"""Single keys: get, put, delete, and the same as a dict."""
+
+import pytest
+
+import cuesta
+
+
+def test_what_is_put_is_there(ks):
+    assert ks.put(b"key", b"value") is None
+    assert ks.get(b"key") == b"value"
+    assert type(ks.get(b"key")) is bytes
+    ks.put(b"key", b"other")
+    assert ks.get(b"key") == b"other"
+
+
+def test_a_missing_key_gives_the_default(ks):
+    assert ks.get(b"key") is None
+    assert ks.get(b"key", b"default") == b"default"
+    marker = object()
+    assert ks.get(b"key", marker) is marker
+    assert ks.get(key=b"key", default=7) == 7
+
+
+def test_an_empty_value_is_a_value(ks):
+    ks.put(b"key", b"")
+    assert ks.get(b"key", b"default") == b""
+    assert b"key" in ks
+
+
+def test_an_empty_key_is_a_key(ks):
+    ks[b""] = b"value"
+    assert ks[b""] == b"value"
+    assert list(ks) == [b""]
+
+
+def test_what_is_deleted_is_gone(ks):
+    ks.put(b"key", b"value")
+    assert ks.delete(b"key") is None
+    assert ks.get(b"key") is None
+    ks.delete(b"key")
+
+
+def test_a_keyspace_works_like_a_dict(ks):
+    ks[b"b"] = b"2"
+    ks[b"a"] = b"1"
+    assert ks[b"a"] == b"1"
+    assert b"a" in ks and b"c" not in ks
+    assert list(ks) == [b"a", b"b"]
+    assert list(ks.keys()) == [b"a", b"b"]
+    assert list(ks.values()) == [b"1", b"2"]
+    assert dict(ks.items()) == {b"a": b"1", b"b": b"2"}
+    del ks[b"a"]
+    assert b"a" not in ks
+    del ks[b"a"]
+
+
+def test_a_keyspace_has_no_length_and_is_true(ks):
+    with pytest.raises(TypeError):
+        len(ks)
+    assert ks
+
+
+def test_a_missing_item_is_a_key_error(ks):
+    with pytest.raises(KeyError) as caught:
+        ks[b"key\xff"]
+    assert isinstance(caught.value, cuesta.NotFoundError)
+    assert str(caught.value) == 'there is no key b"key\\xff" in keyspace "things"'
+    with pytest.raises(cuesta.NotFoundError, match=r"\.\.\. of 1000 bytes"):
+        ks[b"k" * 1000]
+
+
+def test_keyspaces_do_not_share_keys(db):
+    a, b = db.keyspace("a"), db.keyspace("b")
+    a[b"key"] = b"of a"
+    assert b"key" not in b
+    assert db.keyspace("a")[b"key"] == b"of a"
+
+
+def test_keyspaces_are_listed_renamed_and_dropped(db):
+    assert db.keyspaces() == []
+    b = db.keyspace("b")
+    db.keyspace("a")
+    assert db.keyspaces() == ["a", "b"]
+    b[b"key"] = b"value"
+    db.rename_keyspace("b", "c")
+    assert db.keyspaces() == ["a", "c"]
+    assert b[b"key"] == b"value"
+    assert b.name == "b" and db.keyspace("c").name == "c"
+    db.drop_keyspace("c")
+    assert db.keyspaces() == ["a"]
+    for use in (lambda: b.get(b"key"), lambda: b.put(b"key", b""), lambda: list(b)):
+        with pytest.raises(cuesta.NotFoundError):
+            use()
+    assert b"key" not in db.keyspace("c")
+
+
+def test_a_keyspace_of_any_name_in_any_script(db):
+    name = "na\u00efve \u6570\u636e \U0001f980 / .. \0"
+    db.keyspace(name)[b"k"] = b"v"
+    assert db.keyspaces() == [name]
+    for wrong in ("", "x" * 256):
+        with pytest.raises(cuesta.InvalidError):
+            db.keyspace(wrong)
+
+
+def test_a_keyspace_that_must_exist(db):
+    with pytest.raises(cuesta.NotFoundError):
+        db.keyspace("things", create=False)
+    db.keyspace("things")
+    db.keyspace("things", create=False)
+
+
+@pytest.mark.parametrize("compression", ["none", "lz4", "zstd"])
+def test_options_of_a_keyspace(db, compression):
+    ks = db.keyspace("x", compression=compression, block_bytes=4096, filter_bits=12)
+    for i in range(2000):
+        ks[b"%05d" % i] = b"value " * 20
+    db.compact()
+    assert list(ks.values()) == [b"value " * 20] * 2000
+    with pytest.raises(cuesta.InvalidError):
+        db.keyspace("y", block_bytes=1)
+    with pytest.raises(cuesta.InvalidError, match="zip"):
+        db.keyspace("y", compression="zip")
+
+
+def test_large_values(db, ks):
+    large = bytes(range(256)) * (10 << 12)
+    assert len(large) == 10 << 20
+    ks[b"large"] = large
+    ks[b"small"] = b"x"
+    assert ks[b"large"] == large
+    db.flush()
+    assert ks[b"large"] == large
+    assert dict(ks.items()) == {b"large": large, b"small": b"x"}
+    assert db.verify().is_sound
+
+
+def test_long_keys(db, ks):
+    ks[b"k" * 65535] = b"value"
+    assert ks[b"k" * 65535] == b"value"
+    with pytest.raises(cuesta.InvalidError, match="65"):
+        ks[b"k" * 65536] = b"value"
+    db.flush()
+    assert list(ks) == [b"k" * 65535]
+
+
+def test_names_of_handles(db, ks, path):
+    assert repr(ks) == '<cuesta.Keyspace "things">'
+    assert str(path) in repr(db)
+    assert db.path == path
