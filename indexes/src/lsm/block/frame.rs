@@ -6,7 +6,7 @@ use std::ops::Range;
 use cuesta_engine::error::Result;
 use cuesta_engine::{Error, ensure_sound};
 
-use super::{FLAG_KINDS, HEADER_BYTES, Kind};
+use super::{FLAG_KINDS, HEADER_BYTES, KEY_BYTES_MAX, Kind};
 use crate::lsm::order::{self, Beside};
 
 /// The parts of a block, as offsets into it, so that it borrows nothing.
@@ -145,6 +145,9 @@ impl Frame {
         let bytes = body.get(at..end).ok_or_else(|| corrupt("interval ends before it begins"))?;
         let mut reader = cuesta_engine::format::Reader::new(bytes, "data block entry");
         let (shared, rest) = (reader.len()?, reader.len()?);
+        if shared.max(rest) > KEY_BYTES_MAX {
+            return Err(corrupt("key longer than any"));
+        }
         let kind = if self.kinds { Kind::from_code(reader.u8()?)? } else { Kind::Put };
         let value = reader.len()?;
         ensure_sound!(value <= u32::MAX as usize, "data block: a value of {value} bytes");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use cuesta_engine::ErrorKind;
+use cuesta_engine::format::put_varint;
 use proptest::prelude::*;
 
 use super::*;
@@ -128,7 +130,7 @@ fn kinds_of_later_versions_are_refused_by_name() {
         body[kind_at] = code;
         let frame = Frame::parse(&body).unwrap();
         let e = frame.find(&body, b"k").unwrap_err();
-        assert_eq!(e.kind(), cuesta_engine::ErrorKind::Unsupported);
+        assert_eq!(e.kind(), ErrorKind::Unsupported);
         assert!(e.message().contains(name), "{e}");
     }
 }
@@ -144,6 +146,33 @@ fn a_block_takes_about_what_its_builder_says() {
             builder.finish(&mut body);
             assert!(body.len() <= said * 11 / 10, "{} bytes, {said} said", body.len());
             return;
+        }
+    }
+}
+
+#[test]
+fn lengths_beyond_any_key_are_refused_and_not_added_up() {
+    let entries = [(&b"a"[..], &b"1"[..]), (b"b", b"2")];
+    let entries = entries.map(|(key, value)| (key.to_vec(), (Kind::Put, value.to_vec())));
+    let body = build(&Entries::from(entries), 16);
+    let frame = Frame::parse(&body).unwrap();
+    // Two entries of shared, rest and value length, and a letter each.
+    assert_eq!(body[frame.keys_at..frame.values_at], [0, 1, 1, b'a', 0, 1, 1, b'b']);
+    for length in [u64::MAX, u64::MAX - 8, KEY_BYTES_MAX as u64 + 1] {
+        for field in [0, 1] {
+            let mut keys = body[frame.keys_at..frame.keys_at + 4].to_vec();
+            for at in 0..3 {
+                put_varint(&mut keys, if at == field { length } else { 1 });
+            }
+            keys.push(b'b');
+            let mut bad = body[..frame.keys_at].to_vec();
+            bad[8..12].copy_from_slice(&(keys.len() as u32).to_le_bytes());
+            bad.extend_from_slice(&keys);
+            bad.extend_from_slice(b"12");
+            let frame = Frame::parse(&bad).unwrap();
+            let walked = Interval::default().first(&frame, &bad);
+            assert_eq!(walked.unwrap_err().kind(), ErrorKind::Corrupt);
+            assert_eq!(frame.find(&bad, b"b").unwrap_err().kind(), ErrorKind::Corrupt);
         }
     }
 }
