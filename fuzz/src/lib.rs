@@ -18,11 +18,15 @@ mod identity;
 mod commit_body;
 mod lsm_ops;
 mod options;
+mod segment_file;
+mod segment;
+mod block;
 mod run;
 
 #[cfg(test)]
 mod tests;
 
+pub use block::bytes_block;
 pub use commit_body::bytes_commit_body;
 pub use identity::bytes_identity;
 pub use log::bytes_log_record;
@@ -32,6 +36,7 @@ pub use mutate::mutated;
 pub use options::bytes_options;
 pub use random::Random;
 pub use run::{fill_corpus, replay, seeds};
+pub use segment::bytes_segment;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +56,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bytes_identity", run: bytes_identity, samples: identity::samples },
     Target { name: "bytes_commit_body", run: bytes_commit_body, samples: commit_body::samples },
     Target { name: "bytes_lsm_ops", run: bytes_lsm_ops, samples: lsm_ops::samples },
+    Target { name: "bytes_block", run: bytes_block, samples: block::samples },
+    Target { name: "bytes_segment", run: bytes_segment, samples: segment::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },
 ];
 

@@ -29,3 +29,15 @@ fn every_target_has_a_file_for_cargo_fuzz() {
     }
     assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
 }
+
+#[test]
+fn segments_of_the_second_writer_are_in_order_for_the_first_reader() {
+    let samples = crate::segment::samples();
+    let sound: Vec<_> = samples.iter().filter(|sample| crate::segment::is_sound(sample)).collect();
+    assert_eq!(sound.len(), 2);
+    for sample in sound {
+        let answers = crate::segment::answers_of(sample).expect("a segment");
+        assert_eq!(answers.problems, Vec::<String>::new());
+        assert_eq!(answers.forward.expect("walking").len(), 120 - 13);
+    }
+}
