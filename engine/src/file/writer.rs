@@ -142,6 +142,11 @@ impl FileOutput {
             }
         }
     }
+
+    /// Leaves all files where they are: the manifest names them, or may.
+    pub fn leave(&mut self) {
+        self.files.clear();
+    }
 }
 
 impl Output for FileOutput {
