@@ -1,0 +1,71 @@
+//! The index types that workloads write to, each behind a few functions.
+//!
+//! Not for: how these types work. A [`Shape`] is made of a [`Kind`] and forgets its type.
+
+use cuesta_engine::index::{Handle, Registry};
+use cuesta_engine::version::View;
+use cuesta_engine::{IndexId, Result};
+
+use super::model::Map;
+use crate::kinds::Kind;
+
+/// An index type with options, as the harness sees it: a map of bytes.
+pub struct Shape {
+    /// Name of the index type.
+    pub kind: &'static str,
+    /// Options of its indexes.
+    pub options: Vec<u8>,
+    /// Bytes of a value, at most.
+    pub value_bytes_max: usize,
+    /// Appends the operation that gives a key a value.
+    pub put: fn(&mut Vec<u8>, &[u8], &[u8]),
+    /// Appends the operation that takes a key away.
+    pub delete: fn(&mut Vec<u8>, &[u8]),
+    /// The content of an index in a view.
+    pub dump: fn(&View, IndexId) -> Result<Map>,
+}
+
+impl Shape {
+    /// The shape of `K` with the options that it proposes for tests.
+    pub fn of<K: Kind>() -> Shape {
+        Shape {
+            kind: K::NAME,
+            options: K::options(),
+            value_bytes_max: usize::MAX,
+            put: K::put,
+            delete: K::delete,
+            dump: dump::<K>,
+        }
+    }
+
+    /// The same index type with other options.
+    pub fn with_options(self, options: Vec<u8>) -> Shape {
+        Shape { options, ..self }
+    }
+
+    /// The same index type, which takes only short values.
+    pub fn with_values_up_to(self, value_bytes_max: usize) -> Shape {
+        Shape { value_bytes_max, ..self }
+    }
+}
+
+fn dump<K: Kind>(view: &View, index: IndexId) -> Result<Map> {
+    let state = view.of(Handle::<K>::new(index))?;
+    K::dump(&state, view.seq())
+}
+
+/// All index types of a run. The first three shapes are those of the keyspaces that every workload
+/// begins with.
+pub struct Cast {
+    /// By number, as workloads name them.
+    pub shapes: Vec<Shape>,
+    /// What databases are opened with.
+    pub registry: fn() -> Registry,
+}
+
+impl Cast {
+    /// The shape with this number, which wraps around.
+    pub fn shape(&self, number: usize) -> &Shape {
+        &self.shapes[number % self.shapes.len()]
+    }
+}

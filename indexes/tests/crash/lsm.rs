@@ -1,0 +1,61 @@
+//! The LSM as the harness sees it, and all index types that take part.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use cuesta_engine::format::Codec;
+use cuesta_engine::index::{Registry, State};
+use cuesta_engine::{Error, Result, SeqNo};
+use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
+
+use crate::harness::cast::{Cast, Shape};
+use crate::kinds::{Kind, Pages, Rows};
+
+impl Kind for Lsm {
+    fn put(ops: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+        op::put(ops, key, value).unwrap();
+    }
+
+    fn delete(ops: &mut Vec<u8>, key: &[u8]) {
+        op::delete(ops, key).unwrap();
+    }
+
+    /// Goes forwards over all keys, and asks for each of them again.
+    fn dump(state: &State<Lsm>, at: SeqNo) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let reader = Reader::new(state, at);
+        let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+        let mut map = BTreeMap::new();
+        while cursor.next()? {
+            let (key, value) = (cursor.key().to_vec(), cursor.value().to_vec());
+            let again = reader.get_with(&key, |found| found == value)?;
+            if again != Some(true) {
+                let key = key.escape_ascii();
+                return Err(Error::internal(format!("get and cursor disagree on {key}")));
+            }
+            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(Error::internal("a cursor went back"));
+            }
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+
+    fn options() -> Vec<u8> {
+        Options { block_bytes: 256, restart_interval: 4, ..Options::default() }.encode()
+    }
+}
+
+/// All index types. The last is the first with compressed blocks and without filters.
+pub fn cast() -> Cast {
+    let options =
+        Options { block_bytes: 512, filter_bits: 0, codecs: [Codec::Lz4; 7], ..Options::default() };
+    Cast {
+        shapes: vec![
+            Shape::of::<Lsm>(),
+            Shape::of::<Pages>().with_values_up_to(90),
+            Shape::of::<Rows>(),
+            Shape::of::<Lsm>().with_options(options.encode()),
+        ],
+        registry: || Registry::new().with::<Lsm>().with::<Pages>().with::<Rows>(),
+    }
+}

@@ -1,0 +1,19 @@
+//! Crashes at every disk operation, with all index types: what is there afterwards is exactly a
+//! prefix of the commits that holds everything promised. See `docs/testing.md`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod harness;
+#[path = "../../../engine/tests/kinds/mod.rs"]
+mod kinds;
+mod lsm;
+
+#[cfg(feature = "planted-bugs")]
+mod planted;
+mod regressions;
+mod space;
+
+use harness::examine::Depth;
+
+/// How far the tests follow an image.
+const DEPTH: Depth = Depth { nested_one_in: 4, nested_max: 8, after_one_in: 3 };

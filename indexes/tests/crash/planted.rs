@@ -1,0 +1,77 @@
+//! The harness is tested: every bug that can be planted is found, by the same workloads in the same
+//! order as when nothing is planted.
+
+use cuesta_engine::planted::{self, Bug};
+
+use crate::DEPTH;
+use crate::harness::examine::Examiner;
+use crate::harness::search::examine;
+use crate::harness::workload::{Source, Workload};
+use crate::lsm::cast;
+
+/// Random workloads within which every bug must be found.
+const WORKLOADS_MAX: u64 = 60;
+
+/// Plants a bug for as long as this lives.
+struct Planted;
+
+impl Planted {
+    fn new(bug: Bug) -> Planted {
+        planted::plant(Some(bug));
+        Planted
+    }
+}
+
+impl Drop for Planted {
+    fn drop(&mut self) {
+        planted::plant(None);
+    }
+}
+
+/// Searches with a bug planted.
+fn find(bug: Bug) {
+    let cast = cast();
+    let mut examiner = Examiner::new(&cast, DEPTH);
+    let planted = Planted::new(bug);
+    for seed in 0..WORKLOADS_MAX {
+        let workload = Workload::of(Source::Random(seed));
+        if let Err(what) = examine(&cast, &mut examiner, &workload) {
+            drop(planted);
+            let counts = &examiner.counts;
+            let first = what.lines().next().unwrap_or_default();
+            println!(
+                "{bug:?}: found by workload {}, after {} images: {first}",
+                counts.workloads, counts.made
+            );
+            return;
+        }
+    }
+    panic!("{bug:?} was not found by {WORKLOADS_MAX} workloads:\n{}", examiner.counts);
+}
+
+macro_rules! found {
+    ($($name:ident: $bug:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            find(Bug::$bug);
+        })*
+
+        #[test]
+        fn every_bug_is_searched_for() {
+            assert_eq!(Bug::ALL.as_slice(), [$(Bug::$bug),*]);
+        }
+    };
+}
+
+found! {
+    a_missing_checksum_is_found: MissingChecksum,
+    an_early_acknowledgement_is_found: EarlyAcknowledgement,
+    a_flush_before_publishing_is_found: FlushBeforePublish,
+    a_flush_before_syncing_is_found: FlushBeforeSync,
+    a_skipped_sync_of_the_directory_is_found: SkippedDirectorySync,
+    an_early_unlink_is_found: EarlyUnlink,
+    a_watermark_that_is_off_by_one_is_found: WatermarkOffByOne,
+    a_tombstone_dropped_too_high_is_found: TombstoneDroppedTooHigh,
+    a_stale_record_after_a_cut_is_found: StaleRecordAfterCut,
+    a_missing_catch_up_is_found: MissingCatchUp,
+}
