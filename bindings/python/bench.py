@@ -4,8 +4,9 @@
 
 Every store is bounded by the same durability: commits survive a killed process, not power loss
 ("buffered"; for sqlite3 WAL with synchronous=NORMAL; for lmdb sync=False). The column "put, sync" is
-for commits that survive power loss. Not for comparing engines: see benches/ for that. What is read is
-checked against what was written. lmdb and plyvel join in when they are installed.
+for commits that survive power loss. Batches and the scan of everything count entries; ranges of 100
+count ranges. Not for comparing engines: see benches/ for that. What is read is checked against what
+was written. lmdb and plyvel join in when they are installed.
 """
 
 import importlib.util

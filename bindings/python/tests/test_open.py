@@ -118,6 +118,18 @@ def test_read_only(path):
     assert files() == before
 
 
+def test_many_may_read_when_nobody_writes(path):
+    with cuesta.open(path) as db:
+        db.keyspace("things")[b"key"] = b"value"
+        with pytest.raises(cuesta.LockedError):
+            cuesta.open(path, read_only=True)
+    with cuesta.open(path, read_only=True) as one, cuesta.open(path, read_only=True) as other:
+        assert one.keyspace("things")[b"key"] == other.keyspace("things")[b"key"] == b"value"
+        with pytest.raises(cuesta.LockedError):
+            cuesta.open(path)
+    cuesta.open(path).close()
+
+
 def test_a_held_directory_names_its_holder(db, path):
     with pytest.raises(cuesta.LockedError) as caught:
         cuesta.open(path)

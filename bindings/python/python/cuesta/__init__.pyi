@@ -20,8 +20,8 @@ is committed from. A str raises TypeError: encode it. Results are bytes. Keys ar
 a key has at most 65,535 bytes, a value less than 4 GiB.
 
 All handles may be used from many threads at once, and none of them holds up other threads while it
-reads, writes or waits. A process made by os.fork() must not use handles of its parent; start
-processes that use Cuesta by "spawn", and open each database in one of them (LockedError).
+reads, writes or waits. A process made by os.fork() must not use handles of its parent: start
+processes that use Cuesta by "spawn". One process at a time may write (LockedError).
 
 Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's own TypeError,
 memory that is not contiguous is BufferError, and a number out of range is OverflowError.
@@ -91,7 +91,8 @@ def open(
     cache_size is the one budget, in bytes, for all memory: what is to be written, the block cache,
     buffers; 256 MiB by default, at least 1 MiB. Pages of mapped files are not counted.
 
-    read_only opens a database that must exist, and changes nothing in its directory.
+    read_only opens a database that must exist, and changes nothing in its directory. Any number of
+    handles and processes may read when none has it open for writing.
     create=False fails instead of creating a database.
     background_threads write and merge segments; 2 by default.
     use_mmap=False reads files instead of mapping them: damaged hardware then gives an IoError
