@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::env::{Env, OpenMode, SyncKind, VfsFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::crc32;
 use crate::format::name::{self, FileName};
 use crate::id::{LogNo, LogPos, SeqNo};
@@ -364,11 +364,10 @@ impl LogWriter {
     /// # Errors
     /// `Poisoned`: the log must not be used further.
     pub fn sync_all(&mut self) -> Result<()> {
-        self.write_out().map_err(|e| e.into_kind(crate::ErrorKind::Poisoned))?;
+        self.write_out().map_err(|e| e.into_kind(ErrorKind::Poisoned))?;
         if let Some((file, target)) = self.sync_target() {
-            file.sync(SyncKind::Data).map_err(|e| {
-                Error::io("syncing the log", e).into_kind(crate::ErrorKind::Poisoned)
-            })?;
+            file.sync(SyncKind::Data)
+                .map_err(|e| Error::io("syncing the log", e).into_kind(ErrorKind::Poisoned))?;
             Stats::add(&self.stats.log_syncs, 1);
             self.note_synced(target);
         }
@@ -394,13 +393,15 @@ impl LogWriter {
             recycled: is_recycled,
         };
         let failed = |e| Error::io(format_args!("beginning log segment {number}"), e);
-        file.write_all_at(0, &header.encode()).map_err(failed)?;
-        file.sync(SyncKind::Full).map_err(failed)?;
-        let vfs = self.env.vfs();
-        vfs.rename(&self.dir.join(name::spare_log(from)), &self.dir.join(name::log(number)))
-            .map_err(failed)?;
-        vfs.sync_dir(&self.dir).map_err(|e| failed(e).into_kind(crate::ErrorKind::Poisoned))?;
-        let capacity = file.len().map_err(failed)?;
+        let written = file.write_all_at(0, &header.encode());
+        let written = written.and_then(|()| file.sync(SyncKind::Full)).and_then(|()| file.len());
+        let capacity = written.map_err(|e| {
+            if is_recycled {
+                self.spares.push(from);
+            }
+            failed(e)
+        })?;
+        self.give_name(from, number)?;
         let zeroed = if is_recycled { capacity } else { SEGMENT_HEADER_BYTES };
         if let Some(old) = self.active.replace(Active { header, file, capacity, zeroed }) {
             let bytes = self.end.0 - old.header.base.0;
@@ -412,6 +413,20 @@ impl LogWriter {
         Stats::add(&self.stats.log_segments, 1);
         Stats::add(&self.stats.log_recycled, u64::from(is_recycled));
         Ok(())
+    }
+
+    /// From here on the segment before ends where this one begins: unless it is known that the name
+    /// was not given, nothing may be appended there any more.
+    fn give_name(&self, spare: LogNo, number: LogNo) -> Result<()> {
+        let failed = |e| Error::io(format_args!("naming log segment {number}"), e);
+        let vfs = self.env.vfs();
+        vfs.rename(&self.dir.join(name::spare_log(spare)), &self.dir.join(name::log(number)))
+            .map_err(failed)
+            .map_err(|e| match e.kind() {
+                ErrorKind::Full => e,
+                _ => e.into_kind(ErrorKind::Poisoned),
+            })?;
+        vfs.sync_dir(&self.dir).map_err(|e| failed(e).into_kind(ErrorKind::Poisoned))
     }
 
     fn take_spare(&mut self, needed: u64) -> Result<Option<(LogNo, Arc<dyn VfsFile>)>> {
