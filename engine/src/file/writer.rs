@@ -129,11 +129,11 @@ impl FileOutput {
         self.files.values().any(|written| written.is_new)
     }
 
-    /// Removes the new files: the work was given up. What cannot be removed goes when the
-    /// database is opened the next time.
-    pub fn abandon(self) {
+    /// Removes the new files but for those to `keep`: the work was given up. What cannot be removed
+    /// goes when the database is opened the next time.
+    pub fn abandon(self, keep: impl Fn(FileId) -> bool) {
         for (id, written) in self.files {
-            if written.is_new {
+            if written.is_new && !keep(id) {
                 drop(written.file);
                 let path = self.dir.join(name::data(id));
                 if let Err(error) = self.env.vfs().remove(&path) {

@@ -193,7 +193,7 @@ impl Task for Flush {
 
     fn give_up(&mut self) {
         if let Some(out) = self.out.take() {
-            out.abandon();
+            super::abandon(&self.parts, out);
         }
     }
 

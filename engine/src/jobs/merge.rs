@@ -127,7 +127,7 @@ impl Task for Merge {
 
     fn give_up(&mut self) {
         if let Some(out) = self.out.take() {
-            out.abandon();
+            super::abandon(&self.parts, out);
         }
     }
 

@@ -32,6 +32,15 @@ fn output(parts: &Parts, spread: Spread) -> FileOutput {
     FileOutput::new(env, dir, parts.next_file.clone(), oldest, spread)
 }
 
+/// Removes what work that was given up has written; but not what the manifest names, or may name:
+/// after a failed write of the manifest nobody knows what it says.
+fn abandon(parts: &Parts, out: FileOutput) {
+    let guard = parts.manifest();
+    if let Some(manifest) = guard.as_ref().filter(|manifest| !manifest.is_poisoned()) {
+        out.abandon(|file| manifest.state().files().contains_key(&file));
+    }
+}
+
 /// What a task wants after a step.
 enum Progress {
     /// To go on.
