@@ -335,6 +335,7 @@ impl Engine {
 
     fn wait_for(&self, done: impl Fn(&Parts) -> bool) -> Result<()> {
         let parts = &*self.parts;
+        let failed = parts.retry();
         drive(parts, || {
             let seen = parts.moved.epoch();
             if done(parts) {
@@ -343,8 +344,8 @@ impl Engine {
             if let Err(error) = parts.tail().check() {
                 return Step::Done(Err(error));
             }
-            if let Some(failure) = &parts.control().failure {
-                return Step::Done(Err(failure.to_error()));
+            if let Some(error) = parts.failure_since(failed) {
+                return Step::Done(Err(error));
             }
             Step::Wait(seen)
         })

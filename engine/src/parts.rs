@@ -222,6 +222,25 @@ impl Parts {
         self.syncer.notify();
     }
 
+    /// Has background work that failed tried again now; what [`Parts::failure_since`] takes.
+    pub fn retry(&self) -> u64 {
+        let mut control = self.control();
+        let failed = self.stats.job_failures.load(Ordering::Relaxed);
+        if control.failure.is_some() {
+            control.retry_at = Duration::ZERO;
+            drop(control);
+            self.work.notify();
+        }
+        failed
+    }
+
+    /// Why background work has failed since [`Parts::retry`], for somebody who waits for it.
+    pub fn failure_since(&self, failed: u64) -> Option<Error> {
+        let control = self.control();
+        let again = self.stats.job_failures.load(Ordering::Relaxed) > failed;
+        control.failure.as_ref().filter(|_| again).map(Failure::to_error)
+    }
+
     /// Publishes what can be published; the caller holds the tail.
     pub fn publish(&self, tail: &mut Tail) {
         let synced = tail.log.synced();

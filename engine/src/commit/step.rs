@@ -58,7 +58,7 @@ pub struct Commit {
 }
 
 enum State {
-    Admit { slowed: bool, since: Duration },
+    Admit(Admission),
     Append,
     Sync(SyncTo, SeqNo),
     Published(SeqNo),
@@ -110,7 +110,7 @@ impl Commit {
         let ops = batch.encode(&mut record);
         let body_crc = crc32(&record[RECORD_HEADER_BYTES..]);
         let began = parts.env.now();
-        let state = State::Admit { slowed: false, since: began };
+        let state = State::Admit(Admission { since: began, slowed: None });
         Ok(Commit { parts, durability, record, body_crc, ops, began, state })
     }
 
@@ -120,7 +120,7 @@ impl Commit {
     /// committed.
     pub fn step(&mut self) -> Step<Result<SeqNo>> {
         match &mut self.state {
-            State::Admit { slowed, since } => match admit(&self.parts, slowed, *since) {
+            State::Admit(admission) => match admission.step(&self.parts) {
                 Step::Done(Ok(())) => {
                     self.state = State::Append;
                     Step::Again
@@ -161,7 +161,7 @@ impl Commit {
             State::Sync(_, seq) | State::Published(seq) => {
                 (self.parts.published() < seq).then_some(seq)
             }
-            State::Admit { .. } | State::Append => None,
+            State::Admit(_) | State::Append => None,
         }
     }
 
@@ -206,33 +206,45 @@ impl Drop for Commit {
 
 /// Holds a commit up while memory is full or merging is far behind. Waits only for work that the
 /// engine can finish: when that fails, so does the commit.
-fn admit(parts: &Parts, slowed: &mut bool, since: Duration) -> Step<Result<()>> {
-    let seen = parts.moved.epoch();
-    let full = parts.memtable_bytes.load(Ordering::Relaxed) > parts.options.write_buffer_bytes();
-    let full = full && append::relieve(parts) == append::Relief::Coming;
-    let pressure = parts.pressure();
-    if full || pressure >= 2.0 {
-        if !*slowed {
+struct Admission {
+    since: Duration,
+    /// Once it is held up: failures of background work until then.
+    slowed: Option<u64>,
+}
+
+impl Admission {
+    fn step(&mut self, parts: &Parts) -> Step<Result<()>> {
+        let seen = parts.moved.epoch();
+        let limit = parts.options.write_buffer_bytes();
+        let full = parts.memtable_bytes.load(Ordering::Relaxed) > limit;
+        let full = full && append::relieve(parts) == append::Relief::Coming;
+        let pressure = parts.pressure();
+        if full || pressure >= 2.0 {
+            let failed = self.slow(parts);
+            if let Some(error) = parts.failure_since(failed) {
+                return Step::Done(Err(error));
+            }
+            if let Err(error) = parts.tail().check() {
+                return Step::Done(Err(error));
+            }
+            return Step::Wait(seen);
+        }
+        if pressure > 1.0 && self.slowed.is_none() {
+            self.slow(parts);
+            let excess = pressure - 1.0;
+            return Step::Sleep(Duration::from_secs_f64(excess * excess * 0.002));
+        }
+        if self.slowed.is_some() {
+            let waited = parts.env.now().saturating_sub(self.since);
+            Stats::add(&parts.stats.stall_micros, waited.as_micros() as u64);
+        }
+        Step::Done(Ok(()))
+    }
+
+    fn slow(&mut self, parts: &Parts) -> u64 {
+        *self.slowed.get_or_insert_with(|| {
             Stats::add(&parts.stats.stalls, 1);
-            *slowed = true;
-        }
-        if let Some(failure) = &parts.control().failure {
-            return Step::Done(Err(failure.to_error()));
-        }
-        if let Err(error) = parts.tail().check() {
-            return Step::Done(Err(error));
-        }
-        return Step::Wait(seen);
+            parts.retry()
+        })
     }
-    if pressure > 1.0 && !*slowed {
-        *slowed = true;
-        Stats::add(&parts.stats.stalls, 1);
-        let excess = pressure - 1.0;
-        return Step::Sleep(Duration::from_secs_f64(excess * excess * 0.002));
-    }
-    if *slowed {
-        let waited = parts.env.now().saturating_sub(since);
-        Stats::add(&parts.stats.stall_micros, waited.as_micros() as u64);
-    }
-    Step::Done(Ok(()))
 }

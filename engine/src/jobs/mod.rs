@@ -93,9 +93,9 @@ impl Worker {
     }
 
     fn failed(&mut self, error: &crate::Error, now: Duration) {
-        Stats::add(&self.parts.stats.job_failures, 1);
         tracing::warn!(error = %error, "background work failed");
         let mut control = self.parts.control();
+        Stats::add(&self.parts.stats.job_failures, 1);
         control.failure = Some(Failure::of(error));
         control.failures += 1;
         let pause = Duration::from_millis(50) * 2u32.pow(control.failures.min(7));
