@@ -1,10 +1,10 @@
 //! Checks everything that is stored against everything else that is stored.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::name;
 use crate::id::LogNo;
 use crate::log::scan;
-use crate::manifest;
+use crate::manifest::{self, ManifestWriter};
 use crate::options::Access;
 use crate::parts::Parts;
 
@@ -42,7 +42,7 @@ impl VerifyReport {
 pub(crate) fn verify(parts: &Parts, uuid: crate::identity::Uuid) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
     verify_segments(parts, &mut report)?;
-    verify_manifest(parts, uuid, &mut report);
+    verify_manifest(parts, uuid, &mut report)?;
     verify_log(parts, uuid, &mut report)?;
     Ok(report)
 }
@@ -65,23 +65,39 @@ fn verify_segments(parts: &Parts, report: &mut VerifyReport) -> Result<()> {
     Ok(())
 }
 
-fn verify_manifest(parts: &Parts, uuid: crate::identity::Uuid, report: &mut VerifyReport) {
+/// Damage is reported; what prevents checking is returned.
+fn damage<T>(found: Result<T>, what: &str, report: &mut VerifyReport) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+            report.problems.push(format!("{what}: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn verify_manifest(
+    parts: &Parts,
+    uuid: crate::identity::Uuid,
+    report: &mut VerifyReport,
+) -> Result<()> {
     let guard = parts.manifest();
     let recovered = manifest::recover(parts.env.vfs(), &parts.dir, uuid);
-    match (recovered, guard.as_ref()) {
-        (Err(error), _) => report.problems.push(format!("manifest: {error}")),
-        (Ok(found), Some(writer)) if found.state != *writer.state() => {
-            report.problems.push("manifest: the file says something else than memory".to_owned());
-        }
-        (Ok(found), _) => {
-            for file in found.state.files().keys() {
-                let path = parts.dir.join(name::data(*file));
-                if !parts.env.vfs().exists(&path).unwrap_or(false) {
-                    report.problems.push(format!("{} is missing", name::data(*file)));
-                }
-            }
+    let Some(found) = damage(recovered, "manifest", report)? else { return Ok(()) };
+    let other = |writer: &ManifestWriter| !writer.is_poisoned() && found.state != *writer.state();
+    if guard.as_ref().is_some_and(other) {
+        report.problems.push("manifest: the file says something else than memory".to_owned());
+        return Ok(());
+    }
+    for file in found.state.files().keys() {
+        let path = parts.dir.join(name::data(*file));
+        let there = parts.env.vfs().exists(&path);
+        if !there.map_err(|e| Error::io(path.display(), e))? {
+            report.problems.push(format!("{} is missing", name::data(*file)));
         }
     }
+    Ok(())
 }
 
 fn verify_log(parts: &Parts, uuid: crate::identity::Uuid, report: &mut VerifyReport) -> Result<()> {
@@ -98,14 +114,17 @@ fn verify_log(parts: &Parts, uuid: crate::identity::Uuid, report: &mut VerifyRep
         commits += 1;
         Ok(())
     };
-    match scan(parts.env.vfs(), &parts.dir, &uuid.0, start, count) {
-        Err(error) => report.problems.push(format!("log: {error}")),
-        Ok(found) if found.last_seq != tail.log.last_seq() => report.problems.push(format!(
-            "log: it ends with commit {}, but commit {} was written",
-            found.last_seq,
-            tail.log.last_seq()
-        )),
-        Ok(found) => report.log_segments = found.segments.len(),
+    let scanned = scan(parts.env.vfs(), &parts.dir, &uuid.0, start, count);
+    if let Some(found) = damage(scanned, "log", report)? {
+        let last = tail.log.last_seq();
+        // After a failed sync nobody knows where the log ends.
+        if found.last_seq != last && !tail.is_poisoned() {
+            report.problems.push(format!(
+                "log: it ends with commit {}, but commit {last} was written",
+                found.last_seq
+            ));
+        }
+        report.log_segments = found.segments.len();
     }
     report.log_commits = commits;
     Ok(())
