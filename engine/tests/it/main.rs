@@ -7,4 +7,5 @@ mod kinds;
 mod world;
 
 mod commits;
+mod faults;
 mod lifecycle;

@@ -303,16 +303,22 @@ impl Model {
 
     /// Compares a view with the model: names, and every key and value of every index.
     pub fn check(&self, view: &View) {
-        let catalog = view.catalog().unwrap();
+        self.try_check(view).unwrap();
+    }
+
+    /// As [`Model::check`], where reading may fail.
+    pub fn try_check(&self, view: &View) -> Result<()> {
+        let catalog = view.catalog()?;
         let names: Vec<(IndexId, String)> =
             catalog.iter().map(|(id, entry)| (id, entry.name.clone())).collect();
         let expected: Vec<(IndexId, String)> =
             self.0.iter().map(|(id, content)| (*id, content.name.clone())).collect();
         assert_eq!(names, expected, "catalog at commit {}", view.seq());
         for (id, content) in &self.0 {
-            let map = content.shape.dump(view, *id).unwrap();
+            let map = content.shape.dump(view, *id)?;
             compare(&map, &content.map, &content.name);
         }
+        Ok(())
     }
 }
 
@@ -336,4 +342,3 @@ fn compare(found: &Map, expected: &Map, name: &str) {
     lines.truncate(5);
     panic!("index {name}: {count} differences, such as\n{}", lines.join("\n"));
 }
-
