@@ -19,6 +19,7 @@ mod writer;
 mod reader;
 mod cursor;
 mod verify;
+mod summary;
 #[cfg(test)]
 pub(super) mod tests;
 
