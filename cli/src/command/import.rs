@@ -1,0 +1,103 @@
+//! `import`: rows of files into a keyspace.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use cuesta::Result;
+use serde_json::json;
+
+use crate::figures;
+use crate::import::{BadRows, ImportSettings, Imported, import};
+use crate::input::{Input, Layout};
+use crate::output::Output;
+use crate::place::{Survives, Target};
+use crate::rows::{Fields, RowSettings};
+
+/// Creates the database and the keyspace when they are missing. Keys that are there already are
+/// overwritten. A failed import leaves what earlier batches brought; running it again completes it.
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    target: Target,
+    /// Files, plain or packed with gzip or zstd; - is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// What is in the files [default: by name, or else by the first byte]
+    #[arg(long, value_enum)]
+    format: Option<Layout>,
+    /// Field or column of the key [default: the field _id or id; the first column]
+    #[arg(long, value_name = "FIELD")]
+    key: Option<String>,
+    /// Keep every field of CSV as text, numbers and empty ones too
+    #[arg(long)]
+    text: bool,
+    /// Count lines that are no rows and go on, instead of stopping at the first
+    #[arg(long)]
+    skip_errors: bool,
+    /// Rows in one commit
+    #[arg(long, value_name = "ROWS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// What each commit survives; everything is synced at the end
+    #[arg(long, value_enum, default_value = "buffered")]
+    durability: Survives,
+}
+
+impl Import {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let began = Instant::now();
+        // What cannot be read must not leave a new database behind.
+        let inputs =
+            self.files.iter().map(|file| Input::open(file)).collect::<Result<Vec<Input>>>()?;
+        let settings = self.settings();
+        let (db, keyspace) = self.target.create(self.durability.into())?;
+        let mut total = Imported::default();
+        for input in inputs {
+            let imported = import(&db, input, &settings, |batch, row| {
+                batch.put(&keyspace, &row.key, &row.value)
+            })?;
+            total.add(imported);
+        }
+        db.sync()?;
+        drop(keyspace);
+        db.close()?;
+        let took = began.elapsed();
+        output.show(
+            || self.describe(&total, took),
+            || {
+                json!({
+                    "rows": total.rows,
+                    "bytes": total.bytes,
+                    "commits": total.commits,
+                    "skipped": total.skipped,
+                    "first_skipped": total.first_skipped,
+                    "seconds": figures::seconds(took),
+                    "rows_per_second": figures::per_second(total.rows, took).round(),
+                })
+            },
+        )
+    }
+
+    fn settings(&self) -> ImportSettings {
+        let fields = if self.text { Fields::Text } else { Fields::Typed };
+        let rows = RowSettings { layout: self.format, key: self.key.clone(), fields };
+        let bad = if self.skip_errors { BadRows::Skip } else { BadRows::Refuse };
+        ImportSettings { rows, batch_rows: self.batch as usize, bad }
+    }
+
+    fn describe(&self, total: &Imported, took: std::time::Duration) -> String {
+        let mut text = format!(
+            "{} rows, {} of keys and values, in {}: {} rows/s; {} commits, synced at the end\n",
+            figures::count(total.rows),
+            figures::bytes(total.bytes),
+            figures::time(took),
+            figures::rate(total.rows, took),
+            figures::count(total.commits),
+        );
+        if let Some(first) = &total.first_skipped {
+            text += &format!("{} skipped; the first: {first}\n", figures::count(total.skipped));
+        }
+        text
+    }
+}

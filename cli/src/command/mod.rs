@@ -1,0 +1,81 @@
+//! The commands, one file each: its arguments, and what it does with them.
+//!
+//! Every command is `cuesta COMMAND PATH [KEYSPACE] ..`, and runs against an [`Output`] that knows
+//! whether text or JSON is asked for.
+
+mod import;
+mod export;
+mod get;
+mod put;
+mod delete;
+mod scan;
+mod keyspaces;
+mod stats;
+mod verify;
+mod compact;
+mod inspect;
+mod bench;
+mod demo;
+
+use clap::Subcommand;
+use cuesta::Result;
+
+use crate::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Put the rows of files into a keyspace: NDJSON, CSV, or what export wrote
+    Import(import::Import),
+    /// Write a keyspace as NDJSON, as CSV, or as its values alone
+    Export(export::Export),
+    /// Print the value of a key
+    Get(get::Get),
+    /// Set the value of a key
+    Put(put::Put),
+    /// Remove keys
+    Delete(delete::Delete),
+    /// Print a range of keys and values in order
+    Scan(scan::Scan),
+    /// List, create, rename and drop keyspaces
+    Keyspaces(keyspaces::Keyspaces),
+    /// Print sizes, gauges, counters and what opening found
+    Stats(stats::Stats),
+    /// Check every checksum and invariant of everything stored
+    Verify(verify::Verify),
+    /// Merge everything down as far as it goes
+    Compact(compact::Compact),
+    /// Print what is in a log, manifest, segment or identity file, or in a directory
+    Inspect(inspect::Inspect),
+    /// Measure standard workloads on the disk of a directory
+    Bench(bench::Bench),
+    /// Show what Cuesta does with real data, killed processes included
+    Demo(demo::Demo),
+    /// The process that the demo kills
+    #[command(hide = true)]
+    DemoCopy(demo::DemoCopy),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the command fails with.
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        match self {
+            Command::Import(import) => import.run(output),
+            Command::Export(export) => export.run(output),
+            Command::Get(get) => get.run(output),
+            Command::Put(put) => put.run(output),
+            Command::Delete(delete) => delete.run(output),
+            Command::Scan(scan) => scan.run(output),
+            Command::Keyspaces(keyspaces) => keyspaces.run(output),
+            Command::Stats(stats) => stats.run(output),
+            Command::Verify(verify) => verify.run(output),
+            Command::Compact(compact) => compact.run(output),
+            Command::Inspect(inspect) => inspect.run(output),
+            Command::Bench(bench) => bench.run(output),
+            Command::Demo(demo) => demo.run(output),
+            Command::DemoCopy(copy) => copy.run(),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `put`: sets the value of a key.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use cuesta::{Error, Result};
+use serde_json::json;
+
+use crate::output::Output;
+use crate::place::{Survives, Target};
+use crate::text::Spelling;
+
+/// Creates the database and the keyspace when they are missing.
+#[derive(Debug, Args)]
+pub struct Put {
+    #[command(flatten)]
+    target: Target,
+    /// The key
+    key: String,
+    /// The value; - is standard input
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    value: Option<String>,
+    /// A file whose bytes are the value
+    #[arg(long)]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    spelling: Spelling,
+    /// What the write survives, should this process be killed
+    #[arg(long, value_enum, default_value = "sync")]
+    durability: Survives,
+}
+
+impl Put {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let key = self.spelling.key(&self.key)?;
+        let value = match (&self.file, self.value.as_deref()) {
+            (Some(path), _) => read_file(path)?,
+            (None, Some("-") | None) => {
+                let mut value = Vec::new();
+                let read = io::stdin().lock().read_to_end(&mut value);
+                read.map_err(|e| Error::io("reading standard input", e))?;
+                value
+            }
+            (None, Some(text)) => text.as_bytes().to_vec(),
+        };
+        let (db, keyspace) = self.target.create(self.durability.into())?;
+        keyspace.put(&key, &value)?;
+        drop(keyspace);
+        db.close()?;
+        output.show(String::new, || json!({ "written": 1 }))
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!("there is no file {}", path.display())),
+        _ => Error::io(format_args!("reading {}", path.display()), e),
+    })
+}

@@ -1,0 +1,66 @@
+//! `verify`: checks everything stored.
+
+use std::time::Instant;
+
+use clap::Args;
+use cuesta::{Error, Result};
+use serde_json::json;
+
+use crate::figures;
+use crate::output::Output;
+use crate::place::Place;
+
+/// Reads all of the database. Damage is printed, a line for each, and gives exit code 3.
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Verify {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let began = Instant::now();
+        let db = self.place.read()?;
+        let report = db.verify()?;
+        let took = began.elapsed();
+        output.show(
+            || {
+                let checked = format!(
+                    "{} keyspaces, {} segments of {} with {} entries, {} commits in {} log \
+                     segments, in {}\n",
+                    report.indexes,
+                    report.segments,
+                    figures::bytes(report.bytes),
+                    figures::count(report.entries),
+                    figures::count(report.log_commits),
+                    report.log_segments,
+                    figures::time(took),
+                );
+                let problem = |problem: &String| format!("damage: {problem}\n");
+                report.problems.iter().map(problem).chain([checked]).collect()
+            },
+            || {
+                json!({
+                    "sound": report.is_sound(),
+                    "problems": report.problems,
+                    "keyspaces": report.indexes,
+                    "segments": report.segments,
+                    "segment_bytes": report.bytes,
+                    "entries": report.entries,
+                    "log_segments": report.log_segments,
+                    "log_commits": report.log_commits,
+                    "seconds": figures::seconds(took),
+                })
+            },
+        )?;
+        output.finish()?;
+        match report.problems.first() {
+            None => Ok(()),
+            Some(first) => Err(Error::corrupt(format!(
+                "{} is damaged in {} places; the first: {first}",
+                self.place.path.display(),
+                report.problems.len()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! How a failure is shown, and the exit code that it gets.
+//!
+//! | exit code | kinds of errors |
+//! | ---: | --- |
+//! | 0 | none |
+//! | 1 | `NotFound` |
+//! | 2 | `Invalid`: the command line or the input is wrong |
+//! | 3 | `Corrupt` |
+//! | 4 | `Locked` |
+//! | 5 | all others |
+
+use std::error::Error as _;
+use std::io;
+use std::process::ExitCode;
+
+use cuesta::{Error, ErrorKind};
+use serde_json::json;
+
+use crate::output::Form;
+
+/// The exit code of a kind of errors.
+pub fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::NotFound => 1,
+        ErrorKind::Invalid => 2,
+        ErrorKind::Corrupt => 3,
+        ErrorKind::Locked => 4,
+        _ => 5,
+    }
+}
+
+/// Shows an error on standard error. A reader that went away, as `head` does, is none.
+pub fn report(error: &Error, form: Form) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    show(error.kind(), error.message(), form);
+    ExitCode::from(exit_code(error.kind()))
+}
+
+/// Shows what is wrong with the command line, or the help that it asks for.
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help to a closed pipe is no failure.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        show(ErrorKind::Invalid, first.trim_start_matches("error: "), Form::Json);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(exit_code(ErrorKind::Invalid))
+}
+
+fn show(kind: ErrorKind, message: &str, form: Form) {
+    match form {
+        Form::Json => {
+            eprintln!("{}", json!({ "error": { "kind": kind.name(), "message": message } }));
+        }
+        Form::Text => eprintln!("cuesta: {message}"),
+    }
+}
+
+fn is_closed_pipe(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
+}

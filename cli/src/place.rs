@@ -1,0 +1,175 @@
+//! Which database and keyspace a command means, and how it is opened.
+//!
+//! Invariant: looking for a database that is not there leaves no trace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use cuesta::env::Env;
+use cuesta::env::os::OsEnv;
+use cuesta::{Builder, Database, Durability, Error, Keyspace, Result};
+use cuesta_engine::format::name::FileName;
+use cuesta_engine::identity::{self, Found};
+
+/// A database.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Directory of the database
+    pub path: PathBuf,
+}
+
+/// A keyspace of a database.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    #[command(flatten)]
+    pub place: Place,
+    /// Name of the keyspace
+    pub keyspace: String,
+}
+
+/// What a commit survives when its command ends abruptly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Survives {
+    /// Power loss
+    Sync,
+    /// A killed process; power loss takes at most the last 100 ms
+    Interval,
+    /// A killed process
+    Buffered,
+    /// Nothing, until the next sync
+    None,
+}
+
+impl From<Survives> for Durability {
+    fn from(survives: Survives) -> Durability {
+        match survives {
+            Survives::Sync => Durability::Sync,
+            Survives::Interval => Durability::Interval,
+            Survives::Buffered => Durability::Buffered,
+            Survives::None => Durability::None,
+        }
+    }
+}
+
+impl Place {
+    /// Opens the database for reading.
+    ///
+    /// # Errors
+    /// `NotFound`, `Locked`, `Corrupt`, `Unsupported`, `Io`.
+    pub fn read(&self) -> Result<Database> {
+        self.open_existing(Database::builder().read_only())
+    }
+
+    /// Opens the database, which must exist, for writing.
+    ///
+    /// # Errors
+    /// As [`Place::read`]; `Full`.
+    pub fn write(&self, durability: Durability) -> Result<Database> {
+        self.open_existing(Database::builder().must_exist().durability(durability))
+    }
+
+    /// Opens the database for writing, and creates it when it is missing.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn create(&self, durability: Durability) -> Result<Database> {
+        Database::builder().durability(durability).open(&self.path)
+    }
+
+    /// Whether there is one.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unsupported`, `Io`.
+    pub fn exists(&self) -> Result<bool> {
+        let environment: Arc<dyn Env> = OsEnv::new();
+        Ok(match identity::find(environment.vfs(), &self.path)? {
+            Found::Database(_) => true,
+            Found::Nothing | Found::Leftovers => false,
+        })
+    }
+
+    fn open_existing(&self, builder: Builder) -> Result<Database> {
+        if self.exists()? {
+            return builder.open(&self.path);
+        }
+        Err(Error::not_found(format!("there is no database in {}", self.path.display())))
+    }
+}
+
+impl Target {
+    /// Opens the keyspace for reading.
+    ///
+    /// # Errors
+    /// As [`Place::read`]; `NotFound` for the keyspace.
+    pub fn read(&self) -> Result<(Database, Keyspace)> {
+        self.existing(self.place.read()?)
+    }
+
+    /// Opens the keyspace, which must exist, for writing.
+    ///
+    /// # Errors
+    /// As [`Place::write`]; `NotFound` for the keyspace.
+    pub fn write(&self, durability: Durability) -> Result<(Database, Keyspace)> {
+        self.existing(self.place.write(durability)?)
+    }
+
+    /// Opens the keyspace for writing; it and its database are created when missing.
+    ///
+    /// # Errors
+    /// As [`Place::create`].
+    pub fn create(&self, durability: Durability) -> Result<(Database, Keyspace)> {
+        let db = self.place.create(durability)?;
+        let keyspace = db.keyspace(&self.keyspace)?;
+        Ok((db, keyspace))
+    }
+
+    fn existing(&self, db: Database) -> Result<(Database, Keyspace)> {
+        let keyspace = db.existing_keyspace(&self.keyspace)?;
+        Ok((db, keyspace))
+    }
+}
+
+/// Bytes that a database takes on disk, by what they are for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiskUse {
+    /// Data files.
+    pub data_bytes: u64,
+    /// The log, with spare segments.
+    pub log_bytes: u64,
+    /// Manifest, identity and the rest.
+    pub other_bytes: u64,
+    /// Files.
+    pub files: u64,
+}
+
+impl DiskUse {
+    /// Everything together.
+    pub fn total_bytes(self) -> u64 {
+        self.data_bytes + self.log_bytes + self.other_bytes
+    }
+}
+
+/// Adds up the files of the database in `path`; what others put there does not count.
+///
+/// # Errors
+/// `Io`.
+pub fn disk_use(path: &Path) -> Result<DiskUse> {
+    let listing = |e| Error::io(format_args!("listing {}", path.display()), e);
+    let mut used = DiskUse::default();
+    for entry in fs::read_dir(path).map_err(listing)? {
+        let entry = entry.map_err(listing)?;
+        let Some(name) = FileName::parse(&entry.file_name().to_string_lossy()) else { continue };
+        // A file may go while others are counted.
+        let Ok(data) = entry.metadata() else { continue };
+        let sum = match name {
+            FileName::Data(_) => &mut used.data_bytes,
+            FileName::Log(_) | FileName::Spare(_) => &mut used.log_bytes,
+            _ => &mut used.other_bytes,
+        };
+        *sum += data.len();
+        used.files += 1;
+    }
+    Ok(used)
+}
