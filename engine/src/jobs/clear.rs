@@ -15,10 +15,14 @@ pub(crate) fn clear_released(parts: &Parts) {
     let guard = parts.manifest();
     let Some(manifest) = guard.as_ref().filter(|manifest| !manifest.is_poisoned()) else { return };
     for file in released {
-        if manifest.state().files().contains_key(&file) || parts.files.is_open(file) {
+        // It comes again when it is let go of.
+        if parts.files.is_open(file) {
             continue;
         }
-        if parts.pins.holds_edits_before(manifest.state().edit()) {
+        // Between the commit that drops an index and the edit that says so, the manifest still
+        // names files that nobody has open.
+        let is_named = manifest.state().files().contains_key(&file);
+        if is_named || parts.pins.holds_edits_before(manifest.state().edit()) {
             parts.files.keep_released(file);
             continue;
         }
