@@ -9,7 +9,9 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use cuesta::env::Env;
 use cuesta::env::os::OsEnv;
-use cuesta::{Builder, Database, Durability, Error, Keyspace, Result};
+use cuesta::{
+    Builder, Compression, Database, Durability, Error, Keyspace, KeyspaceOptions, Result,
+};
 use cuesta_engine::format::name::FileName;
 use cuesta_engine::identity::{self, Found};
 
@@ -49,6 +51,38 @@ impl From<Survives> for Durability {
             Survives::Interval => Durability::Interval,
             Survives::Buffered => Durability::Buffered,
             Survives::None => Durability::None,
+        }
+    }
+}
+
+/// How blocks of a keyspace are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Packing {
+    /// Not at all
+    None,
+    /// Fast
+    Lz4,
+    /// Small
+    Zstd,
+}
+
+/// Options of a keyspace that is created.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Making {
+    /// How a keyspace that is created is compressed on disk [default: LZ4 for what is old in a
+    /// large keyspace]
+    #[arg(long, value_enum)]
+    compression: Option<Packing>,
+}
+
+impl From<Making> for KeyspaceOptions {
+    fn from(making: Making) -> KeyspaceOptions {
+        let options = KeyspaceOptions::new();
+        match making.compression {
+            None => options,
+            Some(Packing::None) => options.compression(Compression::None),
+            Some(Packing::Lz4) => options.compression(Compression::Lz4),
+            Some(Packing::Zstd) => options.compression(Compression::Zstd),
         }
     }
 }
@@ -119,9 +153,13 @@ impl Target {
     ///
     /// # Errors
     /// As [`Place::create`].
-    pub fn create(&self, durability: Durability) -> Result<(Database, Keyspace)> {
+    pub fn create(
+        &self,
+        durability: Durability,
+        options: &KeyspaceOptions,
+    ) -> Result<(Database, Keyspace)> {
         let db = self.place.create(durability)?;
-        let keyspace = db.keyspace(&self.keyspace)?;
+        let keyspace = db.keyspace_with(&self.keyspace, options)?;
         Ok((db, keyspace))
     }
 

@@ -11,7 +11,7 @@ use crate::figures;
 use crate::import::{BadRows, ImportSettings, Imported, import};
 use crate::input::{Input, Layout};
 use crate::output::Output;
-use crate::place::{Survives, Target};
+use crate::place::{Making, Survives, Target};
 use crate::rows::{Fields, RowSettings};
 
 /// Creates the database and the keyspace when they are missing. Keys that are there already are
@@ -42,6 +42,8 @@ pub struct Import {
     /// What each commit survives; everything is synced at the end
     #[arg(long, value_enum, default_value = "buffered")]
     durability: Survives,
+    #[command(flatten)]
+    making: Making,
 }
 
 impl Import {
@@ -51,7 +53,7 @@ impl Import {
         let inputs =
             self.files.iter().map(|file| Input::open(file)).collect::<Result<Vec<Input>>>()?;
         let settings = self.settings();
-        let (db, keyspace) = self.target.create(self.durability.into())?;
+        let (db, keyspace) = self.target.create(self.durability.into(), &self.making.into())?;
         let mut total = Imported::default();
         for input in inputs {
             let imported = import(&db, input, &settings, |batch, row| {

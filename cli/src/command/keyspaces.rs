@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::figures;
 use crate::output::Output;
-use crate::place::Place;
+use crate::place::{Making, Place};
 
 /// Without a change, lists the keyspaces.
 #[derive(Debug, Args)]
@@ -23,6 +23,8 @@ enum Change {
     Create {
         /// Its name
         name: String,
+        #[command(flatten)]
+        making: Making,
     },
     /// Rename a keyspace
     Rename {
@@ -48,12 +50,12 @@ impl Keyspaces {
             Change::Rename { .. } | Change::Drop { .. } => self.place.write(Durability::Sync)?,
         };
         let done = match change {
-            Change::Create { name } => {
+            Change::Create { name, making } => {
                 if db.existing_keyspace(name).is_ok() {
                     let message = format!("there is a keyspace {name:?} already");
                     return Err(Error::new(ErrorKind::Exists, message));
                 }
-                db.keyspace(name)?;
+                db.keyspace_with(name, &(*making).into())?;
                 json!({ "created": name })
             }
             Change::Rename { name, to } => {

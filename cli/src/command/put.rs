@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use cuesta::{Error, Result};
+use cuesta::{Error, KeyspaceOptions, Result};
 use serde_json::json;
 
 use crate::output::Output;
@@ -45,7 +45,7 @@ impl Put {
             }
             (None, Some(text)) => text.as_bytes().to_vec(),
         };
-        let (db, keyspace) = self.target.create(self.durability.into())?;
+        let (db, keyspace) = self.target.create(self.durability.into(), &KeyspaceOptions::new())?;
         keyspace.put(&key, &value)?;
         drop(keyspace);
         db.close()?;

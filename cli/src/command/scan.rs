@@ -10,6 +10,8 @@ use crate::place::Target;
 use crate::record;
 use crate::text::{Spelling, escaped};
 
+type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
 /// Prints a line for each entry: the key, a tab, the value, with what is no text escaped. With
 /// --json a record for each.
 #[derive(Debug, Args)]
@@ -61,7 +63,7 @@ impl Scan {
     }
 
     /// The keys asked for; `None` when there can be none.
-    fn bounds(&self) -> Result<Option<(Bound<Vec<u8>>, Bound<Vec<u8>>)>> {
+    fn bounds(&self) -> Result<Option<Bounds>> {
         let key =
             |text: &Option<String>| text.as_ref().map(|text| self.spelling.key(text)).transpose();
         let prefix = key(&self.prefix)?;

@@ -17,7 +17,7 @@ use crate::random::Random;
 const ROUNDS: u64 = 8;
 const ROWS_PER_COMMIT: u64 = 100;
 /// Commits that are acknowledged before the process is killed: fewer than this.
-const COMMITS_MAX: u64 = 400;
+const COMMITS_MAX: u64 = 300;
 /// Microseconds from the last of them to the kill: fewer than this.
 const DELAY_MICROS_MAX: u64 = 3000;
 

@@ -19,14 +19,15 @@ const POINTS: u64 = 100_000;
 pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
     let db = stage.db()?;
     let flights = db.existing_keyspace(FLIGHTS)?;
-    let (of_day, from_origin, late) = read_day(&flights)?;
+    let day = read_day(&flights)?;
     stage.say(&format!(
-        "range   {} flights on {}, {} of them from {ORIGIN}, of which {late} left late",
-        of_day.len(),
+        "range   {} flights on {}, {} of them from {ORIGIN}, of which {} left late",
+        day.flights,
         DAY.0,
-        from_origin.len(),
+        day.from_origin.len(),
+        day.late
     ))?;
-    if let Some(id) = from_origin.first() {
+    if let Some(id) = day.from_origin.first() {
         stage.say(&format!("point   {}", describe_flight(&db, id)?))?;
         stage.say(&format!("point   {}", describe_weather(&db, id)?))?;
     }
@@ -61,27 +62,37 @@ pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
         figures::rate(scanned as u64, scan),
     ))?;
     Ok(json!({
-        "day_flights": of_day.len(),
-        "origin_flights": from_origin.len(),
+        "day_flights": day.flights,
+        "origin_flights": day.from_origin.len(),
         "route_flights": route,
         "points_per_second": figures::per_second(POINTS, points).round(),
         "scan_rows_per_second": figures::per_second(scanned as u64, scan).round(),
     }))
 }
 
-/// All flights of the day, those from one airport, and how many of these left late.
-fn read_day(flights: &Keyspace) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>, usize)> {
-    let (mut of_day, mut from_origin, mut late) = (Vec::new(), Vec::new(), 0);
+/// The flights of a day.
+#[derive(Default)]
+struct Day {
+    /// All of them.
+    flights: u64,
+    /// Those from one airport.
+    from_origin: Vec<Vec<u8>>,
+    /// How many of these left late.
+    late: u64,
+}
+
+fn read_day(flights: &Keyspace) -> Result<Day> {
+    let mut day = Day::default();
     for entry in flights.range(DAY.0..DAY.1)? {
         let (id, flight) = entry?;
         let flight = object(&flight)?;
+        day.flights += 1;
         if flight["origin"] == ORIGIN {
-            from_origin.push(id.clone());
-            late += usize::from(flight["dep_delay"].as_i64().is_some_and(|minutes| minutes > 0));
+            day.late += u64::from(flight["dep_delay"].as_i64().is_some_and(|delay| delay > 0));
+            day.from_origin.push(id);
         }
-        of_day.push(id);
     }
-    Ok((of_day, from_origin, late))
+    Ok(day)
 }
 
 fn keys(keyspace: &Keyspace) -> Result<Vec<Vec<u8>>> {

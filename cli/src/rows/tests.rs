@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 
-fn rows_of(
-    text: &[u8],
-    key: Option<&str>,
-    fields: Fields,
-) -> Vec<Result<(String, String), String>> {
+fn rows_of(text: &[u8], key: Option<&str>, fields: Fields) -> Vec<Taken<(String, String)>> {
     let input = Input {
         name: "file".into(),
         stored_bytes: None,
@@ -30,11 +26,11 @@ fn rows_of(
     }
 }
 
-fn row(key: &str, value: &str) -> Result<(String, String), String> {
+fn row(key: &str, value: &str) -> Taken<(String, String)> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-fn refused(found: &Result<(String, String), String>, start: &str) {
+fn refused(found: &Taken<(String, String)>, start: &str) {
     let problem = found.as_ref().unwrap_err();
     assert!(problem.starts_with(start), "{problem}");
 }
