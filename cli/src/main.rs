@@ -8,12 +8,12 @@
 //! 2. Every failure is one [`cuesta::Error`], and its kind decides the exit code (`failure.rs`).
 //! 3. Commands that only read open the database for reading, and never create one.
 
-mod failure;
 mod figures;
 mod random;
 mod text;
 mod record;
 mod output;
+mod failure;
 mod progress;
 mod place;
 mod input;

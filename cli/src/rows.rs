@@ -2,10 +2,10 @@
 //!
 //! - **NDJSON**: a line is an object; its bytes, without blanks around them, are the value. The key
 //!   is one of its fields: text, or a whole number as its digits.
-//! - **CSV**: a line becomes an object of its fields, in the order of the columns. An empty field is
-//!   `null`; a field that is a number of JSON, and that a 64-bit integer or float holds without
-//!   loss, is that number; any other is text. So `007`, `+1` and `0.10000000000000000001` stay
-//!   text. The key is the text of one column.
+//! - **CSV**: a line becomes an object of its fields, in the order of the columns. An empty field
+//!   is `null`; a field that is a number of JSON without exponent, and that a 64-bit integer or
+//!   float holds without loss, is that number, spelled as it was; any other is text. So `007`, `+1`
+//!   and `0.10000000000000000001` stay text. The key is the text of one column.
 //! - **Records** of `record.rs`, in either: the key and value that they say. A file whose key field
 //!   is not chosen holds records where its lines (NDJSON) or its header (CSV) look like them.
 //!

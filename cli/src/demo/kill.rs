@@ -50,8 +50,8 @@ pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
         commits += killed.commits;
         unacknowledged += more;
         stage.say(&format!(
-            "SIGKILL {round} after {:>3} commits in {:>7}; opened in {:>7}, {replayed:>4} replayed; \
-             {:>7} flights and routes agree, {more} unacknowledged commit",
+            "SIGKILL {round} after {:>3} commits in {:>7}; opened in {:>7}, {replayed:>3} replayed; \
+             {:>7} rows in both, {more} commit unacknowledged",
             killed.commits,
             figures::time(lived),
             figures::time(opened),
