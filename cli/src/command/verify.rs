@@ -54,13 +54,14 @@ impl Verify {
             },
         )?;
         output.finish()?;
-        match report.problems.first() {
-            None => Ok(()),
-            Some(first) => Err(Error::corrupt(format!(
-                "{} is damaged in {} places; the first: {first}",
-                self.place.path.display(),
-                report.problems.len()
-            ))),
+        match report.problems.as_slice() {
+            [] => Ok(()),
+            [problem] => Err(self.damage(problem)),
+            [first, rest @ ..] => Err(self.damage(&format!("{first}, and {} more", rest.len()))),
         }
+    }
+
+    fn damage(&self, problems: &str) -> Error {
+        Error::corrupt(format!("{} is damaged: {problems}", self.place.path.display()))
     }
 }

@@ -50,8 +50,8 @@ pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
         commits += killed.commits;
         unacknowledged += more;
         stage.say(&format!(
-            "SIGKILL {round} after {:>3} commits in {:>7}; opened in {:>7}, {replayed:>3} replayed; \
-             {:>7} rows in both, {more} commit unacknowledged",
+            "SIGKILL {round} after {:>3} commits in {:>7}; opened in {:>7}, {replayed:>3} \
+             replayed: {:>7} rows in both, +{more} commit",
             killed.commits,
             figures::time(lived),
             figures::time(opened),
@@ -59,7 +59,8 @@ pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
         ))?;
     }
     stage.say(&format!(
-        "all {} acknowledged commits are there by count and checksum, none by halves",
+        "all {} acknowledged commits are there, by count and checksum; {unacknowledged} not yet \
+         acknowledged, too; none by halves",
         figures::count(commits)
     ))?;
     Ok(json!({

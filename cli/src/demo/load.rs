@@ -46,12 +46,14 @@ pub fn flight_of(route_key: &[u8]) -> Option<&[u8]> {
 
 pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
     let began = Instant::now();
+    // What cannot be read must not leave a new database behind.
+    let open = |(file, _, _): &(&str, _, _)| Input::open(&stage.data.join(file));
+    let inputs = SETS.iter().map(open).collect::<Result<Vec<Input>>>()?;
     let db = stage.open(Database::builder().durability(Durability::Buffered))?;
     let mut total = Imported::default();
     let mut rows = serde_json::Map::new();
-    for (file, keyspace, key) in SETS {
+    for ((_, keyspace, key), input) in SETS.into_iter().zip(inputs) {
         let set_began = Instant::now();
-        let input = Input::open(&stage.data.join(file))?;
         let imported = load(&db, input, keyspace, key)?;
         let took = set_began.elapsed();
         stage.say(&format!(

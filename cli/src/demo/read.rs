@@ -27,12 +27,15 @@ pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
         day.from_origin.len(),
         day.late
     ))?;
-    if let Some(id) = day.from_origin.first() {
+    if let Some(id) = with_plane(&db, &day.from_origin)? {
         stage.say(&format!("point   {}", describe_flight(&db, id)?))?;
         stage.say(&format!("point   {}", describe_weather(&db, id)?))?;
     }
     let (route, last) = read_route(&db)?;
-    stage.say(&format!("prefix  {route} flights from {ORIGIN} to SFO, by {ROUTES}"))?;
+    stage.say(&format!(
+        "prefix  {} flights from {ORIGIN} to SFO, by {ROUTES}",
+        figures::count(route)
+    ))?;
     stage.say(&format!("reverse the last flights of the year: {}", last.join(", ")))?;
     let ids: Vec<Vec<u8>> = keys(&flights)?;
     let began = Instant::now();
@@ -118,6 +121,17 @@ fn text<'v>(object: &'v Value, field: &str) -> &'v str {
     object[field].as_str().unwrap_or("unknown")
 }
 
+/// The first of these flights whose plane is known; else the first.
+fn with_plane<'i>(db: &Database, ids: &'i [Vec<u8>]) -> Result<Option<&'i Vec<u8>>> {
+    let planes = db.existing_keyspace(PLANES)?;
+    for id in ids {
+        if planes.contains(text(&read(db, FLIGHTS, id)?, "tailnum"))? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(ids.first())
+}
+
 fn describe_flight(db: &Database, id: &[u8]) -> Result<String> {
     let flight = read(db, FLIGHTS, id)?;
     let airline = read(db, AIRLINES, text(&flight, "carrier"))?;
@@ -152,7 +166,7 @@ fn describe_weather(db: &Database, id: &[u8]) -> Result<String> {
 }
 
 /// Flights of a route, and the last three of the year.
-fn read_route(db: &Database) -> Result<(usize, Vec<String>)> {
+fn read_route(db: &Database) -> Result<(u64, Vec<String>)> {
     let flights = db.existing_keyspace(FLIGHTS)?;
     let mut count = 0;
     for entry in db.existing_keyspace(ROUTES)?.prefix(format!("{ORIGIN}/SFO/"))? {

@@ -1,0 +1,116 @@
+//! `get`, `put`, `delete`, `scan`, `keyspaces`.
+
+use serde_json::{Value, json};
+
+use crate::program::Desk;
+
+#[test]
+fn what_is_put_is_got() {
+    let desk = Desk::new();
+    assert_eq!(desk.text("put db letters a first"), "");
+    assert_eq!(desk.json("put db letters b -"), json!({ "written": 1 }));
+    assert_eq!(desk.text("get db letters a"), "first\n");
+    assert_eq!(desk.text("get db letters a --raw"), "first");
+    assert_eq!(desk.text("get db letters b"), "\n");
+    assert_eq!(desk.json("get db letters a"), json!({ "key": "a", "value": "first" }));
+}
+
+#[test]
+fn any_bytes_go_in_and_out() {
+    let desk = Desk::new();
+    let bytes: Vec<u8> = (0..=255).cycle().take(5000).collect();
+    desk.run_with(&["put", "db", "k", "piped", "-"], &bytes).good();
+    desk.write("file", &bytes);
+    desk.text("put db k filed --file file --durability buffered");
+    for key in ["piped", "filed"] {
+        assert_eq!(desk.run(&format!("get db k {key} --raw")).out, bytes);
+    }
+    let record = desk.json("get db k piped");
+    assert!(record["value_base64"].as_str().unwrap().starts_with("AAECAwQF"), "{record}");
+    assert_eq!(record.get("value"), None);
+}
+
+#[test]
+fn keys_may_be_hexadecimal() {
+    let desk = Desk::new();
+    desk.text("put db k 00FF7a value --hex");
+    desk.text("put db k abc text");
+    assert_eq!(desk.text("get db k 00ff7A --hex"), "value\n");
+    assert_eq!(desk.text("scan db k --hex"), "00ff7a\tvalue\n616263\ttext\n");
+    assert_eq!(desk.text("scan db k --start 01 --hex --keys-only"), "616263\n");
+    assert_eq!(desk.text("scan db k --keys-only"), "\\u{0}\\xffz\nabc\n");
+    assert_eq!(
+        desk.json("get db k 00ff7a --hex"),
+        json!({ "key_base64": "AP96", "value": "value" })
+    );
+    assert_eq!(desk.json("delete db k 00ff7a --hex"), json!({ "deleted": 1, "missing": 0 }));
+    assert_eq!(desk.run("get db k 00ff7a --hex").code, 1);
+}
+
+#[test]
+fn deleting_counts_what_was_there() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    desk.text("put db k b 2");
+    assert_eq!(desk.text("delete db k a c a"), "1 deleted, 1 not there\n");
+    assert_eq!(desk.json("delete db k b"), json!({ "deleted": 1, "missing": 0 }));
+    assert_eq!(desk.text("scan db k"), "");
+}
+
+#[test]
+fn a_scan_shows_the_range_asked_for() {
+    let desk = Desk::new();
+    let rows: String = (0..30).map(|n| format!("{{\"id\":\"k{n:02}\",\"n\":{n}}}\n")).collect();
+    desk.run_with(&["import", "db", "k", "-"], rows.as_bytes()).good();
+    let keys = |arguments: &str| -> Vec<String> {
+        let text = desk.text(&format!("scan db k --keys-only {arguments}"));
+        text.lines().map(str::to_owned).collect()
+    };
+    assert_eq!(keys("").len(), 30);
+    assert_eq!(keys("--prefix k1").len(), 10);
+    assert_eq!(keys("--start k05 --end k08"), ["k05", "k06", "k07"]);
+    assert_eq!(keys("--start k05 --end k08 --reverse"), ["k07", "k06", "k05"]);
+    assert_eq!(keys("--prefix k1 --start k18"), ["k18", "k19"]);
+    assert_eq!(keys("--prefix k1 --start k0 --end k12 --limit 9"), ["k10", "k11"]);
+    assert_eq!(keys("--reverse --limit 2"), ["k29", "k28"]);
+    assert_eq!(keys("--start k20 --end k10"), [""; 0]);
+    assert_eq!(keys("--prefix k1 --start k2"), [""; 0]);
+    assert_eq!(keys("--prefix x"), [""; 0]);
+    assert_eq!(keys("--limit 0"), [""; 0]);
+    assert_eq!(desk.text("scan db k --limit 1"), "k00\t{\"id\":\"k00\",\"n\":0}\n");
+    assert_eq!(
+        desk.json_lines("scan db k --start k28"),
+        [
+            json!({ "key": "k28", "value": "{\"id\":\"k28\",\"n\":28}" }),
+            json!({ "key": "k29", "value": "{\"id\":\"k29\",\"n\":29}" })
+        ]
+    );
+    assert_eq!(desk.json_lines("scan db k --limit 1 --keys-only"), [json!({ "key": "k00" })]);
+}
+
+#[test]
+fn keyspaces_are_created_renamed_and_dropped() {
+    let desk = Desk::new();
+    let names = || -> Vec<String> {
+        let listed = desk.json("keyspaces db");
+        let all = listed["keyspaces"].as_array().unwrap();
+        all.iter().map(|keyspace| keyspace["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(desk.json("keyspaces db create b"), json!({ "created": "b" }));
+    desk.text("keyspaces db create a --compression zstd");
+    assert_eq!(names(), ["a", "b"]);
+    desk.text("put db b key value");
+    assert_eq!(desk.json("keyspaces db rename b c"), json!({ "renamed": "b", "to": "c" }));
+    assert_eq!(desk.text("get db c key"), "value\n");
+    assert_eq!(desk.json("keyspaces db drop a"), json!({ "dropped": "a" }));
+    assert_eq!(names(), ["c"]);
+    assert!(desk.text("keyspaces db").starts_with("c "));
+    let numbers = ["segments", "segment_bytes", "entries", "memtable_bytes"];
+    let keyspace: &Value = &desk.json("keyspaces db")["keyspaces"][0];
+    assert!(numbers.iter().all(|name| keyspace[name].is_u64()), "{keyspace}");
+    let (code, kind, message) = desk.failure("keyspaces db create c");
+    assert_eq!((code, kind.as_str()), (5, "Exists"));
+    assert!(message.contains("\"c\""), "{message}");
+    assert_eq!(desk.failure("keyspaces db drop a").1, "NotFound");
+    assert_eq!(desk.failure("keyspaces db rename a b").0, 1);
+}
