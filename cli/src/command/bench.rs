@@ -9,6 +9,7 @@ use cuesta::{Error, Result};
 use serde_json::json;
 
 use crate::bench::{BenchSettings, Workload, run};
+use crate::figures;
 use crate::output::Output;
 
 /// Works in a directory of its own inside PATH, which it removes, and takes at most some seconds a
@@ -53,8 +54,11 @@ impl Bench {
             limit: Duration::from_secs(self.seconds),
         };
         output.tell(&format!(
-            "{} keys of 16 bytes, values of {} bytes, {} threads, at most {} s each\n",
-            self.keys, self.value_bytes, self.threads, self.seconds
+            "{} keys of 16 bytes, values of {} bytes; threads: {}; at most {} s each\n",
+            figures::count(self.keys),
+            self.value_bytes,
+            self.threads,
+            self.seconds
         ))?;
         output.tell(crate::bench::HEADING)?;
         let chosen = match self.workload.as_slice() {
