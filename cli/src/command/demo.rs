@@ -10,8 +10,8 @@ use crate::output::Output;
 use crate::place::Place;
 
 /// Loads a year of flights with their weather, airports and planes, reads them, keeps a snapshot,
-/// kills a writing process several times, and proves that nothing acknowledged was lost. Takes three
-/// to twenty seconds and 500 MB. A proof that fails gives exit code 3.
+/// kills a writing process several times, and proves that nothing acknowledged was lost. Takes
+/// three to twenty seconds and 500 MB. A proof that fails gives exit code 3.
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Directory for the database, which must not hold one, and which stays [default: a temporary
