@@ -90,9 +90,9 @@ impl Database {
         self.engine.recovery()
     }
 
-    /// Closes the database: all commits become durable, and the directory is free for others. Writes
-    /// through other clones and keyspaces fail with `Invalid` from then on; what they read is what
-    /// was there when it was closed.
+    /// Closes the database: all commits become durable, and the directory is free for others.
+    /// Writes through other clones and keyspaces fail with `Invalid` from then on; what they read
+    /// is what was there when it was closed.
     ///
     /// # Errors
     /// What syncing fails with; the database is closed all the same.
