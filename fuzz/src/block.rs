@@ -66,7 +66,7 @@ fn wrapped(stored: &[u8], codec: Codec, summary: &Summary) -> Option<segment::An
     let block = (stored.to_vec(), codec.code(), summary.largest.clone());
     let mut file = segment_file::segment(&[block], None, summary);
     segment_file::seal(&mut file, FILE, 0);
-    segment::check(&file, 0, summary.entries, summary.detail())
+    segment::check(&file, 0, summary.entries, summary.detail(), segment::Trust::Always)
 }
 
 pub(crate) fn samples() -> Vec<Vec<u8>> {

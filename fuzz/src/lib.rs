@@ -21,6 +21,7 @@ mod options;
 mod segment_file;
 mod segment;
 mod block;
+mod model;
 mod run;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use identity::bytes_identity;
 pub use log::bytes_log_record;
 pub use lsm_ops::bytes_lsm_ops;
 pub use manifest::bytes_manifest;
+pub use model::model_api;
 pub use mutate::mutated;
 pub use options::bytes_options;
 pub use random::Random;
@@ -58,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bytes_lsm_ops", run: bytes_lsm_ops, samples: lsm_ops::samples },
     Target { name: "bytes_block", run: bytes_block, samples: block::samples },
     Target { name: "bytes_segment", run: bytes_segment, samples: segment::samples },
+    Target { name: "model_api", run: model_api, samples: model::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },
 ];
 
