@@ -4,8 +4,10 @@
 
 #[path = "../kinds/mod.rs"]
 mod kinds;
+
 mod world;
 
 mod commits;
 mod faults;
 mod lifecycle;
+mod random;

@@ -31,7 +31,7 @@ use super::{changes_at, changes_of, delete_op, prepare_ops, put_op};
 
 const HEADER_BYTES: usize = 8;
 /// Pages written in one step of work.
-const STEP_PAGES: usize = 4;
+const STEP_PAGES: usize = 2;
 /// A file is rewritten when it has this many pages, and half of them are free.
 const REWRITE_PAGES: u64 = 32;
 const LEVELS_MAX: u8 = 16;

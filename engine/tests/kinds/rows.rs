@@ -33,7 +33,7 @@ use super::{changes_at, changes_of, delete_op, prepare_ops, put_op};
 const HEADER_BYTES: u64 = 8;
 const ENTRY_BYTES: u64 = 20;
 /// Bytes appended in one step of work.
-const STEP_BYTES: usize = 2048;
+const STEP_BYTES: usize = 256;
 /// Segments that are merged when there are as many.
 const MERGE_SEGMENTS: usize = 4;
 
