@@ -17,7 +17,7 @@ mod tests;
 pub use catalog::{Catalog, CatalogOp, Entry};
 pub use pair::{Pair, Sealed};
 pub use pins::{LocalWords, PinReport, Pins, WORDS};
-pub use view::View;
+pub use view::{Shown, View};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

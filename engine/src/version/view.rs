@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,6 +48,27 @@ impl Pinned {
         let fresh = !self.expired.swap(true, Ordering::SeqCst);
         self.version.store(None);
         fresh
+    }
+}
+
+/// An index as a view shows it. As long as this lives, nothing that it shows is reused, even when
+/// the view expires or goes.
+pub struct Shown<T: IndexType> {
+    state: Arc<State<T>>,
+    _version: Arc<Sealed<Version>>,
+}
+
+impl<T: IndexType> Deref for Shown<T> {
+    type Target = State<T>;
+
+    fn deref(&self) -> &State<T> {
+        &self.state
+    }
+}
+
+impl<T: IndexType> Clone for Shown<T> {
+    fn clone(&self) -> Shown<T> {
+        Shown { state: self.state.clone(), _version: self._version.clone() }
     }
 }
 
@@ -126,7 +148,7 @@ impl View {
     /// # Errors
     /// `Expired`; `NotFound` when the index was not there at that moment; `Invalid` when it is of
     /// another type.
-    pub fn of<T: IndexType>(&self, handle: Handle<T>) -> Result<Arc<State<T>>> {
+    pub fn of<T: IndexType>(&self, handle: Handle<T>) -> Result<Shown<T>> {
         let version = self.version()?;
         let private = self.private.iter().find(|(id, _)| *id == handle.id);
         let state = match private {
@@ -135,8 +157,9 @@ impl View {
         };
         let kind = state.type_name();
         let any: Arc<dyn Any + Send + Sync> = state;
-        any.downcast::<State<T>>()
-            .map_err(|_| Error::invalid(format!("an index of type {kind} is not a {}", T::NAME)))
+        let state = any.downcast::<State<T>>();
+        let other = |_| Error::invalid(format!("an index of type {kind} is not a {}", T::NAME));
+        Ok(Shown { state: state.map_err(other)?, _version: version })
     }
 
     /// The names in this view.
@@ -147,14 +170,16 @@ impl View {
         Ok(self.version()?.value.catalog.clone())
     }
 
-    /// This view with operations on top that only it sees, each prepared and of one index.
+    /// This view with operations on top that only it sees, each prepared and of one index. They
+    /// take the place of those that the view has for the same index; others stay.
     ///
     /// # Errors
     /// `Expired`; `NotFound` for an index that is not in the view.
     pub fn with_private(&self, ops: &[(IndexId, Vec<u8>)]) -> Result<View> {
         let version = self.version()?;
-        let mut private: Vec<(IndexId, Arc<dyn ErasedState>)> = Vec::with_capacity(ops.len());
+        let mut private: Vec<(IndexId, Arc<dyn ErasedState>)> = self.private.to_vec();
         for (id, ops) in ops {
+            private.retain(|(other, _)| other != id);
             private.push((*id, version.value.state(*id)?.with_private(self.seq(), ops)));
         }
         Ok(View { hold: self.hold.clone(), private: private.into() })
