@@ -162,6 +162,11 @@ impl Pins {
         self.slots().any(|slot| slot.edit < edit)
     }
 
+    /// The oldest edit that another process pins.
+    pub fn oldest_edit(&self) -> Option<EditNo> {
+        self.slots().map(|slot| slot.edit).min()
+    }
+
     /// The oldest log segment that another process reads.
     pub fn oldest_log(&self) -> Option<LogNo> {
         self.slots().map(|slot| slot.log).min()
