@@ -321,10 +321,8 @@ impl Engine {
         self.wait_for(|parts| {
             let waiting = parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty());
             let control = parts.control();
-            let none = std::collections::BTreeSet::new();
             let idle = |id: IndexId, state: &Arc<dyn ErasedState>| {
-                let busy = control.busy.get(&id).unwrap_or(&none);
-                state.plan(busy, control.aim(id)).is_none()
+                state.plan(&control.busy_of(id), control.aim(id)).is_none()
             };
             let current = parts.versions.current();
             !waiting

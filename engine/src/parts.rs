@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::FileTable;
+use crate::file::{Extent, FileTable};
 use crate::id::{IndexId, SegmentId, SeqNo};
-use crate::index::{Aim, Registry, Services};
+use crate::index::{Aim, Listed, Registry, Services};
 use crate::manifest::ManifestWriter;
 use crate::options::{Access, Options};
 use crate::stats::Stats;
@@ -75,8 +75,11 @@ pub struct Parts {
 pub struct Control {
     /// Indexes with a flush, or with a merge being installed.
     pub editing: BTreeSet<IndexId>,
-    /// Segments that merges read.
-    pub busy: BTreeMap<IndexId, BTreeSet<SegmentId>>,
+    /// Segments that merges read, or that a flush has put in the place of one: by index, with the
+    /// number of the merge.
+    pub busy: BTreeMap<IndexId, BTreeMap<SegmentId, u64>>,
+    /// Number of the next merge.
+    pub next_merge: u64,
     /// Merges under way.
     pub merges: usize,
     /// Flushes under way.
@@ -116,6 +119,38 @@ impl Control {
     /// What merging of an index aims at.
     pub fn aim(&self, id: IndexId) -> Aim {
         if self.compact.contains(&id) { Aim::Compact } else { Aim::Steady }
+    }
+
+    /// Segments of an index that merges read.
+    pub fn busy_of(&self, id: IndexId) -> BTreeSet<SegmentId> {
+        self.busy.get(&id).into_iter().flat_map(|busy| busy.keys().copied()).collect()
+    }
+
+    /// Notes that an edit puts `added` in the place of `removed`: what begins where a segment began
+    /// that a merge reads is the same data, and is that merge's.
+    pub fn inherit(&mut self, id: IndexId, removed: &[Listed], added: &[Listed]) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        for gone in removed {
+            let Some(merge) = busy.get(&gone.id).copied() else { continue };
+            let begins = |segment: &Listed, extent: &Extent| {
+                let same =
+                    |other: &Extent| (other.file, other.offset) == (extent.file, extent.offset);
+                segment.meta.extents.iter().any(same)
+            };
+            let heirs =
+                added.iter().filter(|heir| gone.meta.extents.iter().any(|e| begins(heir, e)));
+            busy.extend(heirs.map(|heir| (heir.id, merge)));
+        }
+    }
+
+    /// Forgets a merge.
+    pub fn release(&mut self, id: IndexId, merge: u64) {
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.retain(|_, by| *by != merge);
+            if busy.is_empty() {
+                self.busy.remove(&id);
+            }
+        }
     }
 }
 

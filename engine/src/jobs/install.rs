@@ -234,9 +234,13 @@ fn push_marks(parts: &Parts, tail: &Tail, start: Option<LogNo>, changes: &mut Ve
 fn make_current(parts: &Parts, tail: &mut Tail, ready: &[Ready], no: EditNo) -> Result<()> {
     let current = parts.versions.current();
     let mut next: Version = current.value.at(no);
+    let mut control = parts.control();
     for one in ready {
         // Rotations may have come between, and a drop; nothing else changes this index.
         let Ok(state) = current.value.state(one.id) else { continue };
+        let removed: Vec<Listed> =
+            state.listed().into_iter().filter(|listed| one.remove.contains(&listed.id)).collect();
+        control.inherit(one.id, &removed, &one.listed);
         let state: Arc<dyn ErasedState> = state.installed(one.flushed, &one.remove, &one.opened)?;
         next = next.with(one.id, Some(state));
         if let Some(writer) = tail.writer(one.id) {

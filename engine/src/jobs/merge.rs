@@ -17,6 +17,8 @@ use crate::stats::Stats;
 pub(super) struct Merge {
     parts: Arc<Parts>,
     id: IndexId,
+    /// Its number, for what it keeps busy.
+    number: u64,
     plan: MergePlan,
     /// The state that was planned from.
     then: Arc<dyn ErasedState>,
@@ -34,14 +36,14 @@ impl Merge {
         if parts.tail().is_poisoned() {
             return Ok(None);
         }
-        let current = parts.versions.current();
         let mut control = parts.control();
+        // Loaded under the lock: what is neither busy nor removed now is nobody else's.
+        let current = parts.versions.current();
         let mut best: Option<(IndexId, MergePlan, &Arc<dyn ErasedState>)> = None;
         let mut idle = BTreeSet::new();
         for (id, state) in current.value.states() {
-            let none = BTreeSet::new();
-            let busy = control.busy.get(&id).unwrap_or(&none);
-            match state.plan(busy, control.aim(id)) {
+            let busy = control.busy_of(id);
+            match state.plan(&busy, control.aim(id)) {
                 Some(plan)
                     if best.as_ref().is_none_or(|(_, best, _)| best.pressure < plan.pressure) =>
                 {
@@ -58,11 +60,14 @@ impl Merge {
             parts.moved.notify();
         }
         let Some((id, plan, then)) = best else { return Ok(None) };
-        control.busy.entry(id).or_default().extend(plan.inputs.iter().copied());
+        let number = control.next_merge;
+        control.next_merge += 1;
+        let busy = plan.inputs.iter().map(|input| (*input, number));
+        control.busy.entry(id).or_default().extend(busy);
         control.merges += 1;
         let (parts, then, began) = (parts.clone(), then.clone(), parts.env.now());
         let (out, work, edit) = (None, None, None);
-        Ok(Some(Merge { parts, id, plan, then, began, out, work, edit, editing: false }))
+        Ok(Some(Merge { parts, id, number, plan, then, began, out, work, edit, editing: false }))
     }
 
     /// Claims to edit the index: no flush and no other merge installs meanwhile.
@@ -142,12 +147,7 @@ impl Drop for Merge {
         if self.editing {
             control.editing.remove(&self.id);
         }
-        if let Some(busy) = control.busy.get_mut(&self.id) {
-            busy.retain(|segment| !self.plan.inputs.contains(segment));
-            if busy.is_empty() {
-                control.busy.remove(&self.id);
-            }
-        }
+        control.release(self.id, self.number);
         control.merges -= 1;
     }
 }
