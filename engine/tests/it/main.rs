@@ -11,3 +11,4 @@ mod commits;
 mod faults;
 mod lifecycle;
 mod random;
+mod seam;
