@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use crate::commit::Step;
-use crate::env::{SyncKind, VfsFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::LogPos;
+use crate::log::SyncTarget;
 use crate::parts::Parts;
 use crate::stats::Stats;
 
@@ -21,7 +21,7 @@ enum State {
     /// See whether it is durable, or who makes it so.
     Ask,
     /// This one syncs.
-    Sync(Arc<dyn VfsFile>, LogPos),
+    Sync(SyncTarget, LogPos),
     /// This one has synced.
     Finish(io::Result<()>, LogPos),
 }
@@ -40,7 +40,7 @@ impl SyncTo {
             State::Ask => self.ask(),
             State::Sync(file, target) => {
                 let began = self.parts.env.now();
-                let result = file.sync(SyncKind::Data);
+                let result = file.sync();
                 self.parts.stats.sync_time.record(self.parts.env.now().saturating_sub(began));
                 self.state = State::Finish(result, target);
                 Step::Again

@@ -25,6 +25,7 @@
 mod reader;
 mod record;
 mod segment;
+mod sync;
 mod writer;
 
 #[cfg(test)]
@@ -33,4 +34,5 @@ mod tests;
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+pub use sync::{SyncTarget, SyncTurn};
 pub use writer::{Append, LogOptions, LogSetup, LogWriter, Retained};

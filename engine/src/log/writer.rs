@@ -15,6 +15,7 @@ use crate::id::{LogNo, LogPos, SeqNo};
 use crate::log::reader::offset_of;
 use crate::log::{
     CloseMark, Kind, RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES, Scan, SegmentHeader,
+    SyncTarget, SyncTurn,
 };
 use crate::stats::Stats;
 
@@ -103,6 +104,7 @@ pub struct LogWriter {
     /// Records in `buffer` begin here.
     written: LogPos,
     synced: LogPos,
+    turn: SyncTurn,
     buffer: Vec<u8>,
     manifest: CloseMark,
     /// Whether the last record says that the log was closed.
@@ -151,6 +153,7 @@ impl LogWriter {
             end,
             written: end,
             synced: end,
+            turn: SyncTurn::default(),
             buffer: Vec::new(),
             manifest,
             closed: scan.closed.is_some(),
@@ -349,9 +352,10 @@ impl LogWriter {
     }
 
     /// The file to sync and the position that will then be durable; `None` when all is.
-    pub fn sync_target(&self) -> Option<(Arc<dyn VfsFile>, LogPos)> {
+    pub fn sync_target(&self) -> Option<(SyncTarget, LogPos)> {
         let active = self.active.as_ref()?;
-        (self.written > self.synced).then(|| (active.file.clone(), self.written))
+        let target = || SyncTarget::new(active.file.clone(), self.turn.clone());
+        (self.written > self.synced).then(|| (target(), self.written))
     }
 
     /// Notes that everything before `target` is durable.
@@ -366,7 +370,7 @@ impl LogWriter {
     pub fn sync_all(&mut self) -> Result<()> {
         self.write_out().map_err(|e| e.into_kind(ErrorKind::Poisoned))?;
         if let Some((file, target)) = self.sync_target() {
-            file.sync(SyncKind::Data)
+            file.sync()
                 .map_err(|e| Error::io("syncing the log", e).into_kind(ErrorKind::Poisoned))?;
             Stats::add(&self.stats.log_syncs, 1);
             self.note_synced(target);
