@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::batch::Body;
 use crate::cache::BlockCache;
 use crate::commit::{change_catalog, rotate};
-use crate::env::{Env, Event, Job, JobState, Lock, OpenMode, SyncKind, Vfs};
+use crate::env::{Env, Event, Job, JobState, Lock, OpenMode, SyncKind, Vfs, VfsFile};
 use crate::error::{Error, Result};
 use crate::file::{FileTable, Files};
 use crate::format::name::{self, FileName};
@@ -31,7 +31,9 @@ use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::{Horizon, Registry, Services};
 use crate::jobs::{Worker, list_catalog};
-use crate::log::{CloseMark, Kind, LogSetup, LogWriter, Record, Scan, Torn, scan};
+use crate::log::{
+    CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, scan,
+};
 use crate::manifest::{
     self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
 };
@@ -224,15 +226,43 @@ fn sync_log(vfs: &dyn Vfs, dir: &Path, found: &Scan) -> Result<()> {
     let failed = |e| Error::io(format_args!("syncing {file_name}"), e);
     let file = vfs.open(&dir.join(&file_name), OpenMode::Write).map_err(failed)?;
     let mut at = found.synced.max(last.base);
-    let mut chunk = vec![0; 1 << 20];
     while at < *end {
-        let len = chunk.len().min((end.0 - at.0) as usize);
-        let offset = last.offset_of(at);
-        file.read_exact_at(offset, &mut chunk[..len]).map_err(failed)?;
-        file.write_all_at(offset, &chunk[..len]).map_err(failed)?;
-        at = LogPos(at.0 + len as u64);
+        let records = read_records(&*file, last, at, *end)?;
+        file.write_all_at(last.offset_of(at), &records).map_err(failed)?;
+        at = LogPos(at.0 + records.len() as u64);
     }
     file.sync(SyncKind::Full).map_err(failed)
+}
+
+/// About a megabyte of whole records between two places: at least one. What was read a moment ago
+/// may read otherwise now, and what is about to be written must be sound.
+fn read_records(
+    file: &dyn VfsFile,
+    segment: &SegmentHeader,
+    from: LogPos,
+    end: LogPos,
+) -> Result<Vec<u8>> {
+    let name = name::log(segment.number);
+    let load = |len: u64| {
+        let mut bytes = vec![0; len.min(end.0 - from.0) as usize];
+        let read = file.read_exact_at(segment.offset_of(from), &mut bytes);
+        read.map_err(|e| Error::io(format_args!("reading {name}"), e)).map(|()| bytes)
+    };
+    let mut bytes = load(1 << 20)?;
+    if let Some(first) = RecordHeader::decode(segment.number, from, &bytes)
+        && first.record_len() > bytes.len() as u64
+    {
+        bytes = load(first.record_len())?;
+    }
+    let mut whole = 0;
+    while let Some(rest) = bytes.get(whole..)
+        && let Some(record) = Record::decode(segment.number, LogPos(from.0 + whole as u64), rest)
+    {
+        whole += record.header.record_len() as usize;
+    }
+    crate::ensure_sound!(whole > 0, "{name} changed while it was read, at position {from}");
+    bytes.truncate(whole);
+    Ok(bytes)
 }
 
 /// Removes what unfinished work left: data files that the manifest does not name, log segments
