@@ -32,6 +32,7 @@ pub(crate) fn clear_released(parts: &Parts) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "a file could not be removed");
+                parts.files.keep_released(file);
             }
         }
     }

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
 use crate::file::FileOutput;
-use crate::id::{EditNo, FileId, IndexId, LogNo, SegmentId, SeqNo};
+use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Edit, ErasedState, Listed, Opened};
 use crate::log::CloseMark;
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
@@ -79,15 +79,12 @@ pub(crate) fn install(
         unlink_early(parts, manifest, &ready);
     }
     let (changes, start) = changes_of(parts, &ready, manifest);
-    let removed = ready.iter().flat_map(|one| one.remove.iter().map(|segment| (one.id, *segment)));
-    let freed = files_of(manifest, removed);
     if let Err(error) = append(parts, manifest, ManifestEdit { no, changes }) {
         if manifest.is_poisoned() {
             out.leave();
         }
         return Err(error);
     }
-    release(parts, freed);
     let mark = mark_of(manifest);
     remove_unlisted(parts, manifest, out);
     out.leave();
@@ -109,29 +106,6 @@ pub(crate) fn install(
     parts.moved.notify();
     parts.work.notify();
     Ok(())
-}
-
-/// The files of current segments.
-fn files_of(
-    manifest: &ManifestWriter,
-    segments: impl Iterator<Item = (IndexId, SegmentId)>,
-) -> Vec<FileId> {
-    let mut files = Vec::new();
-    for (index, segment) in segments {
-        let record = manifest.state().index(index);
-        let Some(at) = record.and_then(|record| record.segments.get(&segment)) else { continue };
-        files.extend(at.meta.extents.iter().map(|extent| extent.file));
-        files.extend(at.meta.blobs.iter().map(|blob| blob.file));
-    }
-    files
-}
-
-/// Notes files that a durable edit has freed: one that no segment keeps open is not let go of by
-/// anybody.
-fn release(parts: &Parts, freed: Vec<FileId>) {
-    for file in freed {
-        parts.files.keep_released(file);
-    }
 }
 
 /// Has new files removed that the manifest does not name.
@@ -225,7 +199,7 @@ fn push_marks(parts: &Parts, tail: &Tail, start: Option<LogNo>, changes: &mut Ve
     let counters = Counters {
         next_index: tail.next_index,
         next_segment: SegmentId(parts.next_segment.load(Ordering::SeqCst)),
-        next_file: FileId(parts.next_file.load(Ordering::SeqCst)),
+        next_file: crate::FileId(parts.next_file.load(Ordering::SeqCst)),
         next_log: tail.log.next_segment(),
     };
     changes.push(Change::Counters(counters));
@@ -322,10 +296,8 @@ pub(crate) fn list_catalog(parts: &Parts) -> Result<()> {
     let catalog: Arc<Catalog> = parts.versions.current().value.catalog.clone();
     let mut changes = Vec::new();
     let known = manifest.state().indexes();
-    let mut freed = Vec::new();
-    for (id, record) in known.iter().filter(|(id, _)| catalog.get(**id).is_none()) {
+    for id in known.keys().filter(|id| catalog.get(**id).is_none()) {
         changes.push(Change::DropIndex { id: *id, dropped: up_to });
-        freed.extend(files_of(manifest, record.segments.keys().map(|segment| (*id, *segment))));
     }
     // A name may pass from one index to another: give each a free one first.
     let renamed = |id: &IndexId, name: &str| known.get(id).is_some_and(|old| old.name != name);
@@ -350,7 +322,6 @@ pub(crate) fn list_catalog(parts: &Parts) -> Result<()> {
     push_marks(parts, &tail, None, &mut changes);
     drop(tail);
     append(parts, manifest, ManifestEdit { no, changes })?;
-    release(parts, freed);
     tail = parts.tail();
     tail.log.set_manifest(mark_of(manifest));
     for writer in &mut tail.writers {
