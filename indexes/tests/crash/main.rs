@@ -8,6 +8,7 @@ mod harness;
 mod kinds;
 mod lsm;
 
+mod failing;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod regressions;

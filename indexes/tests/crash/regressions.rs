@@ -2,9 +2,11 @@
 //! jobs and with every crash.
 
 use cuesta_engine::Durability;
+use cuesta_engine::env::sim::{Fault, Repeat};
 
 use crate::DEPTH;
 use crate::harness::examine::Examiner;
+use crate::harness::fail::{Failing, Failures, fail_calls};
 use crate::harness::search::examine;
 use crate::harness::workload::{Op, Put, Source, Step, Workload};
 use crate::lsm::cast;
@@ -87,12 +89,46 @@ fn flushes_may_end_in_another_order_than_they_began() {
     hold(&[Op::Together(vec![steps(0), steps(1), steps(2)]), Op::Settle]);
 }
 
-#[test]
-fn a_commit_whose_segment_another_one_finished_is_published() {
+/// Four clients that fill a log segment with every commit.
+fn large_commits() -> Op {
     let large = |key| {
         let put = Put { slot: 0, key, bytes: Some(1800) };
         Step::Commit(Durability::Sync, vec![put])
     };
     let clients = (0..4).map(|client| (0..3).map(|key| large(client * 3 + key)).collect());
-    hold(&[Op::Together(clients.collect())]);
+    Op::Together(clients.collect())
+}
+
+#[test]
+fn a_commit_whose_segment_another_one_finished_is_published() {
+    hold(&[large_commits()]);
+}
+
+/// Fails every call of this that can fail in this way, in several orders.
+fn hold_failing(ops: &[Op], fault: Fault) {
+    let cast = cast();
+    let mut examiner = Examiner::new(&cast, DEPTH);
+    for seed in 0..5 {
+        let workload = Workload { ops: ops.to_vec(), ..Workload::of(Source::Random(seed)) };
+        let failing = Failing { fault, repeat: Repeat::Once };
+        let mut failures = Failures::default();
+        let result = fail_calls(&cast, &mut examiner, &workload, failing, (1, 1), &mut failures);
+        if let Err(what) = result {
+            panic!("seed {seed}: {what}");
+        }
+    }
+}
+
+#[test]
+fn no_segment_follows_one_whose_sync_has_failed() {
+    hold_failing(&[large_commits()], Fault::SyncFailPagesDropped);
+}
+
+#[test]
+fn what_recovery_writes_again_is_what_it_has_checked() {
+    let buffered = Step::Commit(Durability::Buffered, vec![put(0, 1), put(1, 1), put(2, 1)]);
+    hold_failing(
+        &[Op::Together(vec![vec![buffered]]), Op::Reopen, Op::Create(0)],
+        Fault::BitFlip(12_345),
+    );
 }

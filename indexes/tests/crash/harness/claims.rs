@@ -9,6 +9,7 @@
 //! | `sync`, `flush`, `compact`, `close` | all before | all before |
 //! | a change of the catalog             | at once | at once |
 //!
+//! A sync that fails may take what would have survived a killed process.
 //! Whatever survives takes everything before it along. A commit whose record was not yet handed to
 //! the log cannot be there.
 
@@ -24,6 +25,8 @@ pub struct Claims {
     issued: Vec<(u64, SeqNo)>,
     kill: Vec<(u64, SeqNo)>,
     power: Vec<(u64, SeqNo)>,
+    /// The first operation that was a sync and failed.
+    failed_sync: Option<u64>,
 }
 
 impl Claims {
@@ -52,9 +55,20 @@ impl Claims {
         claim(&mut self.power, ops, seq);
     }
 
+    /// A sync failed as operation `op`: what was not durable may be gone from memory, too.
+    pub fn sync_failed(&mut self, op: u64) {
+        self.failed_sync.get_or_insert(op);
+    }
+
+    /// All after `seq` is lost, none of which was promised.
+    pub fn truncate(&mut self, seq: SeqNo) {
+        self.issued.retain(|(_, issued)| *issued <= seq);
+    }
+
     /// The least and the last commit that an image may end with.
     pub fn bounds(&self, op: u64, mode: Crash) -> (SeqNo, SeqNo) {
-        let claims = if mode == Crash::KeepAll { &self.kill } else { &self.power };
+        let is_kill = mode == Crash::KeepAll && self.failed_sync.is_none_or(|failed| op < failed);
+        let claims = if is_kill { &self.kill } else { &self.power };
         let least = last_at(claims, |ops| ops <= op);
         let last = last_at(&self.issued, |ops| ops < op);
         (least.unwrap_or(self.base), last.unwrap_or(self.base))

@@ -70,19 +70,17 @@ impl<'a> Examiner<'a> {
         for op in life.from..=life.disk.op_count() {
             self.counts.operations += 1;
             for mode in Crash::all(workload.seed.wrapping_mul(1_000_003) + op) {
-                self.image(workload, life, op, mode).map_err(|what| {
-                    let trace = trace(life.disk, op);
-                    format!(
-                        "life {}, {mode:?} after disk operation {op}: {what}\n{trace}",
-                        life.number
-                    )
-                })?;
+                self.crash(workload, life, op, mode)?;
             }
         }
         Ok(())
     }
 
-    fn image(
+    /// Crashes after an operation in one way.
+    ///
+    /// # Errors
+    /// What is wrong with the image.
+    pub fn crash(
         &mut self,
         workload: &Workload,
         life: &Life<'_>,
@@ -96,7 +94,10 @@ impl<'a> Examiner<'a> {
             return Ok(());
         }
         let case = Case { workload, model: life.model, least, last, key };
-        guarded(|| self.case(&case, &image))
+        guarded(|| self.case(&case, &image)).map_err(|what| {
+            let trace = trace(life.disk, op);
+            format!("life {}, {mode:?} after disk operation {op}: {what}\n{trace}", life.number)
+        })
     }
 
     fn case(&mut self, case: &Case<'_>, image: &Arc<SimDisk>) -> Result<(), String> {

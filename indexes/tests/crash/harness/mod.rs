@@ -9,6 +9,7 @@
 //! | `run` | how is it done, and what was promised when? |
 //! | `model`, `claims` | what should be there, and what must be there? |
 //! | `examine` | is what a crash left right? |
+//! | `fail` | what if the n-th call to the disk fails? |
 //! | `count` | how much was examined? |
 //! | `search` | does any of these workloads go wrong, and how little of it is enough? |
 //!
@@ -20,6 +21,7 @@ pub mod cast;
 pub mod claims;
 pub mod count;
 pub mod examine;
+pub mod fail;
 pub mod model;
 pub mod process;
 pub mod run;

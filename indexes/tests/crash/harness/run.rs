@@ -114,16 +114,47 @@ impl<'a> Run<'a> {
                 self.crash(*mode).map_err(|e| format!("after operation {number}, {op:?}: {e}"))?;
                 continue;
             }
+            if self.errors == Errors::Expected && (*op == Op::Reopen || self.open.is_none()) {
+                // What failed may not be there when the database is opened again.
+                self.end(end)?;
+                self.from = self.env.disk().op_count();
+            }
             let what = format!("operation {number}, {op:?}");
             self.perform(&what, |run| run.op(op))?;
         }
         self.end(end)?;
-        match &self.open {
-            Some(open) if self.errors == Errors::Unexpected => {
-                open.check_files().map_err(|what| format!("in the end, {what}"))
-            }
-            _ => Ok(()),
+        match self.errors {
+            Errors::Unexpected => self.check_recovery(),
+            Errors::Expected => Ok(()),
         }
+    }
+
+    /// Whether a write or sync failed, so that the database takes nothing more.
+    pub fn is_poisoned(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.engine.parts().tail().is_poisoned())
+    }
+
+    /// Whether the database, unless it is poisoned, is as it should be once its calls succeed
+    /// and its background work rests.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_recovery(&self) -> std::result::Result<(), String> {
+        let Some(open) = &self.open else { return Ok(()) };
+        // Longer than background work that failed waits before it is tried again.
+        self.env.advance(Duration::from_secs(20));
+        self.env.run_until_idle();
+        if self.is_poisoned() {
+            return Ok(());
+        }
+        let last = self.noted.borrow().model.last();
+        let looked = self.look(last).map_err(|e| format!("{e:?}"));
+        let checked = looked.and_then(|()| match self.errors {
+            Errors::Unexpected => open.check_files(),
+            // What could not be removed stays until the database is opened again.
+            Errors::Expected => open.engine.settle().map_err(|e| format!("settling: {e:?}")),
+        });
+        checked.map_err(|what| format!("in the end, {what}"))
     }
 
     /// Calls back with the life so far.
@@ -131,10 +162,21 @@ impl<'a> Run<'a> {
         &mut self,
         end: &mut dyn FnMut(&Life<'_>) -> std::result::Result<(), String>,
     ) -> std::result::Result<(), String> {
+        self.note_failed_sync();
         let noted = self.noted.borrow();
         let (claims, model) = (&noted.claims, &noted.model);
         let disk = self.env.disk();
         end(&Life { number: self.life, disk, claims, model, from: self.from })
+    }
+
+    fn note_failed_sync(&self) {
+        if self.errors == Errors::Expected {
+            let trace = self.env.disk().trace();
+            let is_failed = |line: &String| line.starts_with("sync") && line.ends_with("(failed)");
+            if let Some(at) = trace.iter().position(is_failed) {
+                self.noted.borrow_mut().claims.sync_failed(at as u64 + 1);
+            }
+        }
     }
 
     fn perform(
@@ -166,6 +208,12 @@ impl<'a> Run<'a> {
     }
 
     fn op(&mut self, op: &Op) -> Result<()> {
+        if self.open.is_none() && self.errors == Errors::Expected {
+            self.open_again(self.env.disk().op_count(), Crash::KeepAll)?;
+        }
+        if self.living().is_empty() {
+            self.create(0)?;
+        }
         match op {
             Op::Together(clients) => self.together(clients),
             Op::Work(steps) => {
@@ -214,22 +262,37 @@ impl<'a> Run<'a> {
             None => Ok(()),
         };
         self.open = None;
-        self.open = Some(Process::open(&self.env, self.cast, &self.workload.options)?);
-        closed?;
-        if self.errors == Errors::Unexpected {
-            let last = self.noted.borrow().model.last();
-            self.look(last).map_err(Error::internal)?;
+        self.open_again(self.env.disk().op_count(), Crash::KeepAll)?;
+        closed
+    }
+
+    /// Opens the database after a crash at operation `op` of the life so far. What came after the
+    /// commit that it has recovered to is forgotten.
+    fn open_again(&mut self, op: u64, mode: Crash) -> Result<()> {
+        let open = Process::open(&self.env, self.cast, &self.workload.options)?;
+        let seq = open.last();
+        self.open = Some(open);
+        self.note_failed_sync();
+        let noted = self.noted.get_mut();
+        let (least, last) = noted.claims.bounds(op, mode);
+        if seq < least || seq > last {
+            return Err(wrong(format!("commit {seq} found, {least} to {last} expected")));
         }
-        Ok(())
+        noted.claims.truncate(seq);
+        noted.model.truncate(seq);
+        noted.interval = noted.interval.min(seq);
+        let Noted { model, slots, .. } = noted;
+        slots.retain(|(id, _)| model.at(seq).contains_key(id));
+        self.look(seq)
     }
 
     /// Compares the content with the model at commit `seq`.
-    fn look(&self, seq: SeqNo) -> std::result::Result<(), String> {
+    fn look(&self, seq: SeqNo) -> Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
-        let (found_seq, content) = open.content(self.cast).map_err(|e| format!("{e:?}"))?;
+        let (found_seq, content) = open.content(self.cast)?;
         let difference = difference(self.noted.borrow().model.at(seq), &content);
         if found_seq != seq || !difference.is_empty() {
-            return Err(format!("commit {found_seq} found, {seq} expected\n{difference}"));
+            return Err(wrong(format!("commit {found_seq} found, {seq} expected\n{difference}")));
         }
         Ok(())
     }
@@ -243,34 +306,19 @@ impl<'a> Run<'a> {
         self.life += 1;
         self.env = SimEnv::on(image, self.workload.seed + self.life as u64);
         self.from = 0;
-        let open = Process::open(&self.env, self.cast, &self.workload.options);
-        let open = open.map_err(|e| format!("opening: {e:?}"))?;
-        let seq = open.last();
-        self.open = Some(open);
-        let mut noted = self.noted.borrow_mut();
-        let (least, last) = noted.claims.bounds(op, mode);
-        if seq < least || seq > last {
-            return Err(format!("commit {seq} found, {least} to {last} expected"));
-        }
-        noted.model.truncate(seq);
-        let Noted { model, slots, .. } = &mut *noted;
-        slots.retain(|(id, _)| model.at(seq).contains_key(id));
-        noted.claims = Claims::since(seq);
+        self.open_again(op, mode).map_err(|e| format!("opening: {e:?}"))?;
+        let noted = self.noted.get_mut();
+        noted.claims = Claims::since(noted.model.last());
         noted.interval = SeqNo(0);
-        drop(noted);
-        self.look(seq)?;
-        // The crash may have come before there was a keyspace.
-        self.perform("opening again", |run| match run.living().is_empty() {
-            true => run.create(0),
-            false => Ok(()),
-        })
+        Ok(())
     }
 
-    /// Slots whose keyspaces live.
+    /// Slots whose keyspaces live. (One whose creation failed may be there after a crash.)
     fn living(&self) -> Vec<(IndexId, usize)> {
+        let Some(open) = &self.open else { return Vec::new() };
+        let catalog = open.engine.catalog();
         let noted = self.noted.borrow();
-        let content = noted.model.at(noted.model.last());
-        let living = noted.slots.iter().filter(|(id, _)| content.contains_key(id));
+        let living = noted.slots.iter().filter(|(id, _)| catalog.get(*id).is_some());
         living.copied().collect()
     }
 
@@ -351,6 +399,11 @@ impl<'a> Run<'a> {
         self.env.run_tasks(tasks);
         errors.into_inner().into_iter().next().map_or(Ok(()), Err)
     }
+}
+
+/// An error that no call to the disk explains.
+fn wrong(what: String) -> Error {
+    Error::internal(what)
 }
 
 fn pick<T>(from: &[T], number: usize) -> Option<&T> {

@@ -1,0 +1,71 @@
+//! Disks that fail: at every call, once and for good.
+
+use cuesta_engine::env::sim::{Fault, Repeat};
+
+use crate::DEPTH;
+use crate::harness::examine::Examiner;
+use crate::harness::fail::{Failing, Failures, fail_calls};
+use crate::harness::workload::{Op, Source, Workload};
+use crate::lsm::cast;
+
+/// Fails calls of short and of random workloads.
+fn hold(fault: Fault, repeat: Repeat, stride: u64) {
+    let cast = cast();
+    let mut examiner = Examiner::new(&cast, DEPTH);
+    let mut failures = Failures::default();
+    let sources = [Source::Short(380), Source::Short(551), Source::Random(3), Source::Random(14)];
+    for (number, source) in sources.into_iter().enumerate() {
+        let mut workload = Workload::of(source);
+        workload.ops.retain(|op| !matches!(op, Op::Crash(_)));
+        let calls = (1 + number as u64 % stride, stride);
+        let failing = Failing { fault, repeat };
+        let result = fail_calls(&cast, &mut examiner, &workload, failing, calls, &mut failures);
+        if let Err(what) = result {
+            panic!("workload {source}: {what}");
+        }
+    }
+    println!("{fault:?} {repeat:?}: {failures:?}, {} recoveries", examiner.counts.recoveries());
+}
+
+#[test]
+fn a_call_that_fails_once_loses_nothing() {
+    hold(Fault::Eio, Repeat::Once, 3);
+}
+
+#[test]
+fn calls_that_fail_for_good_lose_nothing() {
+    hold(Fault::Eio, Repeat::Sticky, 7);
+}
+
+#[test]
+fn a_disk_that_is_full_once_loses_nothing() {
+    hold(Fault::Enospc, Repeat::Once, 3);
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    hold(Fault::Enospc, Repeat::Sticky, 7);
+}
+
+#[test]
+fn a_failed_sync_that_drops_pages_loses_nothing() {
+    hold(Fault::SyncFailPagesDropped, Repeat::Once, 1);
+}
+
+#[test]
+fn a_failed_sync_that_keeps_pages_loses_nothing() {
+    hold(Fault::SyncFailPagesKept, Repeat::Once, 1);
+}
+
+#[test]
+fn reading_and_writing_by_halves_changes_nothing() {
+    hold(Fault::ShortRead, Repeat::Sticky, 50);
+    hold(Fault::ShortWrite, Repeat::Sticky, 50);
+    hold(Fault::ShortRead, Repeat::Once, 10);
+    hold(Fault::ShortWrite, Repeat::Once, 10);
+}
+
+#[test]
+fn a_bit_turned_over_while_reading_is_reported_and_loses_nothing() {
+    hold(Fault::BitFlip(12_345), Repeat::Once, 1);
+}
