@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::batch::Batch;
 use crate::commit::{Commit, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
 use crate::jobs::{Syncer, Worker, clear_released, forget_log, list_catalog};
-use crate::options::{Access, Durability, MEMORY_BUDGET_MIN, Options};
+use crate::options::{Access, Durability, Options};
 use crate::parts::Parts;
 use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
@@ -90,26 +90,30 @@ impl Engine {
         options: Options,
         registry: Registry,
     ) -> Result<Engine> {
-        if options.memory_budget < MEMORY_BUDGET_MIN {
-            return Err(Error::invalid(format!(
-                "a memory budget of {} bytes is below {MEMORY_BUDGET_MIN}",
-                options.memory_budget
-            )));
-        }
+        options.check()?;
         let writable = options.access != Access::Read;
         let recovery::Opened { parts, identity, report, lock } =
             recovery::open(env.clone(), dir, options, registry)?;
-        let mut running = Vec::new();
-        if writable {
-            for number in 0..parts.options.background_threads.max(1) {
-                let worker = Worker::new(parts.clone());
-                running.push(env.spawn(&format!("cuesta-work-{number}"), Box::new(worker)));
-            }
-            running.push(env.spawn("cuesta-sync", Box::new(Syncer::new(parts.clone()))));
-        }
         tracing::debug!(dir = %dir.display(), ?report, "opened");
-        let (running, lock) = (Mutex::new(running), Mutex::new(lock));
-        Ok(Engine { parts, identity, report, running, lock })
+        let (running, lock) = (Mutex::default(), Mutex::new(lock));
+        let engine = Engine { parts, identity, report, running, lock };
+        if writable {
+            // From here on, whatever happens, dropping the engine ends what was spawned.
+            engine.spawn(&*env);
+        }
+        Ok(engine)
+    }
+
+    fn spawn(&self, env: &dyn Env) {
+        let parts = &self.parts;
+        let run = |name: &str, job| {
+            let running = env.spawn(name, job);
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).push(running);
+        };
+        for number in 0..parts.options.background_threads {
+            run(&format!("cuesta-work-{number}"), Box::new(Worker::new(parts.clone())));
+        }
+        run("cuesta-sync", Box::new(Syncer::new(parts.clone())));
     }
 
     /// Who this database is.
@@ -435,11 +439,12 @@ impl Engine {
             job.join();
         }
         clear_released(parts);
-        let forgotten = if parts.tail().is_poisoned() { Ok(()) } else { forget_log(parts) };
+        parts.tail().close();
+        let forgotten = forget_log(parts);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
-        tail.close();
         drop(tail);
+        tracing::debug!(dir = %parts.dir.display(), "closed");
         parts.moved.notify();
         flushed.and(forgotten).and(synced)
     }

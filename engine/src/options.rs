@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::log::LogOptions;
 
 /// What a commit survives once it is acknowledged. Whatever the durability, a crash leaves a
@@ -83,6 +84,25 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Checks that the settings are within what the engine can do.
+    ///
+    /// # Errors
+    /// `Invalid` names the setting and its limits.
+    pub fn check(&self) -> Result<()> {
+        let within = |what: &str, value: u64, limits: std::ops::RangeInclusive<u64>| {
+            if limits.contains(&value) {
+                return Ok(());
+            }
+            let (least, most) = (limits.start(), limits.end());
+            Err(Error::invalid(format!("{what} of {value} is not between {least} and {most}")))
+        };
+        let interval_ms = u64::try_from(self.sync_interval.as_millis()).unwrap_or(u64::MAX);
+        within("memory budget in bytes", self.memory_budget, MEMORY_BUDGET_MIN..=1 << 50)?;
+        within("log segment size in bytes", self.log.segment_bytes, 512..=1 << 40)?;
+        within("sync interval in milliseconds", interval_ms, 0..=1 << 40)?;
+        within("number of background threads", self.background_threads as u64, 1..=256)
+    }
+
     /// Memory of one memtable before it is frozen.
     pub fn memtable_bytes(&self) -> u64 {
         self.memtable_limit.unwrap_or((self.memory_budget / 8).clamp(64 << 10, 64 << 20))

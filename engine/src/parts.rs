@@ -55,6 +55,8 @@ pub struct Parts {
     pub memtable_bytes: AtomicU64,
     /// The highest [`Debt::pressure`](crate::index::Debt) of all indexes, as bits.
     pressure: AtomicU64,
+    /// Time by which commits are to be slowed and have not been.
+    owed_nanos: AtomicU64,
     /// Moves when something was synced, published, flushed or failed.
     pub moved: Arc<Event>,
     /// Moves when there may be work in the background.
@@ -80,6 +82,8 @@ pub struct Control {
     pub busy: BTreeMap<IndexId, BTreeMap<SegmentId, u64>>,
     /// Number of the next merge.
     pub next_merge: u64,
+    /// Indexes whose merges fail, and when to try again.
+    pub failing: BTreeMap<IndexId, Duration>,
     /// Merges under way.
     pub merges: usize,
     /// Flushes under way.
@@ -196,6 +200,7 @@ impl Parts {
             clock_ms: AtomicU64::new(0),
             memtable_bytes: AtomicU64::new(0),
             pressure: AtomicU64::new(0),
+            owed_nanos: AtomicU64::new(0),
             moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),
@@ -274,6 +279,18 @@ impl Parts {
         let control = self.control();
         let again = self.stats.job_failures.load(Ordering::Relaxed) > failed;
         control.failure.as_ref().filter(|_| again).map(Failure::to_error)
+    }
+
+    /// Adds to the time that commits owe; a pause once that is worth a sleep. Sleeps are long
+    /// compared with most of what is owed, so who comes when enough is owed pays for all.
+    pub fn owe(&self, time: Duration) -> Option<Duration> {
+        const WORTH: u64 = 1_000_000;
+        let added = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2);
+        let owed = self.owed_nanos.fetch_add(added, Ordering::Relaxed).saturating_add(added);
+        (owed >= WORTH).then(|| {
+            self.owed_nanos.store(0, Ordering::Relaxed);
+            Duration::from_nanos(owed)
+        })
     }
 
     /// Publishes what can be published; the caller holds the tail.

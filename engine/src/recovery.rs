@@ -24,7 +24,7 @@ use crate::batch::Body;
 use crate::cache::BlockCache;
 use crate::commit::{change_catalog, rotate};
 use crate::env::{Env, Event, Job, JobState, Lock, OpenMode, SyncKind, Vfs, VfsFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::format::name::{self, FileName};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
@@ -108,6 +108,9 @@ pub(crate) fn open(
     }
     report.closed = found.closed.is_some();
     report.torn = found.torn;
+    if let Some(torn) = found.torn {
+        tracing::warn!(?torn, "cut a torn tail off the log");
+    }
     report.torn_manifest = recovered.torn.as_ref().map(|torn| torn.to_string());
     let state = recovered.state.clone();
     let manifest = if writable {
@@ -231,7 +234,9 @@ fn sync_log(vfs: &dyn Vfs, dir: &Path, found: &Scan) -> Result<()> {
         file.write_all_at(last.offset_of(at), &records).map_err(failed)?;
         at = LogPos(at.0 + records.len() as u64);
     }
-    file.sync(SyncKind::Full).map_err(failed)
+    file.sync(SyncKind::Full).map_err(failed)?;
+    // Its name may be as unproven as its bytes.
+    vfs.sync_dir(dir).map_err(|e| Error::io(format_args!("syncing {}", dir.display()), e))
 }
 
 /// About a megabyte of whole records between two places: at least one. What was read a moment ago
@@ -374,7 +379,7 @@ fn open_indexes(
             kind: record.kind.clone(),
             options: record.options.clone(),
         };
-        let named = |e: Error| e.context(format_args!("index {:?}", record.name));
+        let named = |e: Error| as_damage(e).context(format_args!("index {:?}", record.name));
         let factory = registry.get(&record.kind).map_err(named)?;
         let (writer, empty) = factory.make(&record.options, services).map_err(named)?;
         let opened = empty.open(&record.listed(), files).map_err(named)?;
@@ -441,11 +446,24 @@ fn replay(
 fn replay_count(parts: &Parts, tail: &mut Tail) {
     parts.versions.read(|version, _| {
         for writer in &mut tail.writers {
-            if let Ok(state) = version.state(writer.id) {
+            if let Ok(state) = version.state(writer.id)
+                && writer.first.is_some()
+            {
                 parts.count_memory(writer, state.active_bytes() as u64);
             }
         }
     });
+}
+
+/// What the log says is checked when it is written: an operation that makes no sense now is damage,
+/// and no fault of whoever opens the database.
+fn as_damage(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Exists | ErrorKind::Invalid | ErrorKind::Conflict => {
+            error.into_kind(ErrorKind::Corrupt)
+        }
+        _ => error,
+    }
 }
 
 struct Replay<'a> {
@@ -466,7 +484,7 @@ impl Replay<'_> {
         let mut tail = self.parts.tail();
         let mut applied = false;
         for (id, ops) in body.parts {
-            applied |= self.apply(&mut tail, seq, id, ops)?;
+            applied |= self.apply(&mut tail, seq, id, ops).map_err(as_damage)?;
         }
         self.replayed += u64::from(applied);
         self.parts.versions.publish(seq.0);
@@ -514,8 +532,18 @@ impl Replay<'_> {
     fn relieve(&self, seq: SeqNo) -> Result<()> {
         let parts = self.parts;
         let full = parts.memtable_bytes.load(Ordering::Relaxed);
-        if full <= parts.options.write_buffer_bytes() || parts.options.access == Access::Read {
+        if full <= parts.options.write_buffer_bytes() {
             return Ok(());
+        }
+        if parts.options.access == Access::Read {
+            let budget = parts.options.memory_budget;
+            if full <= budget {
+                return Ok(());
+            }
+            return Err(Error::full(format!(
+                "the log holds more than the memory budget of {budget} bytes: open the database \
+                 for writing once, or raise the budget"
+            )));
         }
         if !parts.tail().unlisted.is_empty() {
             list_catalog(parts)?;

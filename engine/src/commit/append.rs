@@ -221,8 +221,8 @@ pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId], up_to: (Se
         parts.count_memory(writer, bytes);
         writer.frozen.push_back(Frozen { first, last, end, bytes });
         writer.writer = new_writer;
+        // An empty memtable is not counted: many idle indexes must not fill the memory.
         writer.bytes = 0;
-        parts.count_memory(writer, new_state.active_bytes() as u64);
         next = next.with(*id, Some(new_state));
         Stats::add(&parts.stats.rotations, 1);
     }

@@ -110,7 +110,7 @@ impl Commit {
         let ops = batch.encode(&mut record);
         let body_crc = crc32(&record[RECORD_HEADER_BYTES..]);
         let began = parts.env.now();
-        let state = State::Admit(Admission { since: began, slowed: None });
+        let state = State::Admit(Admission { since: began, bytes: record.len(), slowed: None });
         Ok(Commit { parts, durability, record, body_crc, ops, began, state })
     }
 
@@ -208,8 +208,16 @@ impl Drop for Commit {
 /// engine can finish: when that fails, so does the commit.
 struct Admission {
     since: Duration,
+    /// Bytes of the commit.
+    bytes: usize,
     /// Once it is held up: failures of background work until then.
     slowed: Option<u64>,
+}
+
+/// Time that a commit of `bytes` owes when background work is behind by `excess`, from 0 to 1: the
+/// more it is behind, the slower, from no limit at all down to 10 MB/s.
+fn slowdown(excess: f64, bytes: usize) -> Duration {
+    Duration::from_secs_f64(excess.min(1.0).powi(2) * bytes as f64 * 1e-7)
 }
 
 impl Admission {
@@ -229,10 +237,14 @@ impl Admission {
             }
             return Step::Wait(seen);
         }
-        if pressure > 1.0 && self.slowed.is_none() {
+        let filled = parts.memtable_bytes.load(Ordering::Relaxed) as f64 / limit as f64;
+        let excess = (pressure - 1.0).max(4.0 * filled - 3.0);
+        if excess > 0.0
+            && self.slowed.is_none()
+            && let Some(pause) = parts.owe(slowdown(excess, self.bytes))
+        {
             self.slow(parts);
-            let excess = pressure - 1.0;
-            return Step::Sleep(Duration::from_secs_f64(excess * excess * 0.002));
+            return Step::Sleep(pause);
         }
         if self.slowed.is_some() {
             let waited = parts.env.now().saturating_sub(self.since);

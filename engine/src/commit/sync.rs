@@ -97,9 +97,13 @@ impl SyncTo {
 
 impl Drop for SyncTo {
     fn drop(&mut self) {
-        if matches!(self.state, State::Sync(..) | State::Finish(..)) {
-            self.parts.tail().syncing = false;
-            self.parts.moved.notify();
+        match std::mem::replace(&mut self.state, State::Ask) {
+            State::Ask => {}
+            State::Sync(..) => {
+                self.parts.tail().syncing = false;
+                self.parts.moved.notify();
+            }
+            State::Finish(result, target) => self.finish(result, target),
         }
     }
 }

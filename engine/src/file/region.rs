@@ -12,7 +12,8 @@ use crate::id::FileId;
 /// An open data file.
 pub struct DataFile {
     id: FileId,
-    file: Arc<dyn VfsFile>,
+    /// Kept open unless everything is read through the map.
+    file: Option<Arc<dyn VfsFile>>,
     len: u64,
     map: Option<Map>,
 }
@@ -30,17 +31,13 @@ impl DataFile {
                 .map_err(|e| Error::io(format_args!("mapping {}", name::data(id)), e))?,
             FileKind::InPlace => None,
         };
+        let file = map.is_none().then_some(file);
         Ok(DataFile { id, file, len, map })
     }
 
     /// The file's number.
     pub fn id(&self) -> FileId {
         self.id
-    }
-
-    /// The file itself.
-    pub fn file(&self) -> &Arc<dyn VfsFile> {
-        &self.file
     }
 }
 
@@ -143,7 +140,10 @@ impl Region {
             return Ok(());
         }
         let at = self.offset + offset;
-        self.file.file.read_exact_at(at, buf).map_err(|e| match e.kind() {
+        let Some(file) = &self.file.file else {
+            return Err(Error::internal(format!("{name} is mapped, but not here")));
+        };
+        file.read_exact_at(at, buf).map_err(|e| match e.kind() {
             std::io::ErrorKind::UnexpectedEof => {
                 Error::corrupt(format!("{name} ends before byte {}", at + buf.len() as u64))
             }

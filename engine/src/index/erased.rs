@@ -53,6 +53,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn listed(&self) -> Vec<Listed>;
     /// The active memtable frozen, and a new one with its writer.
     fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>);
+    /// This state without its memtables: what a merge keeps while it works.
+    fn segments_only(&self) -> Arc<dyn ErasedState>;
     /// This state with the operations in a private memtable in front.
     fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState>;
     /// Address and bytes of every memtable: what a view of this state keeps in memory.
@@ -182,6 +184,11 @@ impl<T: IndexType> ErasedState for State<T> {
         frozen.push(self.active.clone());
         frozen.extend_from_slice(&self.frozen);
         (Box::new(writer), Arc::new(State { active, frozen, ..self.clone() }))
+    }
+
+    fn segments_only(&self) -> Arc<dyn ErasedState> {
+        let (_, active) = self.index.create();
+        Arc::new(State { private: None, active, frozen: Vec::new(), ..self.clone() })
     }
 
     fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState> {

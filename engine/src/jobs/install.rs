@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Edit, ErasedState, Listed, Opened};
@@ -261,11 +261,17 @@ pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("forgetting while read-only"))?;
     let mut tail = parts.tail();
-    tail.check()?;
-    if !tail.is_flushed() {
+    if tail.is_poisoned() || !tail.is_flushed() {
         return Ok(());
     }
-    tail.log.begin_anew()?;
+    // What the manifest is told of must be durable in the log.
+    let begun = tail.log.sync_all().and_then(|()| tail.log.begin_anew());
+    if let Err(error) = begun {
+        if error.kind() == ErrorKind::Poisoned {
+            parts.poison(&mut tail, &error);
+        }
+        return Err(error);
+    }
     let start =
         needed_from(parts, &tail, &[]).filter(|start| *start > manifest.state().log_start());
     let Some(start) = start else { return Ok(()) };
@@ -302,7 +308,13 @@ pub(crate) fn list_catalog(parts: &Parts) -> Result<()> {
     // A name may pass from one index to another: give each a free one first.
     let renamed = |id: &IndexId, name: &str| known.get(id).is_some_and(|old| old.name != name);
     for (id, _) in catalog.iter().filter(|(id, entry)| renamed(id, &entry.name)) {
-        changes.push(Change::RenameIndex { id, name: format!("\u{1}renamed {id}") });
+        let taken = |name: &String| {
+            catalog.find(name).is_some() || known.values().any(|record| record.name == *name)
+        };
+        let free = (0..=known.len() * 2).map(|n| format!("renamed {id} {n}"));
+        let name = free.into_iter().find(|name| !taken(name));
+        let name = name.ok_or_else(|| Error::internal("no free name for a renamed index"))?;
+        changes.push(Change::RenameIndex { id, name });
     }
     for (id, entry) in catalog.iter() {
         if renamed(&id, &entry.name) {

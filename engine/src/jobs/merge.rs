@@ -39,11 +39,15 @@ impl Merge {
         let mut control = parts.control();
         // Loaded under the lock: what is neither busy nor removed now is nobody else's.
         let current = parts.versions.current();
+        let now = parts.env.now();
+        control.failing.retain(|_, retry_at| *retry_at > now);
         let mut best: Option<(IndexId, MergePlan, &Arc<dyn ErasedState>)> = None;
         let mut idle = BTreeSet::new();
         for (id, state) in current.value.states() {
             let busy = control.busy_of(id);
             match state.plan(&busy, control.aim(id)) {
+                // One damaged index must not keep the others from merging.
+                Some(_) if control.failing.contains_key(&id) => {}
                 Some(plan)
                     if best.as_ref().is_none_or(|(_, best, _)| best.pressure < plan.pressure) =>
                 {
@@ -65,7 +69,7 @@ impl Merge {
         let busy = plan.inputs.iter().map(|input| (*input, number));
         control.busy.entry(id).or_default().extend(busy);
         control.merges += 1;
-        let (parts, then, began) = (parts.clone(), then.clone(), parts.env.now());
+        let (parts, then, began) = (parts.clone(), then.segments_only(), now);
         let (out, work, edit) = (None, None, None);
         Ok(Some(Merge { parts, id, number, plan, then, began, out, work, edit, editing: false }))
     }
@@ -98,7 +102,6 @@ impl Merge {
         install(&self.parts, installing, out, |stats| {
             stats.merge_time.record(took);
             Stats::add(&stats.merges, 1);
-            Stats::add(&stats.moves, u64::from(bytes == 0));
             Stats::add(&stats.merge_bytes, bytes);
             Stats::add(&stats.merge_read_bytes, read);
         })?;
@@ -131,6 +134,8 @@ impl Task for Merge {
     }
 
     fn give_up(&mut self) {
+        let retry_at = self.parts.env.now() + Duration::from_secs(1);
+        self.parts.control().failing.insert(self.id, retry_at);
         if let Some(out) = self.out.take() {
             super::abandon(&self.parts, out);
         }

@@ -121,6 +121,8 @@ impl Job for Worker {
                 JobState::Done
             } else if control.retry_at > now {
                 JobState::WaitUntil(seen, control.retry_at)
+            } else if let Some(retry_at) = control.failing.values().min() {
+                JobState::WaitUntil(seen, *retry_at)
             } else {
                 JobState::Wait(seen)
             };
@@ -148,8 +150,13 @@ impl Job for Worker {
             }
             Err(error) => {
                 task.give_up();
+                let was_merge = task.is_merge();
                 self.tasks.pop();
                 self.failed(&error, now);
+                if was_merge {
+                    // Only merges of the same index wait.
+                    self.parts.control().retry_at = now;
+                }
                 JobState::Again
             }
         }

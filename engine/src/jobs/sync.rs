@@ -39,7 +39,11 @@ impl Syncer {
             return Due::Nothing;
         }
         // The clock of the interval starts with the first commit that needs it.
-        if now < self.next { Due::At(self.next) } else { Due::Sync(tail.log.written()) }
+        if now < self.next {
+            return Due::At(self.next);
+        }
+        self.next = now + self.parts.options.sync_interval;
+        Due::Sync(tail.log.written())
     }
 }
 

@@ -81,6 +81,8 @@ impl Pins {
     /// An empty table in `shared`, which has [`WORDS`] words.
     pub fn new(shared: Arc<dyn SharedWords>, stats: Arc<Stats>) -> Pins {
         let pins = Pins { views: Mutex::default(), epoch: AtomicU64::new(1), shared, stats };
+        // Whoever opens for writing is alone: what a process left in its slot pins nothing.
+        pins.shared.words().iter().for_each(|word| word.store(0, Ordering::SeqCst));
         pins.store(3, SLOTS as u64);
         pins.store(0, MAGIC);
         pins
