@@ -69,7 +69,7 @@ struct Views {
 /// What views hold on to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PinReport {
-    /// Living views.
+    /// Living views that have not expired.
     pub views: usize,
     /// Bytes of memtables that only views keep in memory.
     pub bytes: u64,
@@ -177,7 +177,11 @@ impl Pins {
     /// What views hold that the current version does not, and expires the oldest views until that
     /// is at most `limit_bytes`.
     pub fn enforce(&self, current: &Version, limit_bytes: u64) -> PinReport {
-        let views: Vec<Arc<Pinned>> = self.lock().living.values().cloned().collect();
+        let views = self.lock();
+        let reading = views.living.values().filter(|view| view.version().is_some());
+        let reading: Vec<Arc<Pinned>> = reading.cloned().collect();
+        drop(views);
+        let views = reading;
         let current = current.memory();
         for skip in 0..=views.len() {
             let bytes = held(&views[skip..], &current);
