@@ -7,8 +7,11 @@ mod kinds;
 
 mod world;
 
+mod catalog;
 mod commits;
 mod faults;
 mod lifecycle;
 mod random;
 mod seam;
+mod space;
+mod views;

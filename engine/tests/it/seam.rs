@@ -33,7 +33,7 @@ fn pages_are_reused_as_soon_as_no_view_shows_them() {
     let mut world = World::new(1, small());
     let id = world.create("pages", Shape::Pages);
     // The most bytes that the file has while it is rewritten a few times.
-    let mut most = |world: &mut World, rounds: Range<u32>| {
+    let most = |world: &mut World, rounds: Range<u32>| {
         let mut most = 0;
         for round in rounds {
             rewrite(world, id, round);
@@ -176,7 +176,7 @@ fn what_dies_while_it_is_merged_stays_dead() {
         let view = (world.engine.view(), world.model.clone());
         for round in 0..6u32 {
             let touched = |n: u32| key((n * 17 + round * 31) % 330);
-            let value = |n: u32| (n % 3 == 0).then(|| format!("again {round}").into_bytes());
+            let value = |n: u32| n.is_multiple_of(3).then(|| format!("again {round}").into_bytes());
             let writes: Vec<Write> = (0..20).map(|n| (id, touched(n), value(n))).collect();
             world.commit(&writes, Durability::None);
             world.engine.rotate().unwrap();
@@ -334,7 +334,7 @@ fn private_writes_are_seen_by_their_view_alone() {
     world.fill(10, 30, Durability::Sync);
     let view = world.engine.view();
     let ids = world.ids();
-    let write = |n: u32| (ids[n as usize % 3], key(n), (n % 4 != 0).then(|| b"mine".to_vec()));
+    let write = |n: u32| (ids[n as usize % 3], key(n), (!n.is_multiple_of(4)).then(|| b"mine".to_vec()));
     let writes: Vec<Write> = (20..50).map(write).collect();
     let batch: Batch = world.model.batch(&writes);
     let mine = view.with_private(batch.parts()).unwrap();

@@ -71,12 +71,6 @@ impl Shape {
             Shape::Rows => Rows::dump(&*view.of(Handle::<Rows>::new(id))?, view.seq()),
         }
     }
-
-    /// The shape of an index in a catalog.
-    pub fn of(kind: &str, options: &[u8]) -> Shape {
-        let same = |shape: &Shape| shape.kind() == kind && shape.options() == options;
-        Shape::ALL.into_iter().find(same).expect("an index of a shape")
-    }
 }
 
 pub fn registry() -> Registry {
@@ -174,14 +168,6 @@ impl World {
     pub fn fill(&mut self, from: u32, count: u32, durability: Durability) -> SeqNo {
         let writes = self.model.filling(from, count);
         self.commit(&writes, durability)
-    }
-
-    /// Commits about so many bytes, in batches of twenty keys.
-    pub fn fill_bytes(&mut self, bytes: usize, durability: Durability) {
-        let each = 20 * 48 * self.model.0.len();
-        for round in 0..bytes.div_ceil(each) as u32 {
-            self.fill(round * 20, 20, durability);
-        }
     }
 
     /// Compares the present with the model.
