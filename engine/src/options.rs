@@ -12,8 +12,7 @@ pub enum Durability {
     /// Power loss.
     #[default]
     Sync,
-    /// A killed process; power loss may take the last interval (see
-    /// [`Options::sync_interval`]).
+    /// A killed process; power loss may take what came within the last sync interval.
     Interval,
     /// A killed process; power loss may take what was not synced for other reasons.
     Buffered,

@@ -1,6 +1,6 @@
 """Cuesta: an embedded database for every shape of data.
 
-One directory, one log, one transaction. Today it holds ordered keys in any number of keyspaces;
+One directory, one log, one snapshot. Today it holds ordered keys in any number of keyspaces;
 every batch is atomic across all of them, and durable when it returns.
 
     import cuesta
