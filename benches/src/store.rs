@@ -152,10 +152,11 @@ impl Store for Fjall {
     fn write(&self, entries: &[(Vec<u8>, Option<&[u8]>)], wait: Wait) -> Outcome<()> {
         if let ([(key, value)], Wait::System) = (entries, wait) {
             // A single write has a path of its own.
-            return Ok(match value {
+            match value {
                 Some(value) => self.keys.insert(key.as_slice(), *value)?,
                 None => self.keys.remove(key.as_slice())?,
-            });
+            }
+            return Ok(());
         }
         let mode = match wait {
             Wait::System => None,

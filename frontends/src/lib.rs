@@ -39,8 +39,8 @@ mod kv;
 
 pub use cuesta_engine::env;
 pub use cuesta_engine::error::{Error, ErrorKind, Result};
-pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::log::Torn;
+pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, RecoveryReport, VerifyReport};
 pub use cuesta_indexes::lsm::Value;
 pub use database::{Builder, Database};

@@ -1,6 +1,6 @@
 //! The log: every commit, in order, before anything else knows of it.
 //!
-//! The log is one endless sequence of bytes, addressed by [`LogPos`], cut into segment files. A
+//! The log is one endless sequence of bytes, addressed by [`LogPos`](crate::LogPos), cut into segment files. A
 //! commit is one record. Normative layout: `docs/formats/log.md`.
 //!
 //! ```text

@@ -334,7 +334,8 @@ fn private_writes_are_seen_by_their_view_alone() {
     world.fill(10, 30, Durability::Sync);
     let view = world.engine.view();
     let ids = world.ids();
-    let write = |n: u32| (ids[n as usize % 3], key(n), (!n.is_multiple_of(4)).then(|| b"mine".to_vec()));
+    let write =
+        |n: u32| (ids[n as usize % 3], key(n), (!n.is_multiple_of(4)).then(|| b"mine".to_vec()));
     let writes: Vec<Write> = (20..50).map(write).collect();
     let batch: Batch = world.model.batch(&writes);
     let mine = view.with_private(batch.parts()).unwrap();
