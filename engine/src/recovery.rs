@@ -23,14 +23,14 @@ use std::time::Duration;
 use crate::batch::Body;
 use crate::cache::BlockCache;
 use crate::commit::{change_catalog, rotate};
-use crate::env::{Env, Event, Job, JobState, Lock, OpenMode, SyncKind, Vfs, VfsFile};
+use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::format::name::{self, FileName};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::{Horizon, Registry, Services};
-use crate::jobs::{Worker, list_catalog};
+use crate::jobs::{flush_now, list_catalog};
 use crate::log::{
     CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, scan,
 };
@@ -128,7 +128,7 @@ pub(crate) fn open(
     let parts =
         assemble(env.clone(), dir, options, registry, &identity, &state, manifest, &found, mark)?;
     let parts = Arc::new(parts);
-    if writable && parts.tail().log.newest().is_none() {
+    if writable && state.log_start() == LogNo(0) {
         begin_log(&parts)?;
     }
     report.replayed = replay(&parts, &state, &found, &identity)?;
@@ -391,14 +391,16 @@ fn open_indexes(
     Ok((version.with_catalog(catalog), writers))
 }
 
-/// Begins the log of a new database and has the manifest name it: from here on a missing log is
-/// damage.
+/// Begins the log of a new database, unless a crash came right after, and has the manifest name it:
+/// from here on a missing log is damage.
 fn begin_log(parts: &Parts) -> Result<()> {
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("beginning a log read-only"))?;
     let mut tail = parts.tail();
-    tail.log.reserve(0)?;
-    let log = tail.log.newest().unwrap_or_default();
+    if tail.log.newest().is_none() {
+        tail.log.reserve(0)?;
+    }
+    let log = tail.log.oldest().unwrap_or_default();
     drop(tail);
     let no = manifest.next_edit();
     let edit = ManifestEdit { no, changes: vec![Change::LogStart { log }] };
@@ -552,14 +554,6 @@ impl Replay<'_> {
         let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();
         rotate(parts, &mut tail, &ids, (seq, LogPos(0)));
         drop(tail);
-        let mut worker = Worker::new(parts.clone());
-        while parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty()) {
-            let state = worker.step();
-            if let Some(failure) = &parts.control().failure {
-                return Err(failure.to_error());
-            }
-            crate::ensure_sound!(state != JobState::Done, "a flush in recovery came to no end");
-        }
-        Ok(())
+        flush_now(parts)
     }
 }

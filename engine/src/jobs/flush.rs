@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commit::{Step, SyncTo};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::{FileOutput, Spread};
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::index::Work;
@@ -154,6 +154,29 @@ fn list_what_waits(parts: &Parts) -> Result<()> {
     let waits = !tail.unlisted.is_empty() && !tail.is_poisoned();
     drop(tail);
     if waits { list_catalog(parts) } else { Ok(()) }
+}
+
+/// Writes all frozen memtables on the caller's thread: for recovery, before there are workers.
+///
+/// # Errors
+/// What flushing fails with.
+pub(crate) fn flush_now(parts: &Arc<Parts>) -> Result<()> {
+    while let Some(mut flush) = Flush::claim(parts)? {
+        loop {
+            match flush.step() {
+                Ok(Progress::Again) => {}
+                Ok(Progress::Done) => break,
+                Ok(Progress::Wait(_)) => {
+                    return Err(Error::internal("a flush in recovery waits for somebody else"));
+                }
+                Err(error) => {
+                    flush.give_up();
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Task for Flush {

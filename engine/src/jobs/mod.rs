@@ -13,6 +13,7 @@ mod merge;
 mod sync;
 
 pub(crate) use clear::clear_released;
+pub(crate) use flush::flush_now;
 pub(crate) use install::{Installing, forget_log, install, list_catalog};
 pub use sync::Syncer;
 
