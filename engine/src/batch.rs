@@ -7,9 +7,10 @@
 //!
 //! Notes belong to front-ends: the engine stores them and gives them to readers of the log.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::{Reader, put_bytes, put_varint, varint_len};
 use crate::id::IndexId;
 
@@ -106,10 +107,12 @@ impl<'a> Body<'a> {
         let mut reader = Reader::new(body, "commit record");
         let notes = reader.bytes()?;
         let mut parts = Vec::new();
+        let mut known = BTreeSet::new();
         while !reader.is_empty() {
-            let id = u32::try_from(reader.varint()?)
-                .map_err(|_| Error::corrupt("commit record: index number too large"))?;
-            parts.push((IndexId(id), reader.bytes()?));
+            let id = u32::try_from(reader.varint()?);
+            let id = IndexId(id.map_err(|_| reader.corrupt("index number too large"))?);
+            crate::ensure_sound!(known.insert(id), "commit record: two parts for index {id}");
+            parts.push((id, reader.bytes()?));
         }
         Ok(Body { notes, parts })
     }

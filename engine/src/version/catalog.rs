@@ -15,6 +15,9 @@ use crate::id::IndexId;
 /// Longest name of an index in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
+/// Indexes are numbered from 1 up to this.
+const INDEX_MAX: u32 = 1 << 31;
+
 /// What the catalog knows of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -147,7 +150,8 @@ impl CatalogOp {
         let mut reader = Reader::new(bytes, "catalog operation");
         let tag = reader.u8()?;
         let id = u32::try_from(reader.varint()?);
-        let id = IndexId(id.map_err(|_| reader.corrupt("index number too large"))?);
+        let id = id.ok().filter(|id| (1..=INDEX_MAX).contains(id));
+        let id = IndexId(id.ok_or_else(|| reader.corrupt("no number of an index"))?);
         let op = match tag {
             1 => {
                 let (name, kind) = (reader.text()?.to_owned(), reader.text()?.to_owned());

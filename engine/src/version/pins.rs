@@ -78,9 +78,11 @@ pub struct PinReport {
 }
 
 impl Pins {
-    /// An empty table in `shared`, which has [`WORDS`] words.
+    /// An empty table in `shared`, which has [`WORDS`] words. What dead processes left there is
+    /// cleared: whoever makes the table has the directory for itself.
     pub fn new(shared: Arc<dyn SharedWords>, stats: Arc<Stats>) -> Pins {
         let pins = Pins { views: Mutex::default(), epoch: AtomicU64::new(1), shared, stats };
+        (0..WORDS).for_each(|word| pins.store(word, 0));
         // Whoever opens for writing is alone: what a process left in its slot pins nothing.
         pins.shared.words().iter().for_each(|word| word.store(0, Ordering::SeqCst));
         pins.store(3, SLOTS as u64);
