@@ -208,6 +208,25 @@ fn reading_changes_no_byte_of_the_directory() {
 }
 
 #[test]
+fn a_log_that_goes_missing_is_damage_and_no_empty_database() {
+    let world = World::new(15, small());
+    let disk = world.disk();
+    disk.keep_last(u64::MAX / 4);
+    // However far the creation came, once somebody has had the database open.
+    for at in disk.op_count().saturating_sub(10)..=disk.op_count() {
+        let image = disk.crash_image(at, Crash::KeepAll);
+        let env = SimEnv::on(image, 17);
+        drop(open(&env, small()).unwrap());
+        for path in log_files(env.disk()) {
+            env.disk().remove_file(path);
+        }
+        let error = open(&env, small()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "after operation {at}: {error}");
+        assert!(error.message().contains("log segment 1 is missing"), "{error}");
+    }
+}
+
+#[test]
 fn a_type_that_is_not_known_is_refused_by_name() {
     let mut world = World::new(13, small());
     world.create("rows", Shape::Rows);

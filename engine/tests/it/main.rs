@@ -14,4 +14,5 @@ mod lifecycle;
 mod random;
 mod seam;
 mod space;
+mod threads;
 mod views;
