@@ -1,7 +1,7 @@
 //! The log: every commit, in order, before anything else knows of it.
 //!
-//! The log is one endless sequence of bytes, addressed by [`LogPos`](crate::LogPos), cut into segment files. A
-//! commit is one record. Normative layout: `docs/formats/log.md`.
+//! The log is one endless sequence of bytes, addressed by [`LogPos`](crate::LogPos), cut into
+//! segment files. A commit is one record. Normative layout: `docs/formats/log.md`.
 //!
 //! ```text
 //! segment   | header 512 | record | record | ... | zeros or remains of an earlier life |
