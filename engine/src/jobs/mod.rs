@@ -122,7 +122,7 @@ impl Job for Worker {
                 JobState::Done
             } else if control.retry_at > now {
                 JobState::WaitUntil(seen, control.retry_at)
-            } else if let Some(retry_at) = control.failing.values().min() {
+            } else if let Some(retry_at) = control.failing.values().filter(|at| **at > now).min() {
                 JobState::WaitUntil(seen, *retry_at)
             } else {
                 JobState::Wait(seen)
