@@ -54,8 +54,8 @@ fn read(engine: &Engine, pages: IndexId, rows: IndexId) {
             assert!(value <= newest, "commit {value} of a writer shows, but not {newest}");
         }
     }
-    engine.ask(Handle::<Rows>::new(rows), |state, at| Rows::dump(state, at)).unwrap();
-    engine.ask(Handle::<Pages>::new(pages), |state, at| Pages::dump(state, at)).unwrap();
+    engine.ask(Handle::<Rows>::new(rows), Rows::dump).unwrap();
+    engine.ask(Handle::<Pages>::new(pages), Pages::dump).unwrap();
 }
 
 #[test]
