@@ -11,6 +11,8 @@ mod pair;
 mod pins;
 mod view;
 
+#[cfg(all(test, loom))]
+mod pair_loom;
 #[cfg(test)]
 mod tests;
 

@@ -17,7 +17,7 @@
 //! 5. What a flush moves into segments was published before the version with these segments is
 //!    installed: so a reader of that version sees all of it.
 //!
-//! Any other order gives mixed views; `tests.rs` and the loom model check this one.
+//! Any other order gives mixed views; `tests.rs` and `pair_loom.rs` check this one.
 
 use std::sync::Arc;
 

@@ -222,3 +222,6 @@ fn held(views: &[Arc<Pinned>], current: &BTreeMap<usize, usize>) -> u64 {
     memory.retain(|address, _| !current.contains_key(address));
     memory.values().map(|bytes| *bytes as u64).sum()
 }
+
+#[cfg(test)]
+mod tests;
