@@ -2,8 +2,7 @@
 
 use cuesta_engine::env::sim::{Fault, Repeat};
 
-use crate::DEPTH;
-use crate::harness::examine::Examiner;
+use crate::harness::examine::{Depth, Examiner};
 use crate::harness::fail::{Failing, Failures, fail_calls};
 use crate::harness::workload::{Op, Source, Workload};
 use crate::lsm::cast;
@@ -11,7 +10,7 @@ use crate::lsm::cast;
 /// Fails calls of short and of random workloads.
 fn hold(fault: Fault, repeat: Repeat, stride: u64) {
     let cast = cast();
-    let mut examiner = Examiner::new(&cast, DEPTH);
+    let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let mut failures = Failures::default();
     let sources = [Source::Short(380), Source::Short(551), Source::Random(3), Source::Random(14)];
     for (number, source) in sources.into_iter().enumerate() {

@@ -13,8 +13,3 @@ mod failing;
 mod planted;
 mod regressions;
 mod space;
-
-use harness::examine::Depth;
-
-/// How far the tests follow an image.
-const DEPTH: Depth = Depth { nested_one_in: 4, nested_max: 8, after_one_in: 3 };

@@ -3,8 +3,7 @@
 
 use cuesta_engine::planted::{self, Bug};
 
-use crate::DEPTH;
-use crate::harness::examine::Examiner;
+use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
 use crate::lsm::cast;
@@ -31,7 +30,7 @@ impl Drop for Planted {
 /// Searches with a bug planted.
 fn find(bug: Bug) {
     let cast = cast();
-    let mut examiner = Examiner::new(&cast, DEPTH);
+    let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let planted = Planted::new(bug);
     for seed in 0..WORKLOADS_MAX {
         let workload = Workload::of(Source::Random(seed));

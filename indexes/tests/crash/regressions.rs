@@ -4,8 +4,7 @@
 use cuesta_engine::Durability;
 use cuesta_engine::env::sim::{Fault, Repeat};
 
-use crate::DEPTH;
-use crate::harness::examine::Examiner;
+use crate::harness::examine::{Depth, Examiner};
 use crate::harness::fail::{Failing, Failures, fail_calls};
 use crate::harness::search::examine;
 use crate::harness::workload::{Op, Put, Source, Step, Workload};
@@ -29,7 +28,7 @@ fn commit(puts: Vec<Put>) -> Op {
 /// Does this with the options of random workloads and in as many orders.
 fn hold(ops: &[Op]) {
     let cast = cast();
-    let mut examiner = Examiner::new(&cast, DEPTH);
+    let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     for seed in 0..5 {
         let workload = Workload { ops: ops.to_vec(), ..Workload::of(Source::Random(seed)) };
         if let Err(what) = examine(&cast, &mut examiner, &workload) {
@@ -107,7 +106,7 @@ fn a_commit_whose_segment_another_one_finished_is_published() {
 /// Fails every call of this that can fail in this way, in several orders.
 fn hold_failing(ops: &[Op], fault: Fault) {
     let cast = cast();
-    let mut examiner = Examiner::new(&cast, DEPTH);
+    let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     for seed in 0..5 {
         let workload = Workload { ops: ops.to_vec(), ..Workload::of(Source::Random(seed)) };
         let failing = Failing { fault, repeat: Repeat::Once };

@@ -2,10 +2,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cuesta_engine::env::sim::Crash;
 
 use super::workload::Asked;
+
+/// What was seen before, by any of those that share it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen(Arc<Mutex<HashSet<u64>>>);
+
+impl Seen {
+    /// Whether this is new.
+    fn insert(&self, key: u64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key)
+    }
+}
 
 /// Totals of a run of the harness.
 #[derive(Clone, Debug, Default)]
@@ -23,10 +36,28 @@ pub struct Counts {
     /// Different images of crashes after a recovery and further commits.
     pub after: u64,
     pairs: BTreeMap<(&'static str, Asked), u64>,
-    seen: HashSet<u64>,
+    seen: Seen,
 }
 
 impl Counts {
+    /// Totals that count only what nobody has seen who shares `seen`.
+    pub fn sharing(seen: &Seen) -> Counts {
+        Counts { seen: seen.clone(), ..Counts::default() }
+    }
+
+    /// Adds the totals of another who shares what was seen.
+    pub fn add(&mut self, other: &Counts) {
+        self.workloads += other.workloads;
+        self.operations += other.operations;
+        self.made += other.made;
+        self.distinct += other.distinct;
+        self.nested += other.nested;
+        self.after += other.after;
+        for (pair, count) in &other.pairs {
+            *self.pairs.entry(*pair).or_default() += count;
+        }
+    }
+
     /// Counts an image; whether it is a new one.
     pub fn image(&mut self, mode: Crash, asked: Asked, key: u64) -> bool {
         self.made += 1;
@@ -65,7 +96,6 @@ impl Counts {
 }
 
 fn hash_of(pair: &(&'static str, Asked)) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     pair.hash(&mut hasher);
     hasher.finish()

@@ -13,13 +13,14 @@
 //! 3. `Engine::verify` finds nothing wrong.
 //! 4. Once background work rests, no file remains that neither the manifest nor the log needs.
 //! 5. A crash inside recovery changes nothing of the answer; recovery is repeatable.
-//! 6. What is committed afterwards is there after another crash, and nothing else is.
+//! 6. Opened for reading it gives an answer as good, and nothing on the disk changes.
+//! 7. What is committed afterwards is there after another crash, and nothing else is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cuesta_engine::env::sim::{Crash, Random, SimDisk, SimEnv};
-use cuesta_engine::{Batch, Durability, IndexId, Options, SeqNo};
+use cuesta_engine::{Access, Batch, Durability, ErrorKind, IndexId, Options, SeqNo};
 
 use super::cast::Cast;
 use super::count::Counts;
@@ -37,6 +38,17 @@ pub struct Depth {
     pub nested_max: usize,
     /// One image in so many is committed to and crashed again.
     pub after_one_in: u64,
+    /// One image in so many is opened for reading first.
+    pub read_one_in: u64,
+}
+
+impl Depth {
+    /// What continuous integration has time for.
+    pub const SAMPLED: Depth =
+        Depth { nested_one_in: 4, nested_max: 8, after_one_in: 3, read_one_in: 4 };
+    /// Every image, with every crash in its recovery.
+    pub const FULL: Depth =
+        Depth { nested_one_in: 1, nested_max: usize::MAX, after_one_in: 1, read_one_in: 1 };
 }
 
 /// Judges images.
@@ -103,12 +115,15 @@ impl<'a> Examiner<'a> {
     fn case(&mut self, case: &Case<'_>, image: &Arc<SimDisk>) -> Result<(), String> {
         let options = &case.workload.options;
         let seed = case.workload.seed;
+        let mut random = Random::new(case.key);
+        if random.one_in(self.depth.read_one_in) {
+            self.read_only(case, image).map_err(|what| format!("opened for reading: {what}"))?;
+        }
         let open = recover(self.cast, image, seed, options)?;
         let seq = self.judge(&open, case)?;
         open.check_sound()?;
         open.check_files()?;
         let recovered_at = image.op_count();
-        let mut random = Random::new(case.key);
         if random.one_in(self.depth.after_one_in) {
             self.go_on(case, &open, seq, &mut random)?;
         }
@@ -117,6 +132,23 @@ impl<'a> Examiner<'a> {
             self.crash_recovery(case, image, recovered_at, seq, &mut random)?;
         }
         Ok(())
+    }
+
+    /// Opens an image for reading, which changes nothing on the disk.
+    fn read_only(&self, case: &Case<'_>, image: &Arc<SimDisk>) -> Result<(), String> {
+        let options = Options { access: Access::Read, ..case.workload.options.clone() };
+        let env = SimEnv::on(image.clone(), case.workload.seed);
+        let hash = image.content_hash();
+        match Process::open(&env, self.cast, &options) {
+            Ok(open) => _ = self.judge(&open, case)?,
+            // The crash came before there was a database.
+            Err(e) if e.kind() == ErrorKind::NotFound && case.least == SeqNo(0) => {}
+            Err(e) => return Err(format!("does not open: {e:?}")),
+        }
+        match image.content_hash() == hash {
+            true => Ok(()),
+            false => Err(format!("changed the disk\n{}", trace(image, image.op_count()))),
+        }
     }
 
     /// Compares with the model; returns the last commit.

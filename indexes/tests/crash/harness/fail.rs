@@ -35,6 +35,15 @@ pub struct Failures {
     pub poisoned: u64,
 }
 
+impl Failures {
+    /// Adds other totals.
+    pub fn add(&mut self, other: &Failures) {
+        self.runs += other.runs;
+        self.reported += other.reported;
+        self.poisoned += other.poisoned;
+    }
+}
+
 /// Fails every `stride`-th call of a workload, one in each run, beginning with call `first`.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use std::time::Duration;
 use cuesta_engine::commit::Step as Wants;
 use cuesta_engine::env::sim::{Crash, Random, SimDisk, SimEnv, Task, TaskState};
 use cuesta_engine::env::{Env, Event};
-use cuesta_engine::{Batch, Durability, Engine, Error, IndexId, Result, SeqNo, commit};
+use cuesta_engine::{Batch, Durability, Engine, Error, ErrorKind, IndexId, Result, SeqNo, commit};
 
 use super::cast::Cast;
 use super::claims::Claims;
@@ -336,6 +336,8 @@ impl<'a> Run<'a> {
         let mut noted = self.noted.borrow_mut();
         if after != before {
             noted.append(ops, after, describe(next));
+        } else if let Err(error) = &result {
+            noted.append_perhaps(ops, self.env.disk().op_count(), error, || describe(next));
         }
         if result.is_ok() {
             noted.claims.durable(self.env.disk().op_count(), after);
@@ -421,6 +423,19 @@ impl Noted {
         assert_eq!(self.model.last(), seq, "commits are numbered without gaps");
         self.claims.issued(ops, seq);
     }
+
+    /// A commit failed that wrote to the disk, where it may be found: its outcome is unknown.
+    fn append_perhaps(
+        &mut self,
+        before: u64,
+        after: u64,
+        error: &Error,
+        change: impl FnOnce() -> Change,
+    ) {
+        if error.kind() == ErrorKind::Poisoned && after > before {
+            self.append(before, self.model.last().next(), change());
+        }
+    }
 }
 
 /// A client on its way through its steps.
@@ -466,7 +481,13 @@ impl Client<'_> {
                                 noted.interval = noted.interval.max(seq);
                             }
                         }
-                        Err(error) => self.errors.borrow_mut().push(error),
+                        Err(error) => {
+                            if let Some(writes) = running.writes.take() {
+                                let after = self.run.env.disk().op_count();
+                                noted.append_perhaps(ops, after, &error, || Change::Writes(writes));
+                            }
+                            self.errors.borrow_mut().push(error);
+                        }
                     }
                     self.commit = None;
                     TaskState::Again
