@@ -28,12 +28,16 @@ impl KeyspaceOptions {
 
     /// Compresses all levels alike.
     pub fn compression(mut self, compression: Compression) -> KeyspaceOptions {
-        let codec = match compression {
-            Compression::None => Codec::None,
-            Compression::Lz4 => Codec::Lz4,
-            Compression::Zstd => Codec::Zstd,
-        };
-        self.lsm.codecs.fill(codec);
+        self.lsm.codecs.fill(codec(compression));
+        self
+    }
+
+    /// Compresses one level: 0 is what was just flushed, 6 the oldest data. There is nothing
+    /// beyond 6.
+    pub fn compression_of(mut self, level: usize, compression: Compression) -> KeyspaceOptions {
+        if let Some(of_level) = self.lsm.codecs.get_mut(level) {
+            *of_level = codec(compression);
+        }
         self
     }
 
@@ -53,5 +57,13 @@ impl KeyspaceOptions {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         self.lsm.encode()
+    }
+}
+
+fn codec(compression: Compression) -> Codec {
+    match compression {
+        Compression::None => Codec::None,
+        Compression::Lz4 => Codec::Lz4,
+        Compression::Zstd => Codec::Zstd,
     }
 }

@@ -228,7 +228,9 @@ fn values_of_every_size_come_back_from_every_place() {
     for (builder, name) in builders.drain(..) {
         let db = builder.durability(Durability::None).open(dir.path().join(name)).unwrap();
         for compression in [Compression::None, Compression::Lz4, Compression::Zstd] {
-            let options = KeyspaceOptions::new().compression(compression);
+            let options = KeyspaceOptions::new()
+                .compression(compression)
+                .compression_of(0, Compression::None);
             let ks = db.keyspace_with(&format!("{compression:?}"), &options).unwrap();
             let sizes = [0usize, 1, 100, 511, 512, 513, 4096, 70_000, 1 << 20, 5 << 20];
             let value = |n: usize| (0..n).map(|i| (i / 7) as u8).collect::<Vec<u8>>();
