@@ -104,13 +104,11 @@ pub fn scan(
     visit: &mut dyn FnMut(LogNo, Record<'_>) -> Result<()>,
 ) -> Result<Scan> {
     let logs: Vec<LogNo> = find_logs(vfs, dir)?.into_iter().filter(|no| *no >= start).collect();
+    for (number, due) in logs.iter().zip(start.0..) {
+        crate::ensure_sound!(number.0 == due, "log segment {due} is missing");
+    }
     let mut found = Scan::default();
     for (i, number) in logs.iter().enumerate() {
-        crate::ensure_sound!(
-            number.0 == start.0 + i as u64,
-            "log segment {} is missing",
-            start.0 + i as u64
-        );
         let bytes = load(vfs, dir, *number)?;
         let header = SegmentHeader::decode(*number, bytes.get())?;
         crate::ensure_sound!(

@@ -555,3 +555,6 @@ pub enum Append {
     /// At once, and it will be synced: zeros ahead pay.
     Synced,
 }
+
+#[cfg(test)]
+mod tests;
