@@ -10,6 +10,7 @@ mod world;
 mod catalog;
 mod commits;
 mod faults;
+mod io_order;
 mod lifecycle;
 mod random;
 mod seam;

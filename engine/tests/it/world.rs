@@ -122,8 +122,14 @@ pub struct Content {
 impl World {
     /// A new database on a new disk.
     pub fn new(seed: u64, options: Options) -> World {
+        let world = World::traced(seed, options);
+        world.disk().keep_last(64);
+        world
+    }
+
+    /// As [`World::new`], on a disk that remembers all that was ever done to it.
+    pub fn traced(seed: u64, options: Options) -> World {
         let env = SimEnv::new(seed);
-        env.disk().keep_last(64);
         let engine = open(&env, options.clone()).unwrap();
         World { env, engine, options, model: Model::default() }
     }
