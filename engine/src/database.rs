@@ -16,6 +16,7 @@ use crate::options::{Access, Durability, Options};
 use crate::parts::Parts;
 use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
+use crate::transaction::{Transaction, TransactionOptions};
 use crate::verify::{VerifyReport, verify};
 use crate::version::{Catalog, CatalogOp, Entry, PinReport, View};
 
@@ -64,6 +65,10 @@ pub struct Gauges {
     pub cache_capacity_bytes: u64,
     /// The memory budget.
     pub memory_budget: u64,
+    /// Bytes held by open transactions.
+    pub transaction_bytes: u64,
+    /// Bytes that tell conflicts of transactions.
+    pub conflict_bytes: u64,
     /// Bytes of log that recovery would read.
     pub log_bytes: u64,
     /// How far unmerged data presses: commits are slowed from 1 on and wait from 2 on.
@@ -162,6 +167,14 @@ impl Engine {
     /// As [`Commit::new`].
     pub fn begin_commit(&self, batch: Batch, durability: Durability) -> Result<Commit> {
         Commit::new(self.parts.clone(), batch, durability)
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// As [`Transaction::begin`].
+    pub fn begin(&self, options: TransactionOptions) -> Result<Transaction> {
+        Transaction::begin(&self.parts, options)
     }
 
     /// A view of the present.
@@ -382,13 +395,19 @@ impl Engine {
         let control = parts.control();
         let (jobs, failure) = (control.flushes + control.merges, control.failure.clone());
         drop(control);
+        let tail = parts.tail();
+        let log_bytes = tail.log.retained_bytes();
+        let conflict_bytes = tail.oracle.as_ref().map_or(0, |oracle| oracle.bytes() as u64);
+        drop(tail);
         Gauges {
             published: parts.published(),
             memtable_bytes: indexes.iter().map(|index| index.memtable_bytes).sum(),
             cache_bytes: parts.services.cache.bytes(),
             cache_capacity_bytes: parts.services.cache.capacity(),
             memory_budget: parts.options.memory_budget,
-            log_bytes: parts.tail().log.retained_bytes(),
+            transaction_bytes: parts.transaction_bytes.load(Ordering::Relaxed),
+            conflict_bytes,
+            log_bytes,
             pressure: parts.pressure(),
             views: parts.pins.report(&current.value),
             jobs,
@@ -443,6 +462,9 @@ impl Engine {
         let forgotten = forget_log(parts);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
+        if synced.is_ok() {
+            parts.publish(&mut tail);
+        }
         drop(tail);
         tracing::debug!(dir = %parts.dir.display(), "closed");
         parts.moved.notify();

@@ -51,6 +51,9 @@ pub struct Options {
     /// Memory of memtables that only views keep; beyond it, and beyond what memtables may take, the
     /// oldest views expire.
     pub view_budget: u64,
+    /// Memory for detecting conflicts of transactions, taken from the block cache when the first
+    /// transaction begins; follows from the budget when not given.
+    pub conflict_limit: Option<u64>,
     /// Sizes of the log.
     pub log: LogOptions,
     /// Threads for flushes and merges.
@@ -74,6 +77,7 @@ impl Default for Options {
             memtable_limit: None,
             log_limit: None,
             view_budget: 128 << 20,
+            conflict_limit: None,
             log: LogOptions::default(),
             background_threads: 2,
             close_flush_bytes: 1 << 20,
@@ -121,6 +125,22 @@ impl Options {
     /// Bytes of one batch; a larger one does not fit the budget.
     pub fn batch_bytes_max(&self) -> u64 {
         (self.memory_budget / 2).min(u64::from(u32::MAX) - (1 << 20))
+    }
+
+    /// Memory for detecting conflicts.
+    pub fn conflict_bytes(&self) -> u64 {
+        self.conflict_limit.unwrap_or((self.memory_budget / 32).min(16 << 20))
+    }
+
+    /// What one transaction remembers of what it has read, before it remembers less exactly.
+    pub fn read_set_bytes_max(&self) -> u64 {
+        (self.memory_budget / 32).min(16 << 20)
+    }
+
+    /// What all transactions may hold: their writes, twice where they read them again, and what
+    /// they remember of their reads.
+    pub fn transaction_bytes_max(&self) -> u64 {
+        self.batch_bytes_max()
     }
 
     /// Bytes of log that recovery may have to read before the oldest memtable is flushed.

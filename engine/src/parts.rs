@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::env::{Env, Event};
@@ -21,6 +21,7 @@ use crate::id::{IndexId, SegmentId, SeqNo};
 use crate::index::{Aim, Listed, Registry, Services};
 use crate::manifest::ManifestWriter;
 use crate::options::{Access, Options};
+use crate::oracle::KeyHasher;
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::{Pair, Pins, Version};
@@ -57,6 +58,10 @@ pub struct Parts {
     pressure: AtomicU64,
     /// Time by which commits are to be slowed and have not been.
     owed_nanos: AtomicU64,
+    /// How conflicts are detected: from the first transaction on.
+    pub conflicts: OnceLock<Conflicts>,
+    /// Bytes held by transactions.
+    pub transaction_bytes: AtomicU64,
     /// Moves when something was synced, published, flushed or failed.
     pub moved: Arc<Event>,
     /// Moves when there may be work in the background.
@@ -70,6 +75,15 @@ pub struct Parts {
     manifest: Mutex<Option<ManifestWriter>>,
     tail: Mutex<Tail>,
     control: Mutex<Control>,
+}
+
+/// What everybody must know of the [`Oracle`](crate::oracle::Oracle), without the commit lock.
+#[derive(Clone, Copy, Debug)]
+pub struct Conflicts {
+    /// Commits up to this one were not recorded.
+    pub since: SeqNo,
+    /// How keys are hashed.
+    pub hasher: KeyHasher,
 }
 
 /// Who works on what.
@@ -201,6 +215,8 @@ impl Parts {
             memtable_bytes: AtomicU64::new(0),
             pressure: AtomicU64::new(0),
             owed_nanos: AtomicU64::new(0),
+            conflicts: OnceLock::new(),
+            transaction_bytes: AtomicU64::new(0),
             moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),

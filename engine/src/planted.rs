@@ -25,11 +25,13 @@ pub enum Bug {
     StaleRecordAfterCut,
     /// A merge does not carry over what flushes changed in its inputs meanwhile.
     MissingCatchUp,
+    /// A transaction's commit does not look at the ranges that it has read.
+    BlindRangeValidation,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 10] = [
+    pub const ALL: [Bug; 11] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -40,6 +42,7 @@ impl Bug {
         Bug::TombstoneDroppedTooHigh,
         Bug::StaleRecordAfterCut,
         Bug::MissingCatchUp,
+        Bug::BlindRangeValidation,
     ];
 }
 

@@ -173,6 +173,10 @@ counters! {
     views_expired,
     /// Files unlinked.
     files_removed,
+    /// Transactions begun.
+    transactions,
+    /// Transactions that failed because something that they used was written meanwhile.
+    conflicts,
 }
 
 impl Stats {

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::index::MemtableWriter;
 use crate::log::LogWriter;
+use crate::oracle::Oracle;
 
 /// Bytes that may gather unsynced under weak durability.
 const UNSYNCED_BYTES: u64 = 16 << 20;
@@ -82,6 +83,10 @@ pub struct Tail {
     pub syncing: bool,
     /// Where the last commit of durability `Interval` ends.
     pub interval_end: LogPos,
+    /// Somebody waits until the log is synced up to here, and does not sync it.
+    pub sync_wanted: LogPos,
+    /// What was written lately; from the first transaction on.
+    pub oracle: Option<Box<Oracle>>,
     /// Whether recovery has not yet applied all of the log: none of it may be let go of.
     pub replaying: bool,
     /// Number of the next index.
@@ -106,6 +111,8 @@ impl Tail {
             pending: VecDeque::new(),
             syncing: false,
             interval_end: LogPos(0),
+            sync_wanted: LogPos(0),
+            oracle: None,
             replaying: false,
             next_index,
             unlisted: Vec::new(),

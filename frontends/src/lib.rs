@@ -31,18 +31,21 @@
 //! - [`Keyspace`] reads and writes single keys, and iterates.
 //! - [`Batch`] writes many keys, of any keyspaces, at once.
 //! - [`Snapshot`] reads many keys as of one moment.
+//! - [`Transaction`] reads and writes, and commits only if nothing came between.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod database;
 mod report;
+mod transaction;
 mod kv;
 
 pub use cuesta_engine::env;
 pub use cuesta_engine::error::{Error, ErrorKind, Result};
 pub use cuesta_engine::log::Torn;
 pub use cuesta_engine::stats::Quantiles;
-pub use cuesta_engine::{Durability, RecoveryReport, VerifyReport};
+pub use cuesta_engine::{Durability, Isolation, RecoveryReport, VerifyReport};
 pub use cuesta_indexes::lsm::Value;
 pub use database::{Builder, Database};
-pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot};
+pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
 pub use report::{KeyspaceStats, Stats};
+pub use transaction::{Savepoint, Transaction, TransactionOptions};

@@ -65,6 +65,8 @@ impl Stats {
                 ("cache_bytes", gauges.cache_bytes),
                 ("cache_capacity_bytes", gauges.cache_capacity_bytes),
                 ("log_retained_bytes", gauges.log_bytes),
+                ("transaction_bytes", gauges.transaction_bytes),
+                ("conflict_bytes", gauges.conflict_bytes),
                 ("snapshots", gauges.views.views as u64),
                 ("snapshot_bytes", gauges.views.bytes),
                 ("jobs", gauges.jobs as u64),

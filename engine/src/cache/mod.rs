@@ -76,6 +76,11 @@ impl BlockCache {
         self.blocks.weight()
     }
 
+    /// Gives up `bytes` of its capacity for good: something else needs the memory.
+    pub fn give_up(&self, bytes: u64) {
+        self.blocks.set_capacity(self.blocks.capacity().saturating_sub(bytes));
+    }
+
     /// The most bytes it may hold.
     pub fn capacity(&self) -> u64 {
         self.blocks.capacity()

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use crate::commit::Commit;
+use crate::commit::{Commit, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::index::Horizon;
@@ -26,6 +26,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
             return Err(Error::not_found(format!("index {id} was dropped")));
         }
     }
+    validate::check(parts, tail, commit)?;
     if let Err(error) = tail.log.reserve(commit.record.len() as u64) {
         if error.kind() == ErrorKind::Poisoned {
             parts.poison(tail, &error);
@@ -52,7 +53,8 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         parts.poison(tail, &error);
         return Err(error);
     }
-    if let Err(error) = apply(parts, tail, seq, commit) {
+    let applied = apply(parts, tail, seq, commit);
+    if let Err(error) = applied.and_then(|()| validate::record(parts, tail, seq, commit)) {
         parts.poison(tail, &error);
         return Err(error.into_kind(ErrorKind::Poisoned));
     }

@@ -8,7 +8,9 @@
 //!     │
 //!  admit            wait while memtables are full; slow down while merging is behind
 //!     │
-//!  append           under the commit lock: number, log write, apply to memtables
+//!  validate         of transactions: was what they used written meanwhile?
+//!     │
+//!  append           under the commit lock: validate the rest, number, log write, memtables
 //!     ├── weak ───► published at once, or behind stronger commits before it
 //!  sync             one committer syncs for all; the next group writes meanwhile
 //!     │
@@ -20,7 +22,9 @@
 mod append;
 mod step;
 mod sync;
+mod validate;
 
 pub(crate) use append::{change_catalog, rotate, up_to};
 pub use step::{Commit, Step, drive};
 pub use sync::SyncTo;
+pub use validate::Claim;

@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::batch::Batch;
-use crate::commit::append;
 use crate::commit::sync::{SyncTo, outcome_unknown};
+use crate::commit::validate::Claim;
+use crate::commit::{append, validate};
 use crate::error::{Error, Result};
 use crate::format::crc32;
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::log::RECORD_HEADER_BYTES;
 use crate::options::Durability;
+use crate::oracle::{Reads, Written};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
@@ -53,12 +55,17 @@ pub struct Commit {
     pub(super) body_crc: u32,
     /// Where in the record the operations of each index lie.
     pub(super) ops: Vec<(IndexId, std::ops::Range<usize>)>,
+    /// What it writes, if that is recorded.
+    pub(super) writes: Option<Vec<Written>>,
+    /// What must not have been written by others, and since when.
+    pub(super) claims: Reads,
     began: Duration,
     state: State,
 }
 
 enum State {
     Admit(Admission),
+    Validate,
     Append,
     Sync(SyncTo, SeqNo),
     Published(SeqNo),
@@ -71,21 +78,31 @@ impl Commit {
     /// # Errors
     /// `Invalid` for wrong operations or a database opened for reading, `NotFound` for a dropped
     /// index, `Full` for a batch that exceeds the budget.
-    pub fn new(parts: Arc<Parts>, mut batch: Batch, durability: Durability) -> Result<Commit> {
+    pub fn new(parts: Arc<Parts>, batch: Batch, durability: Durability) -> Result<Commit> {
+        Commit::claiming(parts, batch, durability, Claim::Nothing)
+    }
+
+    /// As [`Commit::new`], of a batch that depends on what a claim says; unless that holds when the
+    /// commit gets its place in the order, it ends with `Conflict` and nothing is committed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn claiming(
+        parts: Arc<Parts>,
+        mut batch: Batch,
+        durability: Durability,
+        claim: Claim,
+    ) -> Result<Commit> {
         parts.check_writable()?;
         if batch.parts().iter().any(|(id, _)| *id == IndexId::CATALOG) {
             return Err(Error::invalid(
                 "the catalog is changed by creating, renaming and dropping indexes, not by batches",
             ));
         }
-        let prepared = parts.versions.read(|version, _| {
-            batch
-                .parts_mut()
-                .iter_mut()
-                .try_for_each(|(id, ops)| version.state(*id)?.prepare(ops, None))
-        });
-        prepared?;
-        Commit::of_prepared(parts, &batch, durability)
+        let writes =
+            parts.versions.read(|version, _| validate::prepare(&parts, version, &mut batch))?;
+        let claims = validate::reads_of(claim, writes.as_deref());
+        Commit::of_prepared(parts, &batch, durability, writes, claims)
     }
 
     /// A change of the catalog, which the caller has tried on the present one.
@@ -93,10 +110,16 @@ impl Commit {
         parts.check_writable()?;
         let mut batch = Batch::new();
         batch.part(IndexId::CATALOG).extend_from_slice(&op.encode());
-        Commit::of_prepared(parts, &batch, Durability::Sync)
+        Commit::of_prepared(parts, &batch, Durability::Sync, Some(Vec::new()), Reads::default())
     }
 
-    fn of_prepared(parts: Arc<Parts>, batch: &Batch, durability: Durability) -> Result<Commit> {
+    fn of_prepared(
+        parts: Arc<Parts>,
+        batch: &Batch,
+        durability: Durability,
+        writes: Option<Vec<Written>>,
+        claims: Reads,
+    ) -> Result<Commit> {
         let len = batch.encoded_len();
         let limit = parts.options.batch_bytes_max();
         if len as u64 > limit {
@@ -111,7 +134,7 @@ impl Commit {
         let body_crc = crc32(&record[RECORD_HEADER_BYTES..]);
         let began = parts.env.now();
         let state = State::Admit(Admission { since: began, bytes: record.len(), slowed: None });
-        Ok(Commit { parts, durability, record, body_crc, ops, began, state })
+        Ok(Commit { parts, durability, record, body_crc, ops, writes, claims, began, state })
     }
 
     /// Goes on. The result is the commit's place in the order.
@@ -122,13 +145,23 @@ impl Commit {
         match &mut self.state {
             State::Admit(admission) => match admission.step(&self.parts) {
                 Step::Done(Ok(())) => {
-                    self.state = State::Append;
+                    let claims = !self.claims.is_empty();
+                    self.state = if claims { State::Validate } else { State::Append };
                     Step::Again
                 }
                 Step::Done(Err(error)) => Step::Done(Err(error)),
                 Step::Again => Step::Again,
                 Step::Wait(seen) => Step::Wait(seen),
                 Step::Sleep(time) => Step::Sleep(time),
+            },
+            State::Validate => match validate::advance(self) {
+                Ok(done) => {
+                    if done {
+                        self.state = State::Append;
+                    }
+                    Step::Again
+                }
+                Err(error) => Step::Done(Err(error)),
             },
             State::Append => match append::append(self) {
                 Ok((seq, end)) => self.appended(seq, end),
@@ -161,7 +194,7 @@ impl Commit {
             State::Sync(_, seq) | State::Published(seq) => {
                 (self.parts.published() < seq).then_some(seq)
             }
-            State::Admit(_) | State::Append => None,
+            State::Admit(_) | State::Validate | State::Append => None,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::file::{Files, Output};
 use crate::id::{EditNo, SegmentId, SeqNo};
 use crate::index::{
-    Aim, Debt, Edit, Footprint, Horizon, IndexType, Live, Memtable, MemtableWriter, MergePlan,
+    Aim, Debt, Edit, Footprint, IndexType, Live, Memtable, MemtableWriter, MergePlan, Private,
     SegmentMeta, Services, State, Work,
 };
 
@@ -29,6 +29,26 @@ pub struct Listed {
 
 /// Open segments of some index type.
 pub struct Opened(Box<dyn Any + Send + Sync>);
+
+/// The read half of a memtable of a transaction's own, of some index type.
+pub struct ErasedPrivate {
+    memtable: Arc<dyn Any + Send + Sync>,
+    bytes: fn(&(dyn Any + Send + Sync)) -> usize,
+}
+
+impl ErasedPrivate {
+    fn new<T: IndexType>(memtable: Arc<T::Memtable>) -> ErasedPrivate {
+        let bytes = |any: &(dyn Any + Send + Sync)| {
+            any.downcast_ref::<T::Memtable>().map_or(0, |memtable| memtable.bytes())
+        };
+        ErasedPrivate { memtable, bytes }
+    }
+
+    /// Bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        (self.bytes)(&*self.memtable)
+    }
+}
 
 /// One index in one version, of whatever type.
 pub trait ErasedState: Any + Send + Sync {
@@ -55,8 +75,13 @@ pub trait ErasedState: Any + Send + Sync {
     fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>);
     /// This state without its memtables: what a merge keeps while it works.
     fn segments_only(&self) -> Arc<dyn ErasedState>;
-    /// This state with the operations in a private memtable in front.
-    fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState>;
+    /// An empty memtable for a transaction's own writes, as its two halves.
+    fn private(&self) -> (Box<dyn MemtableWriter>, ErasedPrivate);
+    /// This state with a transaction's own writes, up to number `at` of theirs, in front.
+    ///
+    /// # Errors
+    /// `Internal` for writes to an index of another type.
+    fn with_private(&self, private: &ErasedPrivate, at: SeqNo) -> Result<Arc<dyn ErasedState>>;
     /// Address and bytes of every memtable: what a view of this state keeps in memory.
     fn memory(&self) -> Vec<(usize, usize)>;
     /// Opens segments, for [`ErasedState::installed`].
@@ -191,10 +216,15 @@ impl<T: IndexType> ErasedState for State<T> {
         Arc::new(State { private: None, active, frozen: Vec::new(), ..self.clone() })
     }
 
-    fn with_private(&self, at: SeqNo, ops: &[u8]) -> Arc<dyn ErasedState> {
-        let (mut writer, private) = self.index.create();
-        writer.apply(at, ops, &Horizon { published: 0, pins: &[] });
-        Arc::new(State { private: Some(private), ..self.clone() })
+    fn private(&self) -> (Box<dyn MemtableWriter>, ErasedPrivate) {
+        let (writer, memtable) = self.index.create();
+        (Box::new(writer), ErasedPrivate::new::<T>(memtable))
+    }
+
+    fn with_private(&self, private: &ErasedPrivate, at: SeqNo) -> Result<Arc<dyn ErasedState>> {
+        let memtable = private.memtable.clone().downcast::<T::Memtable>();
+        let memtable = memtable.map_err(|_| Error::internal("own writes of another index type"))?;
+        Ok(Arc::new(State { private: Some(Private { memtable, at }), ..self.clone() }))
     }
 
     fn memory(&self) -> Vec<(usize, usize)> {

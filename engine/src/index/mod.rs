@@ -23,7 +23,7 @@ mod erased;
 mod meta;
 mod services;
 
-pub use erased::{ErasedState, IndexFactory, Listed, Opened, Registry};
+pub use erased::{ErasedPrivate, ErasedState, IndexFactory, Listed, Opened, Registry};
 pub use meta::{Blob, Edit, MergePlan, SegmentMeta};
 pub use services::Services;
 
@@ -209,8 +209,8 @@ impl<T: IndexType> Clone for Live<T> {
 pub struct State<T: IndexType> {
     /// The index.
     pub index: Arc<T>,
-    /// A transaction's own writes, seen whatever their sequence number.
-    pub private: Option<Arc<T::Memtable>>,
+    /// A transaction's own writes; newer than all else.
+    pub private: Option<Private<T>>,
     /// The memtable that commits go to.
     pub active: Arc<T::Memtable>,
     /// Frozen memtables, newest first.
@@ -219,6 +219,20 @@ pub struct State<T: IndexType> {
     pub live: Arc<[Live<T>]>,
     /// The segments, arranged.
     pub layout: Arc<T::Layout>,
+}
+
+/// What a transaction has written to an index, in the order of its own numbers.
+pub struct Private<T: IndexType> {
+    /// Its writes.
+    pub memtable: Arc<T::Memtable>,
+    /// The number up to which to read them; it has nothing to do with commits.
+    pub at: SeqNo,
+}
+
+impl<T: IndexType> Clone for Private<T> {
+    fn clone(&self) -> Self {
+        Private { memtable: self.memtable.clone(), at: self.at }
+    }
 }
 
 impl<T: IndexType> Clone for State<T> {

@@ -1,5 +1,6 @@
-//! Syncs the log by itself: commits of durability `Interval` within their interval, and any others
-//! once many bytes have gathered, so that the end of a log segment never waits for a long sync.
+//! Syncs the log by itself: commits of durability `Interval` within their interval, those that
+//! somebody waits for without syncing, and any others once many bytes have gathered, so that the
+//! end of a log segment never waits for a long sync.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,9 @@ impl Syncer {
         }
         if tail.has_many_unsynced() {
             return Due::Sync(tail.log.written());
+        }
+        if tail.sync_wanted > tail.log.synced() {
+            return Due::Sync(tail.sync_wanted);
         }
         if tail.interval_end <= tail.log.synced() {
             self.next = now + self.parts.options.sync_interval;

@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use super::*;
 use crate::error::ErrorKind;
 use crate::file::{Files, Output};
-use crate::index::{Aim, Debt, Edit, Footprint, Listed, MemtableWriter, MergePlan, Opened, Work};
+use crate::index::{
+    Aim, Debt, Edit, ErasedPrivate, Footprint, Listed, MemtableWriter, MergePlan, Opened, Work,
+};
 use crate::{SegmentId, SeqNo};
 
 /// What one thread does at once.
@@ -355,7 +357,10 @@ impl ErasedState for Still {
     fn segments_only(&self) -> Arc<dyn ErasedState> {
         unimplemented!()
     }
-    fn with_private(&self, _: SeqNo, _: &[u8]) -> Arc<dyn ErasedState> {
+    fn private(&self) -> (Box<dyn MemtableWriter>, ErasedPrivate) {
+        unimplemented!()
+    }
+    fn with_private(&self, _: &ErasedPrivate, _: SeqNo) -> Result<Arc<dyn ErasedState>> {
         unimplemented!()
     }
     fn memory(&self) -> Vec<(usize, usize)> {

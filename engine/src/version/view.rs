@@ -150,11 +150,7 @@ impl View {
     /// another type.
     pub fn of<T: IndexType>(&self, handle: Handle<T>) -> Result<Shown<T>> {
         let version = self.version()?;
-        let private = self.private.iter().find(|(id, _)| *id == handle.id);
-        let state = match private {
-            Some((_, state)) => state.clone(),
-            None => version.value.state(handle.id)?.clone(),
-        };
+        let state = self.state_in(&version, handle.id)?;
         let kind = state.type_name();
         let any: Arc<dyn Any + Send + Sync> = state;
         let state = any.downcast::<State<T>>();
@@ -170,18 +166,26 @@ impl View {
         Ok(self.version()?.value.catalog.clone())
     }
 
-    /// This view with operations on top that only it sees, each prepared and of one index. They
-    /// take the place of those that the view has for the same index; others stay.
+    /// An index in this view, of whatever type.
     ///
     /// # Errors
-    /// `Expired`; `NotFound` for an index that is not in the view.
-    pub fn with_private(&self, ops: &[(IndexId, Vec<u8>)]) -> Result<View> {
-        let version = self.version()?;
-        let mut private: Vec<(IndexId, Arc<dyn ErasedState>)> = self.private.to_vec();
-        for (id, ops) in ops {
-            private.retain(|(other, _)| other != id);
-            private.push((*id, version.value.state(*id)?.with_private(self.seq(), ops)));
+    /// `Expired`; `NotFound` when the index was not there at that moment.
+    pub fn state(&self, id: IndexId) -> Result<Arc<dyn ErasedState>> {
+        self.state_in(&*self.version()?, id)
+    }
+
+    fn state_in(&self, version: &Sealed<Version>, id: IndexId) -> Result<Arc<dyn ErasedState>> {
+        match self.private.iter().find(|(private, _)| *private == id) {
+            Some((_, state)) => Ok(state.clone()),
+            None => version.value.state(id).cloned(),
         }
-        Ok(View { hold: self.hold.clone(), private: private.into() })
+    }
+
+    /// This view with another state of an index in place of its own: one that has a transaction's
+    /// own writes in front. Those of other indexes stay.
+    pub fn with_private(&self, id: IndexId, state: Arc<dyn ErasedState>) -> View {
+        let others = self.private.iter().filter(|(other, _)| *other != id).cloned();
+        let private = others.chain([(id, state)]).collect();
+        View { hold: self.hold.clone(), private }
     }
 }

@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 
 use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{SimDisk, SimEnv};
-use cuesta_engine::index::Handle;
-use cuesta_engine::version::WORDS;
-use cuesta_engine::{Batch, Durability, ErrorKind, IndexId, Options, SegmentId};
+use cuesta_engine::index::{Handle, Horizon};
+use cuesta_engine::version::{View, WORDS};
+use cuesta_engine::{Batch, Durability, ErrorKind, IndexId, Options, Result, SegmentId, SeqNo};
 
 use crate::kinds::{Kind, Pages, Rows};
 use crate::world::{DIR, Map, Shape, World, Write, data_files, key, open, small};
@@ -326,6 +326,16 @@ fn questions_with_a_wrong_handle_are_errors() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
+/// A view with the operations of a batch in front, which are in order.
+fn with_private(view: &View, batch: &Batch) -> Result<View> {
+    batch.parts().iter().try_fold(view.clone(), |view, (id, ops)| {
+        let state = view.state(*id)?;
+        let (mut writer, private) = state.private();
+        writer.apply(SeqNo(1), ops, &Horizon::UNKNOWN);
+        Ok(view.with_private(*id, state.with_private(&private, SeqNo(1))?))
+    })
+}
+
 #[test]
 fn private_writes_are_seen_by_their_view_alone() {
     let mut world = World::of_all(8, small());
@@ -338,7 +348,7 @@ fn private_writes_are_seen_by_their_view_alone() {
         |n: u32| (ids[n as usize % 3], key(n), (!n.is_multiple_of(4)).then(|| b"mine".to_vec()));
     let writes: Vec<Write> = (20..50).map(write).collect();
     let batch: Batch = world.model.batch(&writes);
-    let mine = view.with_private(batch.parts()).unwrap();
+    let mine = with_private(&view, &batch).unwrap();
     let mut model = world.model.clone();
     model.apply(&writes);
     model.check(&mine);
@@ -354,12 +364,13 @@ fn private_writes_are_seen_by_their_view_alone() {
     world.check();
     // Of an empty database, too.
     let empty = World::of_all(9, small());
-    let mine = empty.engine.view().with_private(batch.parts()).unwrap();
+    let mine = with_private(&empty.engine.view(), &batch).unwrap();
     let mut model = empty.model.clone();
     model.apply(&writes);
     model.check(&mine);
-    let missing = vec![(IndexId(50), Vec::new())];
-    let error = empty.engine.view().with_private(&missing).map(|_| ()).unwrap_err();
+    let mut missing = Batch::new();
+    missing.part(IndexId(50));
+    let error = with_private(&empty.engine.view(), &missing).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
@@ -370,7 +381,7 @@ fn private_writes_of_several_indexes_add_up() {
     let one = world.model.batch(&[(pages, b"a".to_vec(), Some(b"1".to_vec()))]);
     let two = world.model.batch(&[(rows, b"b".to_vec(), Some(b"2".to_vec()))]);
     let view = world.engine.view();
-    let both = view.with_private(one.parts()).unwrap().with_private(two.parts()).unwrap();
+    let both = with_private(&with_private(&view, &one).unwrap(), &two).unwrap();
     let map = |shape: Shape, id| -> Map { shape.dump(&both, id).unwrap() };
     assert_eq!(map(Shape::Pages, pages), Map::from([(b"a".to_vec(), b"1".to_vec())]));
     assert_eq!(map(Shape::Rows, rows), Map::from([(b"b".to_vec(), b"2".to_vec())]));

@@ -102,7 +102,7 @@ fn changes_at<T: IndexType<Memtable = Table>>(state: &State<T>, at: SeqNo) -> Ch
         changes.append(&mut memtable.changes(at));
     }
     if let Some(private) = &state.private {
-        changes.append(&mut private.changes(SeqNo::MAX));
+        changes.append(&mut private.memtable.changes(private.at));
     }
     changes
 }

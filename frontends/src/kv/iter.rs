@@ -6,6 +6,7 @@ use std::ops::Bound;
 use cuesta_engine::version::View;
 use cuesta_indexes::lsm::Cursor as LsmCursor;
 
+use crate::kv::tracked::{Tracked, Way};
 use crate::kv::{Bounds, Keyspace, Snapshot};
 use crate::{Result, Value};
 
@@ -17,6 +18,8 @@ use crate::{Result, Value};
 pub struct Cursor {
     view: View,
     cursor: LsmCursor,
+    /// Of a transaction: what is read.
+    tracked: Option<Box<Tracked>>,
 }
 
 impl fmt::Debug for Cursor {
@@ -26,8 +29,44 @@ impl fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn new(view: View, cursor: LsmCursor) -> Cursor {
-        Cursor { view, cursor }
+    pub(super) fn new(view: View, cursor: LsmCursor, tracked: Option<Tracked>) -> Cursor {
+        Cursor { view, cursor, tracked: tracked.map(Box::new) }
+    }
+
+    #[inline]
+    fn step(
+        &mut self,
+        way: Way,
+        step: impl FnOnce(&mut LsmCursor) -> Result<bool>,
+    ) -> Result<bool> {
+        self.view.check()?;
+        if let Some(tracked) = &mut self.tracked {
+            tracked.step(way, &self.cursor)?;
+        }
+        let stepped = step(&mut self.cursor);
+        self.failed(stepped)
+    }
+
+    fn look_for(
+        &mut self,
+        way: Way,
+        key: &[u8],
+        seek: impl FnOnce(&mut LsmCursor, &[u8]) -> Result<bool>,
+    ) -> Result<bool> {
+        self.view.check()?;
+        if let Some(tracked) = &mut self.tracked {
+            tracked.seek(way, key, &self.cursor)?;
+        }
+        let found = seek(&mut self.cursor, key);
+        self.failed(found)
+    }
+
+    #[inline]
+    fn failed(&mut self, result: Result<bool>) -> Result<bool> {
+        if let (Err(_), Some(tracked)) = (&result, &mut self.tracked) {
+            tracked.fail();
+        }
+        result
     }
 
     /// Goes to the next key; whether there is one.
@@ -37,8 +76,7 @@ impl Cursor {
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "a cursor lends what it stands on")]
     pub fn next(&mut self) -> Result<bool> {
-        self.view.check()?;
-        self.cursor.next()
+        self.step(Way::Forward, LsmCursor::next)
     }
 
     /// Goes to the key before; whether there is one.
@@ -47,8 +85,7 @@ impl Cursor {
     /// As [`Cursor::next`].
     #[inline]
     pub fn prev(&mut self) -> Result<bool> {
-        self.view.check()?;
-        self.cursor.prev()
+        self.step(Way::Back, LsmCursor::prev)
     }
 
     /// Goes to the first key at or after `key`; whether there is one.
@@ -56,8 +93,7 @@ impl Cursor {
     /// # Errors
     /// As [`Cursor::next`].
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
-        self.view.check()?;
-        self.cursor.seek(key.as_ref())
+        self.look_for(Way::Forward, key.as_ref(), LsmCursor::seek)
     }
 
     /// Goes to the last key at or before `key`; whether there is one.
@@ -65,8 +101,7 @@ impl Cursor {
     /// # Errors
     /// As [`Cursor::next`].
     pub fn seek_back(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
-        self.view.check()?;
-        self.cursor.seek_back(key.as_ref())
+        self.look_for(Way::Back, key.as_ref(), LsmCursor::seek_back)
     }
 
     /// Whether it stands on a key.
@@ -90,6 +125,14 @@ impl Cursor {
     /// The value, to keep.
     pub fn to_value(&self) -> Value {
         self.cursor.value_owned()
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        if let Some(tracked) = &mut self.tracked {
+            tracked.end(&self.cursor);
+        }
     }
 }
 

@@ -65,6 +65,10 @@ impl Keyspace {
         &self.name
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.db
+    }
+
     pub(crate) fn id(&self) -> IndexId {
         self.handle.id
     }

@@ -1,4 +1,4 @@
-//! Ordered keys: keyspaces, batches, snapshots, ranges.
+//! Ordered keys: keyspaces, batches, snapshots, ranges, and keyspaces in transactions.
 //!
 //! Good for anything that can be put in order: a key is up to 65,535 bytes, ordered bytewise; a
 //! value is up to 4 GiB less one. Not for questions about what is inside values.
@@ -9,6 +9,9 @@ mod iter;
 mod keyspace;
 mod options;
 mod snapshot;
+mod swap;
+mod tracked;
+mod transaction;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ pub use iter::{Cursor, Iter};
 pub use keyspace::Keyspace;
 pub use options::{Compression, KeyspaceOptions};
 pub use snapshot::Snapshot;
+pub use swap::Swap;
 
 use std::ops::{Bound, RangeBounds};
 
@@ -34,6 +38,29 @@ fn bytes<K: AsRef<[u8]>>(bound: Bound<&K>) -> Bound<&[u8]> {
         Bound::Excluded(key) => Bound::Excluded(key.as_ref()),
         Bound::Unbounded => Bound::Unbounded,
     }
+}
+
+/// The first byte string after `key`.
+fn after(key: &[u8]) -> Vec<u8> {
+    let mut after = Vec::with_capacity(key.len() + 1);
+    after.extend_from_slice(key);
+    after.push(0);
+    after
+}
+
+/// The first key within bounds, and the first key behind them.
+fn half_open(within: Bounds<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
+    let low = match within.0 {
+        Bound::Included(key) => key.to_vec(),
+        Bound::Excluded(key) => after(key),
+        Bound::Unbounded => Vec::new(),
+    };
+    let high = match within.1 {
+        Bound::Included(key) => Some(after(key)),
+        Bound::Excluded(key) => Some(key.to_vec()),
+        Bound::Unbounded => None,
+    };
+    (low, high)
 }
 
 /// The first byte string after all that begin with `prefix`; `None` when there is none.

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
 use cuesta_engine::version::View;
 use cuesta_indexes::lsm::Reader;
 
 use crate::database::Database;
+use crate::kv::tracked::Tracked;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, after_prefix, bounds};
+use crate::transaction::Shared;
 use crate::{Result, Value};
 
 /// Everything that was committed at one moment, in all keyspaces; nothing later. It does not hold
@@ -16,6 +19,8 @@ use crate::{Result, Value};
 pub struct Snapshot {
     db: Database,
     view: View,
+    /// The transaction that sees this, and must know what is read of it.
+    transaction: Option<Arc<Shared>>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -26,7 +31,12 @@ impl fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(crate) fn take(db: &Database) -> Snapshot {
-        Snapshot { db: db.clone(), view: db.engine.view() }
+        Snapshot { db: db.clone(), view: db.engine.view(), transaction: None }
+    }
+
+    /// What a transaction sees; for its iterators alone.
+    pub(super) fn of_transaction(db: &Database, view: View, transaction: &Arc<Shared>) -> Snapshot {
+        Snapshot { db: db.clone(), view, transaction: Some(transaction.clone()) }
     }
 
     /// The last commit in it; commits are counted from 1.
@@ -102,6 +112,8 @@ impl Snapshot {
         keyspace.check_same(&self.db)?;
         let state = self.view.of(keyspace.handle())?;
         let cursor = Reader::new(&state, self.view.seq()).cursor(within.0, within.1);
-        Ok(Cursor::new(self.view.clone(), cursor))
+        let track = |shared| Tracked::begin(shared, self.view.seq(), keyspace.id(), within);
+        let tracked = self.transaction.as_ref().map(track).transpose()?;
+        Ok(Cursor::new(self.view.clone(), cursor, tracked))
     }
 }

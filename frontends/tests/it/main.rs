@@ -6,3 +6,4 @@ mod api;
 mod budget;
 mod model;
 mod threads;
+mod transactions;

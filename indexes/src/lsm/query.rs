@@ -88,12 +88,18 @@ impl<'s> Reader<'s> {
         Ok(self.look_up(key)?.is_some())
     }
 
+    /// Whether what is found of `key` is a transaction's own write.
+    pub fn is_private(&self, key: &[u8]) -> bool {
+        let private = self.state.private.as_ref();
+        private.is_some_and(|private| private.memtable.list().get(key, private.at.0).is_some())
+    }
+
     #[inline]
     fn look_up(&self, key: &[u8]) -> Result<Option<Seen<'s>>> {
         let State { private, active, frozen, layout, .. } = self.state;
         let memtables = std::iter::once((active, self.at))
             .chain(frozen.iter().map(|memtable| (memtable, self.at)));
-        let private = private.iter().map(|memtable| (memtable, SeqNo::MAX));
+        let private = private.iter().map(|private| (&private.memtable, private.at));
         for (memtable, at) in private.chain(memtables) {
             if let Some(version) = memtable.list().get(key, at.0) {
                 let put = version.kind != Kind::Delete as u8;
@@ -138,7 +144,7 @@ impl<'s> Reader<'s> {
             }
         };
         if let Some(private) = private {
-            add(private, SeqNo::MAX);
+            add(&private.memtable, private.at);
         }
         add(active, self.at);
         frozen.iter().for_each(|memtable| add(memtable, self.at));

@@ -57,7 +57,8 @@ macro_rules! found {
 
         #[test]
         fn every_bug_is_searched_for() {
-            assert_eq!(Bug::ALL.as_slice(), [$(Bug::$bug),*]);
+            // What no crash can show is found by tests of transactions.
+            assert_eq!(Bug::ALL.as_slice(), [$(Bug::$bug,)* Bug::BlindRangeValidation]);
         }
     };
 }

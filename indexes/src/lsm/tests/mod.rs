@@ -9,7 +9,7 @@ use std::ops::Bound;
 use cuesta_engine::SeqNo;
 use cuesta_engine::file::Output;
 use cuesta_engine::format::Codec;
-use cuesta_engine::index::{Aim, Edit, IndexType, State};
+use cuesta_engine::index::{Aim, Edit, Horizon, IndexType, State};
 use proptest::prelude::*;
 
 use self::disk::{Disk, Maps};
@@ -396,7 +396,15 @@ fn a_transaction_sees_its_own_writes_first() {
     super::op::put(&mut ops, b"mine", b"1").unwrap();
     super::op::delete(&mut ops, b"00000000").unwrap();
     driver.state.prepare(&mut ops, None).unwrap();
-    let state = driver.state.with_private(SeqNo(driver.seq + 1000), &ops);
+    let (mut writer, private) = driver.state.private();
+    writer.apply(SeqNo(1), &ops, &Horizon::UNKNOWN);
+    ops.clear();
+    super::op::put(&mut ops, b"mine", b"2").unwrap();
+    writer.apply(SeqNo(2), &ops, &Horizon::UNKNOWN);
+    let later = driver.state.with_private(&private, SeqNo(2)).unwrap();
+    let later = Reader::new(State::<Lsm>::of(&*later).unwrap(), SeqNo(driver.seq)).get(b"mine");
+    assert_eq!(later.unwrap().unwrap(), b"2");
+    let state = driver.state.with_private(&private, SeqNo(1)).unwrap();
     let state = State::<Lsm>::of(&*state).unwrap();
     let reader = Reader::new(state, SeqNo(driver.seq));
     assert_eq!(reader.get(b"mine").unwrap().unwrap(), b"1");

@@ -1,0 +1,127 @@
+//! Whether what a commit depends on is still so, and what it writes itself.
+//!
+//! The answers come from the oracle, which the commit lock guards. Whatever can be done before is
+//! done before: keys are hashed, and long lists gone through in pieces.
+//!
+//! Not for: reading. What was read is taken as it is given.
+
+use crate::batch::Batch;
+use crate::commit::Commit;
+use crate::error::{ErrorKind, Result};
+use crate::id::{IndexId, SeqNo};
+use crate::index::Footprint;
+use crate::oracle::{ReadSet, Reads, Written};
+use crate::parts::Parts;
+use crate::stats::Stats;
+use crate::tail::Tail;
+use crate::version::{CatalogOp, Version};
+
+/// What must not have been written by others before a commit.
+#[derive(Debug, Default)]
+pub enum Claim {
+    /// Anything may have been.
+    #[default]
+    Nothing,
+    /// What was read.
+    Reads(Reads),
+    /// What the commit writes, since the commit given.
+    Writes(SeqNo),
+}
+
+/// Writes of keys that a commit looks at in one go while it holds the commit lock.
+const STEPS: usize = 1024;
+
+/// Prepares all operations of a batch; returns what they write if that will be recorded.
+pub(super) fn prepare(
+    parts: &Parts,
+    version: &Version,
+    batch: &mut Batch,
+) -> Result<Option<Vec<Written>>> {
+    let Some(conflicts) = parts.conflicts.get() else {
+        let parts = batch.parts_mut();
+        parts.iter_mut().try_for_each(|(id, ops)| version.state(*id)?.prepare(ops, None))?;
+        return Ok(None);
+    };
+    let mut writes = Vec::new();
+    for (id, ops) in batch.parts_mut() {
+        let mut footprint = Footprint::default();
+        version.state(*id)?.prepare(ops, Some(&mut footprint))?;
+        writes.push(Written::new(conflicts.hasher, *id, footprint));
+    }
+    Ok(Some(writes))
+}
+
+/// What is to be checked for a claim.
+pub(super) fn reads_of(claim: Claim, writes: Option<&[Written]>) -> Reads {
+    let mut reads = match claim {
+        Claim::Nothing => Reads::default(),
+        Claim::Reads(reads) => reads,
+        Claim::Writes(at) => {
+            let mut reads = Reads::default();
+            let set: &mut ReadSet = reads.at(at);
+            writes.unwrap_or_default().iter().for_each(|write| write.add_to(set));
+            reads
+        }
+    };
+    reads.settle();
+    reads
+}
+
+/// Goes through a part of what was written since; whether enough is done for the rest to be left
+/// to [`check`].
+pub(super) fn advance(commit: &mut Commit) -> Result<bool> {
+    let parts = commit.parts.clone();
+    let tail = parts.tail();
+    let Some(oracle) = &tail.oracle else { return Ok(true) };
+    for (at, reads) in commit.claims.groups_mut() {
+        if oracle.distance(*at) > STEPS {
+            oracle.advance(at, reads, STEPS).inspect_err(|error| count(&parts, error))?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Checks that the claim holds, under the commit lock.
+pub(super) fn check(parts: &Parts, tail: &Tail, commit: &Commit) -> Result<()> {
+    let Some(oracle) = &tail.oracle else { return Ok(()) };
+    for (at, reads) in commit.claims.groups() {
+        oracle.check(*at, reads).inspect_err(|error| count(parts, error))?;
+    }
+    Ok(())
+}
+
+/// Counts an error that is a conflict.
+fn count(parts: &Parts, error: &crate::Error) {
+    if error.kind() == ErrorKind::Conflict {
+        Stats::add(&parts.stats.conflicts, 1);
+    }
+}
+
+/// Records what the commit `seq` has written, under the commit lock.
+///
+/// # Errors
+/// None that could happen: the operations were prepared.
+pub(super) fn record(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<()> {
+    let Some(oracle) = &mut tail.oracle else { return Ok(()) };
+    match &commit.writes {
+        Some(writes) => oracle.record(seq, writes),
+        // The first transaction began after this commit was prepared.
+        None => {
+            let hasher = oracle.hasher();
+            let current = parts.versions.current();
+            for (id, range) in commit.ops.iter().filter(|(id, _)| *id != IndexId::CATALOG) {
+                let mut ops = commit.record[range.clone()].to_vec();
+                let mut footprint = Footprint::default();
+                current.value.state(*id)?.prepare(&mut ops, Some(&mut footprint))?;
+                oracle.record(seq, &[Written::new(hasher, *id, footprint)]);
+            }
+        }
+    }
+    for (_, range) in commit.ops.iter().filter(|(id, _)| *id == IndexId::CATALOG) {
+        if let CatalogOp::Drop { id } = CatalogOp::decode(&commit.record[range.clone()])? {
+            oracle.record_drop(seq, id);
+        }
+    }
+    Ok(())
+}

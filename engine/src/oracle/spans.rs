@@ -1,0 +1,96 @@
+//! Ranges of keys, as few of them as cover the same keys.
+//!
+//! A span begins with a key and ends before another, or never.
+//!
+//! Not for: being asked before [`Spans::settle`], which brings them into order.
+
+/// The first key, and the first key behind.
+pub type Span = (Vec<u8>, Option<Vec<u8>>);
+
+/// Spans before overlaps are looked for.
+const SETTLE_MIN: usize = 16;
+
+/// Whether two spans have a key in common.
+pub fn overlap(a: &Span, b: &Span) -> bool {
+    begins_before(&a.0, b.1.as_deref()) && begins_before(&b.0, a.1.as_deref())
+}
+
+fn begins_before(start: &[u8], end: Option<&[u8]>) -> bool {
+    end.is_none_or(|end| start < end)
+}
+
+/// A set of keys, made of spans.
+#[derive(Clone, Debug, Default)]
+pub struct Spans {
+    spans: Vec<Span>,
+    /// So many of the spans are in order and apart from each other.
+    settled: usize,
+}
+
+impl Spans {
+    /// Adds a span. Overlaps go when the set has doubled.
+    pub fn add(&mut self, start: Vec<u8>, end: Option<Vec<u8>>) {
+        if !begins_before(&start, end.as_deref()) {
+            return;
+        }
+        self.spans.push((start, end));
+        if self.spans.len() >= SETTLE_MIN.max(self.settled * 2) {
+            self.settle();
+        }
+    }
+
+    /// Brings the spans into order and joins those that touch.
+    pub fn settle(&mut self) {
+        if self.settled == self.spans.len() {
+            return;
+        }
+        self.spans.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut joined: Vec<Span> = Vec::with_capacity(self.spans.len());
+        for (start, end) in self.spans.drain(..) {
+            match joined.last_mut() {
+                Some((_, last)) if last.as_ref().is_none_or(|last| start <= *last) => {
+                    let longer = match (&end, &last) {
+                        (_, None) => false,
+                        (None, _) => true,
+                        (Some(end), Some(last)) => end > last,
+                    };
+                    if longer {
+                        *last = end;
+                    }
+                }
+                _ => joined.push((start, end)),
+            }
+        }
+        self.settled = joined.len();
+        self.spans = joined;
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let bytes = |(start, end): &Span| {
+            size_of::<Span>() + start.len() + end.as_ref().map_or(0, Vec::len)
+        };
+        self.spans.iter().map(bytes).sum()
+    }
+
+    /// The spans.
+    pub fn iter(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter()
+    }
+
+    /// Whether `key` lies in one of them. They must be settled.
+    #[inline]
+    pub fn contain(&self, key: &[u8]) -> bool {
+        debug_assert_eq!(self.settled, self.spans.len(), "spans are settled before they are asked");
+        let behind = self.spans.partition_point(|(start, _)| start.as_slice() <= key);
+        match behind.checked_sub(1).and_then(|at| self.spans.get(at)) {
+            Some((_, end)) => begins_before(key, end.as_deref()),
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Transactions: reads of one moment, writes of another, and the proof that nothing came between.
+//!
+//! ```text
+//! begin ──► view ──► reads: noted as keys and ranges, with the commit that they are as of
+//!             │
+//!             └────► writes: kept aside; from the first read after a write on, also in a memtable
+//!                    of the transaction's own, in front of the view
+//! commit ─► one batch with a claim: "none of what I read was written since"
+//! ```
+//!
+//! Invariants:
+//! 1. A transaction sees its own writes, and everything else as of its view.
+//! 2. An iterator sees what its transaction had written before it was made, whatever comes later.
+//! 3. Whatever a transaction read is in its claim, perhaps more coarsely; rolling back to a
+//!    savepoint takes back writes, not reads.
+//! 4. A view is not older than the oracle: all commits that were not recorded are in it.
+//!
+//! Not for: what keys and values mean, which front-ends know; and one transaction is used by one
+//! thread at a time.
+
+mod writes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::commit::{Claim, Commit, Step, drive};
+use crate::error::{Error, Result};
+use crate::id::{IndexId, SeqNo};
+use crate::options::{Access, Durability};
+use crate::oracle::{KeyHasher, Oracle, Reads, Span};
+use crate::parts::{Conflicts, Parts};
+use crate::stats::Stats;
+use crate::version::View;
+
+use writes::Writes;
+
+/// What a transaction is protected from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Everything: committed transactions might have run one after another. Fails with `Conflict`
+    /// if anything that it read, ranges included, was written by others before it commits.
+    #[default]
+    Serializable,
+    /// Lost updates: fails if anything that it writes was written by others since its view was
+    /// taken. What it only reads may have changed ("write skew").
+    Snapshot,
+}
+
+/// How a transaction behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionOptions {
+    /// What it is protected from.
+    pub isolation: Isolation,
+    /// What its commit survives.
+    pub durability: Durability,
+}
+
+impl TransactionOptions {
+    /// Serializable, with this durability.
+    pub fn new(durability: Durability) -> TransactionOptions {
+        TransactionOptions { isolation: Isolation::Serializable, durability }
+    }
+}
+
+/// Bytes are charged to all transactions in pieces of this size.
+const CHARGE_BYTES: usize = 4 << 10;
+
+/// Reads and writes that take effect at once, or not at all. Dropping it takes everything back.
+pub struct Transaction {
+    parts: Arc<Parts>,
+    options: TransactionOptions,
+    hasher: KeyHasher,
+    view: View,
+    reads: Reads,
+    /// Bytes of reads, at most.
+    noted: usize,
+    /// Ranges that are being read, by token: nobody knows yet how much of them.
+    open: BTreeMap<u64, (SeqNo, IndexId, Span)>,
+    next_token: u64,
+    writes: Writes,
+    charged: usize,
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "transaction in {:?}", self.view)
+    }
+}
+
+impl Transaction {
+    /// Begins a transaction. The first one of an open database waits until every commit so far is
+    /// published, and from then on commits are recorded.
+    ///
+    /// # Errors
+    /// `Poisoned` when a sync failed earlier; `Invalid` when the database is closed.
+    pub fn begin(parts: &Arc<Parts>, options: TransactionOptions) -> Result<Transaction> {
+        let conflicts = conflicts(parts)?;
+        let view = view_from(parts, conflicts.since)?;
+        Stats::add(&parts.stats.transactions, 1);
+        Ok(Transaction {
+            parts: parts.clone(),
+            options,
+            hasher: conflicts.hasher,
+            view,
+            reads: Reads::default(),
+            noted: 0,
+            open: BTreeMap::new(),
+            next_token: 0,
+            writes: Writes::default(),
+            charged: 0,
+        })
+    }
+
+    /// How it behaves.
+    pub fn options(&self) -> &TransactionOptions {
+        &self.options
+    }
+
+    /// The last commit that it sees.
+    pub fn seq(&self) -> SeqNo {
+        self.view.seq()
+    }
+
+    /// What it sees of `index` now: its view, with its own writes to that index in front. Later
+    /// writes do not change what is seen through this.
+    ///
+    /// # Errors
+    /// `Expired` when views held too much memory and this was the oldest; `NotFound` when the index
+    /// was not there; `Full` when all transactions together hold too much memory.
+    pub fn view(&mut self, index: IndexId) -> Result<View> {
+        self.view.check()?;
+        match self.writes.in_front(index, &self.view)? {
+            None => Ok(self.view.clone()),
+            Some(state) => {
+                self.charge(0)?;
+                Ok(self.view.with_private(index, state))
+            }
+        }
+    }
+
+    /// Notes that `key` is read as of now.
+    pub fn note_point(&mut self, index: IndexId, key: &[u8]) {
+        let hash = self.hasher.hash(index, key);
+        self.reads.at(self.view.seq()).part(index).add_point(hash, key);
+        self.noted += key.len() + 2 * size_of::<u64>();
+        self.bound_reads();
+    }
+
+    /// Notes that the keys from `start` to before `end` were read as of `at`.
+    pub fn note_range(&mut self, at: SeqNo, index: IndexId, start: Vec<u8>, end: Option<Vec<u8>>) {
+        self.noted += start.len() + end.as_ref().map_or(0, Vec::len) + size_of::<Span>();
+        self.reads.at(at).part(index).add_range(start, end);
+        self.bound_reads();
+    }
+
+    /// Notes that somebody begins to read in a range, as of `at`. Unless the range is closed before
+    /// the commit, all of it counts as read. What was really read is noted by
+    /// [`Transaction::note_range`].
+    pub fn open_range(&mut self, at: SeqNo, index: IndexId, span: Span) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.open.insert(token, (at, index, span));
+        token
+    }
+
+    /// Ends what [`Transaction::open_range`] began.
+    pub fn close_range(&mut self, token: u64) {
+        self.open.remove(&token);
+    }
+
+    /// Keeps what is remembered of reads within bounds.
+    fn bound_reads(&mut self) {
+        let limit = self.parts.options.read_set_bytes_max() as usize;
+        if self.noted <= limit && self.held() <= self.charged {
+            return;
+        }
+        self.noted = self.reads.bytes();
+        if self.noted > limit {
+            self.reads.coarsen(limit / 2);
+            self.noted = self.reads.bytes();
+        }
+        if self.charge(0).is_err() {
+            self.reads.coarsen(0);
+            self.noted = 0;
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.writes.bytes() + self.noted
+    }
+
+    /// Charges what is held, and `more`, to the memory of all transactions.
+    fn charge(&mut self, more: usize) -> Result<()> {
+        let wanted = self.held() + more;
+        if wanted <= self.charged {
+            return Ok(());
+        }
+        let grown = (wanted - self.charged).next_multiple_of(CHARGE_BYTES);
+        let limit = self.parts.options.transaction_bytes_max();
+        let total = &self.parts.transaction_bytes;
+        let before = total.fetch_add(grown as u64, Ordering::Relaxed);
+        if before + grown as u64 > limit {
+            total.fetch_sub(grown as u64, Ordering::Relaxed);
+            return Err(Error::full(format!(
+                "open transactions hold {before} bytes, and {grown} more would exceed {limit}, \
+                 half of the memory budget: write less in one transaction, or raise the budget"
+            )));
+        }
+        self.charged += grown;
+        Ok(())
+    }
+
+    /// Writes: `append` appends operations of `index`, in the encoding of its type.
+    ///
+    /// # Errors
+    /// What `append` fails with; `Full` when all transactions together hold too much memory.
+    /// Nothing is written then.
+    pub fn write(
+        &mut self,
+        index: IndexId,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let ops = self.writes.part(index);
+        let before = ops.len();
+        let appended = append(ops);
+        let appended = appended.and_then(|()| self.charge(0));
+        if appended.is_err() {
+            self.writes.part(index).truncate(before);
+        }
+        appended
+    }
+
+    /// Whether nothing was written.
+    pub fn is_read_only(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Marks what was written so far, to be able to come back to it.
+    pub fn savepoint(&mut self) -> u64 {
+        self.writes.savepoint()
+    }
+
+    /// Takes back what was written since a savepoint, and the savepoints made since. The savepoint
+    /// stays. What was read stays in the claim.
+    ///
+    /// # Errors
+    /// `Invalid` when the savepoint is gone.
+    pub fn rollback_to(&mut self, savepoint: u64) -> Result<()> {
+        self.writes.rollback_to(savepoint)
+    }
+
+    /// Forgets a savepoint and those made since; what was written stays.
+    ///
+    /// # Errors
+    /// `Invalid` when the savepoint is gone.
+    pub fn release(&mut self, savepoint: u64) -> Result<()> {
+        self.writes.release(savepoint)
+    }
+
+    /// Ends the transaction: its writes as a commit to be driven, or nothing if there are none.
+    /// Without writes there is nothing to prove: all reads are of one moment.
+    ///
+    /// # Errors
+    /// As [`Commit::new`]. The commit itself ends with `Conflict` when the claim does not hold.
+    pub fn into_commit(mut self) -> Result<Option<Commit>> {
+        if self.writes.is_empty() {
+            return Ok(None);
+        }
+        let claim = match self.options.isolation {
+            Isolation::Snapshot => Claim::Writes(self.view.seq()),
+            Isolation::Serializable => {
+                for (_, (at, index, (start, end))) in std::mem::take(&mut self.open) {
+                    self.reads.at(at).part(index).add_range(start, end);
+                }
+                Claim::Reads(std::mem::take(&mut self.reads))
+            }
+        };
+        let batch = std::mem::take(&mut self.writes).into_batch();
+        Commit::claiming(self.parts.clone(), batch, self.options.durability, claim).map(Some)
+    }
+
+    /// Commits; returns the place in the order, or the last commit seen if nothing was written.
+    ///
+    /// # Errors
+    /// `Conflict` when something that the transaction used was written meanwhile: nothing was
+    /// committed, and trying again may succeed. As [`Commit::step`].
+    pub fn commit(self) -> Result<SeqNo> {
+        let (parts, seq) = (self.parts.clone(), self.view.seq());
+        match self.into_commit()? {
+            None => Ok(seq),
+            Some(mut commit) => drive(&parts, || commit.step()),
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.parts.transaction_bytes.fetch_sub(self.charged as u64, Ordering::Relaxed);
+    }
+}
+
+/// How conflicts are detected; the first to ask makes it so.
+fn conflicts(parts: &Parts) -> Result<Conflicts> {
+    if let Some(conflicts) = parts.conflicts.get() {
+        return Ok(*conflicts);
+    }
+    let mut guard = parts.tail();
+    let tail = &mut *guard;
+    let hasher = KeyHasher::new(parts.env.rand64());
+    let since = tail.log.last_seq();
+    if parts.options.access != Access::Read && tail.oracle.is_none() {
+        tail.check()?;
+        let bytes = parts.options.conflict_bytes();
+        parts.services.cache.give_up(bytes);
+        tail.oracle = Some(Box::new(Oracle::new(bytes, since, hasher)));
+    }
+    Ok(*parts.conflicts.get_or_init(|| Conflicts { since, hasher }))
+}
+
+/// A view that has at least the commits up to `since` in it.
+fn view_from(parts: &Parts, since: SeqNo) -> Result<View> {
+    loop {
+        let clock_ms = parts.clock_ms.load(Ordering::Relaxed);
+        let view = View::take(&parts.versions, &parts.pins, clock_ms);
+        if view.seq() >= since {
+            return Ok(view);
+        }
+        wait_published(parts, since)?;
+    }
+}
+
+/// Waits until commit `seq`, which was appended, is published.
+///
+/// # Errors
+/// `Poisoned` when that will never be.
+pub(crate) fn wait_published(parts: &Parts, seq: SeqNo) -> Result<()> {
+    let mut asked = false;
+    drive(parts, || {
+        let seen = parts.moved.epoch();
+        if parts.published() >= seq {
+            return Step::Done(Ok(()));
+        }
+        let mut tail = parts.tail();
+        if let Err(error) = tail.check() {
+            return Step::Done(Err(error));
+        }
+        if !asked {
+            asked = true;
+            tail.sync_wanted = tail.log.end();
+            parts.syncer.notify();
+        }
+        Step::Wait(seen)
+    })
+}
+
+/// Pauses between attempts of one transaction: longer and longer, and by chance.
+#[derive(Debug)]
+pub struct Backoff {
+    attempts: u32,
+    left: u32,
+}
+
+impl Backoff {
+    const PAUSE_MIN: Duration = Duration::from_micros(50);
+    const DOUBLINGS_MAX: u32 = 8;
+
+    /// For so many attempts.
+    pub fn new(attempts: u32) -> Backoff {
+        Backoff { attempts, left: attempts.saturating_sub(1) }
+    }
+
+    /// Waits until what was in the way is to be seen, and from the second time on a while longer.
+    ///
+    /// # Errors
+    /// `error` when there is no attempt left; `Poisoned`.
+    pub fn pause(&mut self, parts: &Parts, error: Error) -> Result<()> {
+        let Some(left) = self.left.checked_sub(1) else {
+            let attempts = self.attempts;
+            return Err(error.context(format_args!("given up after {attempts} attempts")));
+        };
+        self.left = left;
+        let last = parts.tail().log.last_seq();
+        wait_published(parts, last)?;
+        let done = self.attempts - 1 - left;
+        if let Some(doublings) = done.checked_sub(2) {
+            let most = Self::PAUSE_MIN * 2u32.pow(doublings.min(Self::DOUBLINGS_MAX));
+            let nanos = parts.env.rand64() % (most.as_nanos() as u64);
+            let never = &parts.never;
+            parts.env.wait(never, never.epoch(), Some(Duration::from_nanos(nanos)));
+        }
+        Ok(())
+    }
+}

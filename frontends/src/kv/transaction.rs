@@ -1,0 +1,130 @@
+//! Keyspaces in transactions.
+
+use std::ops::{Bound, RangeBounds};
+
+use cuesta_indexes::lsm::{Reader, op};
+
+use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds};
+use crate::transaction::Transaction;
+use crate::{Result, Value};
+
+impl Transaction {
+    /// The value of `key`, if it has one.
+    ///
+    /// # Errors
+    /// `Expired` when snapshots and transactions held too much memory and this was the oldest;
+    /// `NotFound` when there was no such keyspace; `Full`, `Corrupt`, `Io`; `Invalid` when the
+    /// transaction has ended.
+    pub fn get(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
+        self.look_up(keyspace, key.as_ref(), |reader, key| reader.get(key))
+    }
+
+    /// Whether `key` has a value.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn contains(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<bool> {
+        self.look_up(keyspace, key.as_ref(), |reader, key| reader.contains(key))
+    }
+
+    fn look_up<R>(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        ask: impl FnOnce(Reader<'_>, &[u8]) -> Result<R>,
+    ) -> Result<R> {
+        keyspace.check_same(&self.db)?;
+        self.shared.with(|engine| {
+            let view = engine.view(keyspace.id())?;
+            let state = view.of(keyspace.handle())?;
+            let reader = Reader::new(&state, view.seq());
+            if !reader.is_private(key) {
+                engine.note_point(keyspace.id(), key);
+            }
+            ask(reader, key)
+        })
+    }
+
+    /// Sets the value of `key`.
+    ///
+    /// # Errors
+    /// `Invalid` when the key has more than 65,535 bytes or the value 4 GiB or more, for a keyspace
+    /// of another database, or when the transaction has ended; `Full` when open transactions hold
+    /// more than half of the memory budget. The transaction is as it was.
+    pub fn put(
+        &self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let (key, value) = (key.as_ref(), value.as_ref());
+        self.shared.with(|engine| engine.write(keyspace.id(), |ops| op::put(ops, key, value)))
+    }
+
+    /// Removes `key`, whether or not it is there.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn delete(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let key = key.as_ref();
+        self.shared.with(|engine| engine.write(keyspace.id(), |ops| op::delete(ops, key)))
+    }
+
+    /// All entries of a keyspace, by key. See [`Transaction::range`].
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn iter(&self, keyspace: &Keyspace) -> Result<Iter> {
+        self.range::<&[u8]>(keyspace, ..)
+    }
+
+    /// The entries with keys in `range`, by key, with what this transaction had written before the
+    /// call. Only the part that was walked through counts as read when conflicts are looked for, as
+    /// soon as the iterator is dropped; until then, all of the range.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn range<K: AsRef<[u8]>>(
+        &self,
+        keyspace: &Keyspace,
+        range: impl RangeBounds<K>,
+    ) -> Result<Iter> {
+        self.iter_within(keyspace, bounds(&range))
+    }
+
+    /// The entries with keys that begin with `prefix`, by key. See [`Transaction::range`].
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn prefix(&self, keyspace: &Keyspace, prefix: impl AsRef<[u8]>) -> Result<Iter> {
+        let prefix = prefix.as_ref();
+        let end = after_prefix(prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.iter_within(keyspace, (Bound::Included(prefix), end))
+    }
+
+    /// A cursor over the keys in `range`. See [`Transaction::range`].
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn cursor<K: AsRef<[u8]>>(
+        &self,
+        keyspace: &Keyspace,
+        range: impl RangeBounds<K>,
+    ) -> Result<Cursor> {
+        self.seen_by(keyspace)?.cursor_within(keyspace, bounds(&range))
+    }
+
+    fn iter_within(&self, keyspace: &Keyspace, within: Bounds<'_>) -> Result<Iter> {
+        Iter::new(&self.seen_by(keyspace)?, keyspace, within)
+    }
+
+    /// What the transaction sees of a keyspace now.
+    fn seen_by(&self, keyspace: &Keyspace) -> Result<Snapshot> {
+        keyspace.check_same(&self.db)?;
+        let view = self.shared.with(|engine| engine.view(keyspace.id()))?;
+        Ok(Snapshot::of_transaction(&self.db, view, &self.shared))
+    }
+}

@@ -1,0 +1,356 @@
+//! Transactions of a database: what they all have in common, whatever they read and write.
+//!
+//! Not for: reading and writing itself, which each front-end adds to [`Transaction`].
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cuesta_engine::oracle::Span;
+use cuesta_engine::transaction::{self, Backoff};
+use cuesta_engine::{IndexId, SeqNo};
+
+use crate::database::Database;
+use crate::{Durability, Error, ErrorKind, Isolation, Result};
+
+/// How often [`Database::transact`] tries unless told otherwise.
+const ATTEMPTS: u32 = 100;
+
+/// How a transaction behaves.
+///
+/// ```
+/// use cuesta::{Durability, Isolation, TransactionOptions};
+///
+/// let options =
+///     TransactionOptions::new().isolation(Isolation::Snapshot).durability(Durability::Buffered);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until a transaction is begun with them"]
+pub struct TransactionOptions {
+    isolation: Isolation,
+    durability: Option<Durability>,
+    attempts: u32,
+}
+
+impl Default for TransactionOptions {
+    fn default() -> TransactionOptions {
+        TransactionOptions { isolation: Isolation::default(), durability: None, attempts: ATTEMPTS }
+    }
+}
+
+impl TransactionOptions {
+    /// The defaults: serializable, as durable as the database was opened.
+    pub fn new() -> TransactionOptions {
+        TransactionOptions::default()
+    }
+
+    /// What the transaction is protected from; everything by default.
+    pub fn isolation(mut self, isolation: Isolation) -> TransactionOptions {
+        self.isolation = isolation;
+        self
+    }
+
+    /// What its commit survives; as the database was opened by default.
+    pub fn durability(mut self, durability: Durability) -> TransactionOptions {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// How often [`Database::transact_with`] tries, the first time included; 100 by default.
+    pub fn attempts(mut self, attempts: u32) -> TransactionOptions {
+        self.attempts = attempts;
+        self
+    }
+}
+
+/// What a transaction shares with its iterators.
+pub(crate) struct Shared {
+    engine: Mutex<Option<transaction::Transaction>>,
+    ended: AtomicBool,
+}
+
+impl Shared {
+    /// Does something with the transaction.
+    ///
+    /// # Errors
+    /// `Invalid` when it has ended; what `work` fails with.
+    pub(crate) fn with<R>(
+        &self,
+        work: impl FnOnce(&mut transaction::Transaction) -> Result<R>,
+    ) -> Result<R> {
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        work(engine.as_mut().ok_or_else(ended)?)
+    }
+
+    /// Fails when the transaction has ended.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.ended.load(Ordering::Relaxed) { Err(ended()) } else { Ok(()) }
+    }
+
+    fn end(&self) -> Option<transaction::Transaction> {
+        self.ended.store(true, Ordering::Relaxed);
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cold]
+fn ended() -> Error {
+    Error::invalid("the transaction has ended")
+}
+
+/// Reads of one moment and writes of another, which take effect only if nothing came between.
+///
+/// It sees the database as it was when it began, and its own writes. Nobody else sees these before
+/// [`Transaction::commit`], which makes all of them visible and durable at once, or fails with
+/// `Conflict` if somebody else has written what this transaction has used: what it read, ranges and
+/// absent keys included ([`Isolation::Serializable`], the default), or what it writes
+/// ([`Isolation::Snapshot`]). Then nothing has happened, and the whole transaction may be tried
+/// again: [`Database::transact`] does that.
+///
+/// A transaction that is dropped takes everything back. It costs memory for what it writes, and
+/// some for the keys and ranges that it reads; all open ones together may hold half of the memory
+/// budget. It never holds up others, nor do others hold it up.
+///
+/// Single writes and batches outside transactions are not stopped by what a transaction has read or
+/// written; the transaction notices them when it commits.
+#[must_use = "a transaction that is dropped takes everything back"]
+pub struct Transaction {
+    pub(crate) db: Database,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = self.shared.with(|engine| Ok(engine.seq()));
+        write!(f, "Transaction at commit {}", seen.unwrap_or_default())
+    }
+}
+
+/// A place among the writes of a transaction that it can go back to.
+pub struct Savepoint {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl fmt::Debug for Savepoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Savepoint {}", self.number)
+    }
+}
+
+impl Transaction {
+    /// The last commit that it sees; commits are counted from 1.
+    ///
+    /// # Errors
+    /// `Invalid` when the transaction has ended.
+    pub fn seen(&self) -> Result<u64> {
+        self.shared.with(|engine| Ok(engine.seq().0))
+    }
+
+    /// Marks what was written so far, to be able to come back to it.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// let notes = db.keyspace("notes")?;
+    /// let tx = db.begin()?;
+    /// tx.put(&notes, "a", "kept")?;
+    /// let before = tx.savepoint()?;
+    /// tx.put(&notes, "b", "taken back")?;
+    /// tx.rollback_to(&before)?;
+    /// tx.commit()?;
+    /// assert!(notes.contains("a")? && !notes.contains("b")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` when the transaction has ended.
+    pub fn savepoint(&self) -> Result<Savepoint> {
+        let number = self.shared.with(|engine| Ok(engine.savepoint()))?;
+        Ok(Savepoint { shared: self.shared.clone(), number })
+    }
+
+    /// Takes back what was written since a savepoint. The savepoint stays, those made after it are
+    /// gone. What was read stays read: it still counts when conflicts are looked for.
+    ///
+    /// # Errors
+    /// `Invalid` for a savepoint that is gone or of another transaction.
+    pub fn rollback_to(&self, savepoint: &Savepoint) -> Result<()> {
+        self.check_own(savepoint)?;
+        self.shared.with(|engine| engine.rollback_to(savepoint.number))
+    }
+
+    /// Forgets a savepoint, and those made after it. What was written stays.
+    ///
+    /// # Errors
+    /// As [`Transaction::rollback_to`].
+    pub fn release(&self, savepoint: Savepoint) -> Result<()> {
+        self.check_own(&savepoint)?;
+        self.shared.with(|engine| engine.release(savepoint.number))
+    }
+
+    fn check_own(&self, savepoint: &Savepoint) -> Result<()> {
+        if Arc::ptr_eq(&self.shared, &savepoint.shared) {
+            return Ok(());
+        }
+        Err(Error::invalid("the savepoint belongs to another transaction"))
+    }
+
+    /// Makes all writes visible at once, and durable as the transaction says. Without writes it
+    /// always succeeds.
+    ///
+    /// # Errors
+    /// `Conflict` when something that was used was written meanwhile, `NotFound` when a keyspace
+    /// was dropped, `Full`: nothing was written. `Poisoned`: whether it was written is unknown
+    /// until the database is opened again.
+    pub fn commit(self) -> Result<()> {
+        self.shared.end().ok_or_else(ended)?.commit().map(|_: SeqNo| ())
+    }
+
+    /// Takes everything back; the same as dropping it.
+    pub fn rollback(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        drop(self.shared.end());
+    }
+}
+
+/// What one iterator of a transaction reads, so that it can be proved to be still so.
+pub(crate) struct Reading {
+    shared: Arc<Shared>,
+    at: SeqNo,
+    index: IndexId,
+    token: u64,
+}
+
+impl Reading {
+    /// Begins to read within `span`, as of commit `at`.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        at: SeqNo,
+        index: IndexId,
+        span: Span,
+    ) -> Result<Reading> {
+        let token = shared.with(|engine| Ok(engine.open_range(at, index, span)))?;
+        Ok(Reading { shared: shared.clone(), at, index, token })
+    }
+
+    /// Fails when the transaction has ended.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<()> {
+        self.shared.check()
+    }
+
+    /// Notes what was read.
+    pub(crate) fn note(&self, start: Vec<u8>, end: Option<Vec<u8>>) {
+        // What a transaction reads after its end does not matter.
+        let _ = self.shared.with(|engine| {
+            engine.note_range(self.at, self.index, start, end);
+            Ok(())
+        });
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _ = self.shared.with(|engine| {
+            engine.close_range(self.token);
+            Ok(())
+        });
+    }
+}
+
+impl Database {
+    /// Begins a serializable transaction.
+    ///
+    /// # Errors
+    /// `Poisoned` when a sync failed earlier; `Invalid` when the database is closed.
+    pub fn begin(&self) -> Result<Transaction> {
+        self.begin_with(&TransactionOptions::default())
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// As [`Database::begin`].
+    pub fn begin_with(&self, options: &TransactionOptions) -> Result<Transaction> {
+        let durability = options.durability.unwrap_or(self.engine.options().durability);
+        let engine = self
+            .engine
+            .begin(transaction::TransactionOptions { isolation: options.isolation, durability })?;
+        let shared = Shared { engine: Mutex::new(Some(engine)), ended: AtomicBool::new(false) };
+        Ok(Transaction { db: self.clone(), shared: Arc::new(shared) })
+    }
+
+    /// Runs `work` in a serializable transaction and commits it; tries again when there is a
+    /// conflict, after a pause that grows with the attempts. `work` may run many times, so it
+    /// should do nothing but use the transaction.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// let accounts = db.keyspace("accounts")?;
+    /// accounts.put("ada", 100u64.to_be_bytes())?;
+    /// accounts.put("bob", 0u64.to_be_bytes())?;
+    /// let moved = db.transact(|tx| {
+    ///     let balance = |name| {
+    ///         let value = tx.get(&accounts, name)?.unwrap();
+    ///         Ok::<_, cuesta::Error>(u64::from_be_bytes(value[..].try_into().unwrap()))
+    ///     };
+    ///     let (from, to) = (balance("ada")?, balance("bob")?);
+    ///     let amount = from.min(30);
+    ///     tx.put(&accounts, "ada", (from - amount).to_be_bytes())?;
+    ///     tx.put(&accounts, "bob", (to + amount).to_be_bytes())?;
+    ///     Ok(amount)
+    /// })?;
+    /// assert_eq!(moved, 30);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What `work` fails with, if that is not of kind `Conflict`; as [`Transaction::commit`], with
+    /// `Conflict` when all attempts have failed.
+    pub fn transact<T>(&self, work: impl FnMut(&Transaction) -> Result<T>) -> Result<T> {
+        self.transact_with(&TransactionOptions::default(), work)
+    }
+
+    /// As [`Database::transact`], with options.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn transact_with<T>(
+        &self,
+        options: &TransactionOptions,
+        mut work: impl FnMut(&Transaction) -> Result<T>,
+    ) -> Result<T> {
+        let mut backoff = Backoff::new(options.attempts);
+        loop {
+            let tx = self.begin_with(options)?;
+            let result = match work(&tx) {
+                Ok(result) => tx.commit().map(|()| result),
+                Err(error) => {
+                    tx.rollback();
+                    Err(error)
+                }
+            };
+            match result {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    backoff.pause(self.engine.parts(), error)?;
+                }
+                other => return other,
+            }
+        }
+    }
+}
