@@ -18,7 +18,7 @@ use super::cast::Cast;
 use super::claims::Claims;
 use super::model::{Change, Model, Write, difference};
 use super::process::Process;
-use super::workload::{INTERVAL, Op, Put, Step, Workload};
+use super::workload::{Beginning, INTERVAL, Op, Put, Step, Workload};
 
 /// One life of a database, from an opening to a crash.
 pub struct Life<'a> {
@@ -107,7 +107,10 @@ impl<'a> Run<'a> {
         for op in &workload.before {
             self.perform("the beginning", |run| run.op(op))?;
         }
-        self.from = self.env.disk().op_count();
+        self.from = match workload.beginning {
+            Beginning::Crashed => 0,
+            Beginning::Skipped => self.env.disk().op_count(),
+        };
         for (number, op) in workload.ops.iter().enumerate() {
             if let Op::Crash(mode) = op {
                 self.end(end)?;

@@ -142,6 +142,15 @@ impl FromStr for Source {
     }
 }
 
+/// Whether there are crashes before the first operation, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// There are.
+    Crashed,
+    /// There are not: another workload has the same beginning.
+    Skipped,
+}
+
 /// Everything about one run.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -151,8 +160,10 @@ pub struct Workload {
     pub seed: u64,
     /// Durability of its commits.
     pub asked: Asked,
-    /// What is done before, once, and in all short workloads alike.
+    /// What is done before, in all short workloads alike.
     pub before: Vec<Op>,
+    /// Whether there are crashes in it.
+    pub beginning: Beginning,
     /// What is done.
     pub ops: Vec<Op>,
     /// How the database is opened.
@@ -204,7 +215,9 @@ impl Workload {
         let before = vec![commit(1, 20), commit(2, 600), Op::Flush, commit(3, 20)];
         let ops = letters.into_iter().map(|letter| short_op(letter, durability)).collect();
         let source = Source::Short(number);
-        Workload { source, seed: 0, asked, before, ops, options: tiny(&mut Random::new(7)) }
+        let beginning = if number < 4 { Beginning::Crashed } else { Beginning::Skipped };
+        let options = tiny(&mut Random::new(7));
+        Workload { source, seed: 0, asked, before, beginning, ops, options }
     }
 
     /// A random workload.
@@ -217,7 +230,8 @@ impl Workload {
         let keys = [4, 12, 40][random.index(3)];
         let ops = (0..length).map(|_| random_op(&mut random, asked, keys, &mut lives)).collect();
         let source = Source::Random(seed);
-        Workload { source, seed, asked, before: Vec::new(), ops, options }
+        let (before, beginning) = (Vec::new(), Beginning::Crashed);
+        Workload { source, seed, asked, before, beginning, ops, options }
     }
 }
 
