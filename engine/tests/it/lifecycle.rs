@@ -249,6 +249,45 @@ fn settings_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn readers_share_a_database_and_a_writer_has_it_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |options: Options| Engine::open(OsEnv::new(), dir.path(), options, registry());
+    let engine = open(small()).unwrap();
+    let mut model = World::of_all(18, small()).model;
+    for content in model.0.values() {
+        let shape = content.shape;
+        engine.create_index(&content.name, shape.kind(), &shape.options()).unwrap();
+    }
+    let writes = model.filling(0, 40);
+    engine.commit(model.batch(&writes), Durability::Sync).unwrap();
+    model.apply(&writes);
+    engine.flush().unwrap();
+    assert_eq!(open(reading(small())).map(|_| ()).unwrap_err().kind(), ErrorKind::Locked);
+    engine.close().unwrap();
+    // The name of another process is in the lock file, and stays there.
+    std::fs::write(dir.path().join("lock"), "pid 1 (somebody)").unwrap();
+    let bytes = || {
+        let files = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> =
+            files.map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let before = bytes();
+    let (one, two) = (open(reading(small())).unwrap(), open(reading(small())).unwrap());
+    model.check(&one.view());
+    model.check(&two.view());
+    assert!(two.verify().unwrap().is_sound());
+    let error = open(small()).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.message().ends_with("is in use by a reader"), "{error}");
+    one.close().unwrap();
+    drop((one, two));
+    assert!(bytes() == before, "reading has changed the directory");
+    open(small()).unwrap();
+}
+
+#[test]
 fn all_of_it_works_on_real_files_too() {
     for env in [OsEnv::new(), OsEnv::without_maps()] {
         let dir = tempfile::tempdir().unwrap();

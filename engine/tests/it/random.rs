@@ -190,7 +190,7 @@ fn run(seed: u64, threads: usize, acts: &[Act]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("CUESTA_CASES").map_or(96, |cases| cases.parse().unwrap()),
+        cases: std::env::var("CUESTA_CASES").map_or(300, |cases| cases.parse().unwrap()),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
