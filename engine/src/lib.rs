@@ -14,7 +14,7 @@ pub mod env;
 pub mod format;
 pub mod staged;
 pub mod identity;
-pub mod skiplist;
+pub mod blinktree;
 pub mod stats;
 pub mod cache;
 pub mod file;

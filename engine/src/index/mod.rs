@@ -31,10 +31,10 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub use crate::blinktree::Horizon;
 use crate::error::Result;
 use crate::file::{Files, Output};
 use crate::id::{EditNo, IndexId, SegmentId, SeqNo};
-pub use crate::skiplist::Horizon;
 
 /// A kind of index: its shape in memory, its shape in a file, and how files merge. A value is one
 /// index with its options.

@@ -5,7 +5,7 @@ use crate::source::{Source, words};
 
 /// Beginnings of the paths that may hold `unsafe`.
 const LISTED: [&str; 3] =
-    ["engine/src/skiplist/", "engine/src/env/os", "bindings/python/src/buffer.rs"];
+    ["engine/src/blinktree/", "engine/src/env/os", "bindings/python/src/buffer.rs"];
 /// How far above a use its reason may end.
 const LINES_ABOVE: usize = 3;
 
@@ -56,14 +56,14 @@ fn unsafe_code_without_list_or_reason_is_found() {
     let block = "fn f() {\n    unsafe { g() }\n}\n";
     let repository = Repository::planted(&[
         ("engine/src/log.rs", "// SAFETY: none.\nunsafe impl Send for X {}\n"),
-        ("engine/src/skiplist/list.rs", block),
+        ("engine/src/blinktree/tree.rs", block),
         (
-            "engine/src/skiplist/arena.rs",
+            "engine/src/blinktree/arena.rs",
             "fn f() {\n    // SAFETY: one,\n    // two,\n    // three,\n    // four.\n    \
              let x = 1;\n    unsafe { g(x) }\n    let z = \"unsafe\"; // unsafe\n}\n",
         ),
         ("engine/src/env/os.rs", "#![allow(unsafe_code)]\n"),
     ]);
     let found = check(&repository).places();
-    assert_eq!(found, ["engine/src/log.rs:2", "engine/src/skiplist/list.rs:2"]);
+    assert_eq!(found, ["engine/src/log.rs:2", "engine/src/blinktree/tree.rs:2"]);
 }

@@ -1,6 +1,6 @@
 //! The newest part of an index: versions of keys in memory.
 //!
-//! A skip list whose kinds of versions are the kinds of operations. Memtables of one index learn
+//! A B-link tree whose kinds of versions are the kinds of operations. Memtables of one index learn
 //! from each other what their keys start with, which makes searching them faster.
 //!
 //! Not for: merging what several memtables and segments say of a key.
@@ -8,8 +8,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cuesta_engine::SeqNo;
+use cuesta_engine::blinktree::{self, Tree};
 use cuesta_engine::index::{self, Horizon, MemtableWriter};
-use cuesta_engine::skiplist::{self, List};
 
 use super::op::{self, Op, Ops};
 
@@ -28,8 +28,8 @@ pub struct Memtables {
 impl Memtables {
     /// An empty memtable, as its two halves.
     pub fn create(&self) -> (Writer, Arc<Memtable>) {
-        let (list, read) = skiplist::create_under(&self.prefix.get());
-        (Writer { list, prefix: self.prefix.clone() }, Arc::new(Memtable { list: read }))
+        let (tree, read) = blinktree::create_under(&self.prefix.get());
+        (Writer { tree, prefix: self.prefix.clone() }, Arc::new(Memtable { tree: read }))
     }
 }
 
@@ -43,11 +43,11 @@ impl Prefix {
     }
 
     /// Takes in a memtable that will not change any more.
-    fn learn(&self, list: &Arc<List>) {
-        if list.len() < KEYS_LEARNT_FROM_MIN {
+    fn learn(&self, tree: &Arc<Tree>) {
+        if tree.len() < KEYS_LEARNT_FROM_MIN {
             return;
         }
-        let (mut first, mut last) = (list.cursor(u64::MAX), list.cursor(u64::MAX));
+        let (mut first, mut last) = (tree.cursor(u64::MAX), tree.cursor(u64::MAX));
         first.seek_first();
         last.seek_last();
         let here = shared(first.key(), last.key());
@@ -68,7 +68,7 @@ fn shared<'a>(a: &'a [u8], b: &[u8]) -> &'a [u8] {
 /// The write half of a memtable.
 #[derive(Debug)]
 pub struct Writer {
-    list: skiplist::Writer,
+    tree: blinktree::Writer,
     prefix: Arc<Prefix>,
 }
 
@@ -80,40 +80,40 @@ impl MemtableWriter for Writer {
                 Op::Put { key, value } => (op::PUT, key, value),
                 Op::Delete { key } => (op::DELETE, key, &[][..]),
             };
-            self.list.insert(key, at.0, kind, value, horizon);
+            self.tree.insert(key, at.0, kind, value, horizon);
         }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.prefix.learn(self.list.list());
+        self.prefix.learn(self.tree.tree());
     }
 }
 
 /// The read half of a memtable.
 #[derive(Debug)]
 pub struct Memtable {
-    list: Arc<List>,
+    tree: Arc<Tree>,
 }
 
 impl Memtable {
     /// The versions, each of the kind that its operation has in the log.
-    pub fn list(&self) -> &Arc<List> {
-        &self.list
+    pub fn tree(&self) -> &Arc<Tree> {
+        &self.tree
     }
 }
 
 impl index::Memtable for Memtable {
     fn bytes(&self) -> usize {
-        self.list.memory()
+        self.tree.memory()
     }
 
     fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.tree.is_empty()
     }
 
     fn pruned_to(&self) -> SeqNo {
-        SeqNo(self.list.pruned_to())
+        SeqNo(self.tree.pruned_to())
     }
 }

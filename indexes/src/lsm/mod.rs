@@ -1,7 +1,7 @@
 //! Ordered keys as a log-structured merge tree.
 //!
 //! For: key-value data of any size under many writes, reads of single keys and of ranges,
-//! secondary indexes, anything that is ordered bytewise. Writes cost a skip list insertion;
+//! secondary indexes, anything that is ordered bytewise. Writes cost an insertion in memory;
 //! flushes and merges write sequentially; reads are led to one block per key by filters and two
 //! binary searches.
 //!
@@ -10,7 +10,7 @@
 //!
 //! ```text
 //!  put, delete ──► memtable ──flush──► level 0 ──merge──► level 1 ──merge──► level 2 ...
-//!                  skip list,          a run per          one sorted run each, about ten
+//!                  sorted tree,        a run per          one sorted run each, about ten
 //!                  versions            flush              times the size of the one above
 //! ```
 //!

@@ -56,7 +56,7 @@ impl<'s> Reader<'s> {
             Seen::Segment(hit) => hit.into_value(),
             Seen::Memtable(_, _, bytes) if bytes.len() <= COPIED_BYTES_MAX => Value::from(bytes),
             Seen::Memtable(memtable, at, bytes) => {
-                let mut cursor = memtable.list().cursor(at.0);
+                let mut cursor = memtable.tree().cursor(at.0);
                 cursor.seek(key);
                 // Without a pin the version may have left its chain since.
                 let same = cursor.valid()
@@ -91,7 +91,7 @@ impl<'s> Reader<'s> {
     /// Whether what is found of `key` is a transaction's own write.
     pub fn is_private(&self, key: &[u8]) -> bool {
         let private = self.state.private.as_ref();
-        private.is_some_and(|private| private.memtable.list().get(key, private.at.0).is_some())
+        private.is_some_and(|private| private.memtable.tree().get(key, private.at.0).is_some())
     }
 
     #[inline]
@@ -101,7 +101,7 @@ impl<'s> Reader<'s> {
             .chain(frozen.iter().map(|memtable| (memtable, self.at)));
         let private = private.iter().map(|private| (&private.memtable, private.at));
         for (memtable, at) in private.chain(memtables) {
-            if let Some(version) = memtable.list().get(key, at.0) {
+            if let Some(version) = memtable.tree().get(key, at.0) {
                 let put = version.kind != Kind::Delete as u8;
                 return Ok(put.then_some(Seen::Memtable(memtable, at, version.value)));
             }
@@ -139,8 +139,8 @@ impl<'s> Reader<'s> {
         let State { private, active, frozen, layout, .. } = self.state;
         let mut sources = Vec::with_capacity(2 + frozen.len() + layout.runs().len());
         let mut add = |memtable: &Memtable, at: SeqNo| {
-            if !memtable.list().is_empty() {
-                sources.push(Source::Memtable(memtable.list().cursor(at.0)));
+            if !memtable.tree().is_empty() {
+                sources.push(Source::Memtable(memtable.tree().cursor(at.0)));
             }
         };
         if let Some(private) = private {

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use cuesta_engine::blinktree;
 use cuesta_engine::error::Result;
-use cuesta_engine::skiplist;
 
 use super::block::Kind;
 use super::layout::Run;
@@ -118,7 +118,7 @@ impl RunCursor {
 /// A sorted source of entries, one per key, and a place in it: on an entry or nowhere.
 pub(super) enum Source {
     /// A memtable, as of some sequence number.
-    Memtable(skiplist::Cursor),
+    Memtable(blinktree::Cursor),
     /// Segments.
     Run(RunCursor),
 }

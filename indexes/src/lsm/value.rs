@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use cuesta_engine::blinktree;
 use cuesta_engine::env::Map;
-use cuesta_engine::skiplist;
 
 /// Bytes of a value, kept alive by what they lie in: a mapped file, a cached block, a memtable,
 /// or memory of their own. Cloning shares them.
@@ -23,7 +23,7 @@ pub struct Value {
 enum Owner {
     Map(Map),
     Block(Arc<[u8]>),
-    Memtable(skiplist::Cursor),
+    Memtable(blinktree::Cursor),
 }
 
 impl Value {
@@ -33,7 +33,7 @@ impl Value {
     }
 
     /// The value that a memtable's cursor stands on; none, if it stands nowhere.
-    pub(super) fn in_memtable(cursor: skiplist::Cursor) -> Value {
+    pub(super) fn in_memtable(cursor: blinktree::Cursor) -> Value {
         let len = cursor.version().map_or(0, |version| version.value.len());
         Value { owner: Owner::Memtable(cursor), start: 0, len }
     }

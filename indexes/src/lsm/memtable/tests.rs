@@ -22,7 +22,7 @@ fn a_memtable_holds_what_was_applied_to_it() {
     op::delete(&mut ops, b"a").unwrap();
     op::prepare(&mut ops, None).unwrap();
     writer.apply(SeqNo(3), &ops, &KEEP);
-    let seen = |key: &[u8], at| memtable.list().get(key, at).map(|v| (v.seq, v.kind, v.value));
+    let seen = |key: &[u8], at| memtable.tree().get(key, at).map(|v| (v.seq, v.kind, v.value));
     assert_eq!(seen(b"a", 3), Some((3, op::DELETE, &b""[..])));
     assert_eq!(seen(b"b", 3), Some((3, op::PUT, &b"1"[..])));
     assert_eq!(seen(b"b", 2), None);
@@ -38,8 +38,8 @@ fn versions_that_no_view_needs_are_let_go_and_told_of() {
         writer.apply(SeqNo(at), &ops, &Horizon { published: at - 1, pins: &[4] });
     }
     assert_eq!(memtable.pruned_to(), SeqNo(9));
-    assert_eq!(memtable.list().get(b"k", 4).unwrap().seq, 4);
-    assert_eq!(memtable.list().get(b"k", 10).unwrap().seq, 10);
+    assert_eq!(memtable.tree().get(b"k", 4).unwrap().seq, 4);
+    assert_eq!(memtable.tree().get(b"k", 10).unwrap().seq, 10);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn memtables_learn_what_keys_start_with() {
     // Keys that do not start so have their place, too.
     let next = filled(&memtables, (0..2000).map(|i| format!("order/{:04}/{i:04}", i % 3000)));
     for key in ["order/0000/0000", "order/1999/1999"] {
-        assert!(next.list().get(key.as_bytes(), 1).is_some());
+        assert!(next.tree().get(key.as_bytes(), 1).is_some());
     }
     assert_eq!(learnt(&memtables), b"order/");
     filled(&memtables, (0..2000).map(|i| format!("{i}")));

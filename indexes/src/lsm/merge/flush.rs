@@ -35,7 +35,7 @@ impl FlushWork {
         segment_bytes: u64,
     ) -> FlushWork {
         let newest_first = frozen.iter().rev();
-        let source = |memtable: &Arc<Memtable>| Source::Memtable(memtable.list().cursor(u64::MAX));
+        let source = |memtable: &Arc<Memtable>| Source::Memtable(memtable.tree().cursor(u64::MAX));
         FlushWork {
             merging: Merging::new(newest_first.map(source).collect()),
             outputs: Outputs::new(shape, 0, segment_bytes),

@@ -12,7 +12,7 @@
 ///   fence, loads the published number again; if that changed, it starts over. So either the writer
 ///   sees the pin, or the view reads as of no less than what the writer took for published.
 /// - *A reader without a pin* loads the published number, looks up, then loads
-///   [`List::pruned_to`](super::List::pruned_to); if that is greater, it starts over.
+///   [`Tree::pruned_to`](super::Tree::pruned_to); if that is greater, it starts over.
 #[derive(Clone, Copy, Debug)]
 pub struct Horizon<'a> {
     /// The newest published number: new views read as of this one or later ones.

@@ -1,4 +1,4 @@
-//! The atomics of the list, which loom replaces to explore every interleaving and reordering.
+//! The atomics of the tree, which loom replaces to explore every interleaving and reordering.
 //!
 //! Only what the protocol between the writer and its readers rests on comes from here; counters
 //! that nothing depends on use the standard library's.

@@ -14,7 +14,7 @@
 //!
 //! Invariants
 //! 1. A piece never moves, and stays allocated until its arena is dropped.
-//! 2. Pieces do not overlap, and start at a multiple of [`ALIGN`].
+//! 2. Pieces do not overlap, and start at a multiple of [`ALIGN`] or what was asked for.
 //! 3. Only the holder of the `Bump` made for an arena adds chunks to it.
 
 #![allow(unsafe_code, reason = "memory with stable addresses is cut from raw chunks")]
@@ -25,13 +25,13 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 /// Alignment of every piece.
 pub(super) const ALIGN: usize = 8;
-/// Size of the first chunk: an idle list should cost little.
+/// Size of the first chunk: an idle tree should cost little.
 const CHUNK_BYTES_MIN: usize = 4 << 10;
 /// Chunks double up to this size.
 const CHUNK_BYTES_MAX: usize = 1 << 20;
-/// Chunks start on a cache line.
+/// Chunks start on a cache line, and so does what follows their headers.
 const CHUNK_ALIGN: usize = 64;
-const HEADER_BYTES: usize = size_of::<Chunk>().next_multiple_of(ALIGN);
+const HEADER_BYTES: usize = size_of::<Chunk>().next_multiple_of(CHUNK_ALIGN);
 
 /// Header of a chunk.
 struct Chunk {
@@ -117,10 +117,18 @@ impl Bump {
     ///
     /// The pointer may be used for these bytes as long as the arena lives.
     pub(super) fn take(&mut self, arena: &Arena, size: usize) -> NonNull<u8> {
+        self.take_aligned(arena, size, ALIGN)
+    }
+
+    /// As [`Bump::take`]; the piece starts at a multiple of `align`, a power of two.
+    pub(super) fn take_aligned(&mut self, arena: &Arena, size: usize, align: usize) -> NonNull<u8> {
+        assert!(align.is_power_of_two() && align <= CHUNK_ALIGN, "chunks are aligned for pieces");
         let Some(size) = size.checked_next_multiple_of(ALIGN) else {
             handle_alloc_error(Layout::new::<u8>());
         };
-        if size <= self.left {
+        let padding = self.next.addr().wrapping_neg() & (align - 1);
+        if size <= self.left.saturating_sub(padding) {
+            self.cut(padding);
             return self.cut(size);
         }
         if size > self.chunk_bytes / 4 {
