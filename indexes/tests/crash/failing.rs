@@ -3,19 +3,27 @@
 use cuesta_engine::env::sim::{Fault, Repeat};
 
 use crate::harness::examine::{Depth, Examiner};
-use crate::harness::fail::{Failing, Failures, fail_calls};
+use crate::harness::fail::{Failing, Failures, fail_calls, fill_disk};
 use crate::harness::workload::{Op, Source, Workload};
 use crate::lsm::cast;
+
+fn sources() -> [Source; 4] {
+    [Source::Short(380), Source::Short(551), Source::Random(3), Source::Random(14)]
+}
+
+fn without_crashes(source: Source) -> Workload {
+    let mut workload = Workload::of(source);
+    workload.ops.retain(|op| !matches!(op, Op::Crash(_)));
+    workload
+}
 
 /// Fails calls of short and of random workloads.
 fn hold(fault: Fault, repeat: Repeat, stride: u64) {
     let cast = cast();
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let mut failures = Failures::default();
-    let sources = [Source::Short(380), Source::Short(551), Source::Random(3), Source::Random(14)];
-    for (number, source) in sources.into_iter().enumerate() {
-        let mut workload = Workload::of(source);
-        workload.ops.retain(|op| !matches!(op, Op::Crash(_)));
+    for (number, source) in sources().into_iter().enumerate() {
+        let workload = without_crashes(source);
         let calls = (1 + number as u64 % stride, stride);
         let failing = Failing { fault, repeat };
         let result = fail_calls(&cast, &mut examiner, &workload, failing, calls, &mut failures);
@@ -44,6 +52,24 @@ fn a_disk_that_is_full_once_loses_nothing() {
 #[test]
 fn a_full_disk_loses_nothing() {
     hold(Fault::Enospc, Repeat::Sticky, 7);
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_nothing_and_goes_on_when_there_is_room() {
+    let cast = cast();
+    let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
+    let mut failures = Failures::default();
+    for source in sources() {
+        let workload = without_crashes(source);
+        for pages in 1..60 {
+            let filled = fill_disk(&cast, &mut examiner, &workload, pages * 4096, &mut failures);
+            if let Err(what) = filled {
+                panic!("workload {source}: {what}");
+            }
+        }
+    }
+    assert!(failures.reported > 0);
+    println!("small disks: {failures:?}, {} recoveries", examiner.counts.recoveries());
 }
 
 #[test]

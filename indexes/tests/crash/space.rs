@@ -19,7 +19,7 @@ const IMAGES_MIN: u64 = 20_000;
 const PAIR_MIN: u64 = 1_000;
 
 /// Workloads of three operations.
-const SAMPLE_OF_THREE: usize = 150;
+const SAMPLE_OF_THREE: usize = 1_500;
 
 /// Random workloads, at least.
 const RANDOM_MIN: u64 = 60;

@@ -104,6 +104,42 @@ fn fail_call(
     Ok(disk.faults_fired() > 0)
 }
 
+/// Runs a workload on a disk of so many bytes, and gives it room again in the end.
+///
+/// # Errors
+/// What went wrong.
+pub fn fill_disk(
+    cast: &Cast,
+    examiner: &mut Examiner<'_>,
+    workload: &Workload,
+    bytes: u64,
+    failures: &mut Failures,
+) -> Result<(), String> {
+    let mut run = Run::new(cast, workload, Errors::Expected);
+    let disk = run.env().disk().clone();
+    disk.set_capacity(bytes);
+    let filled = guarded(|| {
+        run.run(&mut |life| {
+            disk.set_capacity(ROOMY_BYTES);
+            judge(examiner, workload, life)?;
+            disk.set_capacity(bytes);
+            Ok(())
+        })?;
+        disk.set_capacity(ROOMY_BYTES);
+        for error in &run.met {
+            check_kind(Fault::Enospc, error)?;
+        }
+        failures.runs += 1;
+        failures.reported += u64::from(!run.met.is_empty());
+        failures.poisoned += u64::from(run.is_poisoned());
+        run.check_recovery()
+    });
+    filled.map_err(|what| format!("a disk of {bytes} bytes: {what}"))
+}
+
+/// A disk that no workload fills.
+const ROOMY_BYTES: u64 = 1 << 40;
+
 /// Crashes after the first failed operation, in the end, and in between.
 fn judge(examiner: &mut Examiner<'_>, workload: &Workload, life: &Life<'_>) -> Result<(), String> {
     let last = life.disk.op_count();
