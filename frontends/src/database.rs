@@ -192,6 +192,14 @@ impl Builder {
         self
     }
 
+    /// Changes settings of the engine that have no door of their own: for tests, which need
+    /// everything small.
+    #[doc(hidden)]
+    pub fn engine_options(mut self, change: impl FnOnce(&mut Options)) -> Builder {
+        change(&mut self.options);
+        self
+    }
+
     /// Opens the database in the directory `path`.
     ///
     /// # Errors
