@@ -23,6 +23,7 @@ mod segment;
 mod block;
 mod model;
 mod run;
+mod shrink;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use options::bytes_options;
 pub use random::Random;
 pub use run::{fill_corpus, replay, seeds};
 pub use segment::bytes_segment;
+pub use shrink::shrunk;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]

@@ -40,10 +40,9 @@ const PROBES_MAX: usize = 64;
 /// seeks; once with the file mapped and once without; and has it checked.
 ///
 /// Asserts that a segment in which the check finds nothing answers all questions alike; and that
-/// both ways give the same answers and the same kinds of errors. (Not where checksums are right and
-/// the check finds something: whether a mapped block was compared with its checksum is remembered
-/// by its number, and an index that gives two blocks one number has one of them pass for the
-/// other.)
+/// both ways give the same answers and the same kinds of errors. (Not where checksums were made
+/// right and the check finds something: whether a mapped block was compared with its checksum is
+/// remembered by its number, and of two blocks with one number one passes for the other.)
 pub fn bytes_segment(bytes: &[u8]) {
     answers_of(bytes);
 }

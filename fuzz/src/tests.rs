@@ -1,5 +1,8 @@
 //! The targets themselves: their samples get far, and what they found stays found.
 
+#[cfg(feature = "planted-bugs")]
+use cuesta_engine::planted::{self, Bug};
+
 use crate::{Random, TARGETS, mutated, seeds};
 
 #[test]
@@ -40,4 +43,37 @@ fn segments_of_the_second_writer_are_in_order_for_the_first_reader() {
         assert_eq!(answers.problems, Vec::<String>::new());
         assert_eq!(answers.forward.expect("walking").len(), 120 - 13);
     }
+}
+
+/// Bugs that only show when several commits are under way, or in other index types.
+#[cfg(feature = "planted-bugs")]
+const HIDDEN: [Bug; 2] = [Bug::FlushBeforePublish, Bug::MissingCatchUp];
+
+/// Kept inputs first, then made ones.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn planted_bugs_are_found() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let samples = crate::model::samples();
+    let kept: Vec<Vec<u8>> = seeds("model_api").into_iter().map(|(_, bytes)| bytes).collect();
+    let mut missed = Vec::new();
+    for bug in Bug::ALL.into_iter().filter(|bug| !HIDDEN.contains(bug)) {
+        let made = (0..2000).map(|seed| mutated(&samples, &mut Random::new(seed)));
+        let found = kept.iter().cloned().chain(made).position(|input| {
+            planted::plant(Some(bug));
+            let outcome = std::panic::catch_unwind(|| crate::model_api(&input));
+            planted::plant(None);
+            outcome.is_err()
+        });
+        println!("{bug:?}: found by input {found:?}");
+        missed.extend(found.is_none().then_some(bug));
+    }
+    assert_eq!(missed, []);
+}
+
+#[test]
+fn a_shrunk_input_still_fails() {
+    let input: Vec<u8> = (0..=255).collect();
+    let small = crate::shrunk(&input, |bytes| bytes.contains(&7) && bytes.contains(&200));
+    assert_eq!(small, [7, 200]);
 }

@@ -4,12 +4,12 @@
 //! seconds, needs nothing installed, and does the same again for the same seed.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use cuesta_fuzz::{Random, TARGETS, Target, mutated, seeds};
+use cuesta_fuzz::{Random, TARGETS, Target, mutated, seeds, shrunk};
 
 const USAGE: &str = "\
 usage: smoke [--seconds N] [--executions N] [--seed N] [--target NAME]...
@@ -118,6 +118,7 @@ fn fuzz(target: &Target, arguments: &Arguments) -> Result<Run, String> {
         let bytes = mutated(&samples, &mut Random::new(seed));
         if let Err(problem) = execute(target, &bytes, &mut run) {
             let (seed, input, name) = (arguments.seed, run.made, target.name);
+            let bytes = smaller(target, &bytes);
             let path = keep(target, seed, input, &bytes);
             let path = path.display();
             return Err(format!(
@@ -145,6 +146,15 @@ fn execute(target: &Target, bytes: &[u8], run: &mut Run) -> Result<(), String> {
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         text.unwrap_or("a panic without a message").to_owned()
     })
+}
+
+/// A smaller input that fails, found without saying what fails each time.
+fn smaller(target: &Target, bytes: &[u8]) -> Vec<u8> {
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let small = shrunk(bytes, |bytes| catch_unwind(|| (target.run)(bytes)).is_err());
+    set_hook(hook);
+    small
 }
 
 fn keep(target: &Target, seed: u64, input: u64, bytes: &[u8]) -> PathBuf {

@@ -23,8 +23,19 @@ pub struct Settings {
     pub snapshot_budget: u64,
     /// Whether files are mapped.
     pub maps: bool,
-    /// Block size, codec and filter of keyspaces, for [`Settings`] to say in one number.
+    /// How large memtables, segments and logs become.
+    pub sizes: Sizes,
+    /// Block size, codec and filter of keyspaces, in one number.
     pub layout: u8,
+}
+
+/// How large memtables, segments and logs become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// As with the smallest memory budget.
+    Small,
+    /// As small as can be, so that little data fills many levels.
+    Tiny,
 }
 
 /// A key and what becomes of it: a new value, or nothing.
@@ -74,6 +85,15 @@ pub enum Operation {
     },
     Batch {
         writes: Vec<Write>,
+        durability: Durability,
+    },
+    /// New values of one key, all of one length, one commit each: what a crash leaves of them in
+    /// the log lies where later ones will lie.
+    Series {
+        space: u8,
+        key: u8,
+        count: u8,
+        len: usize,
         durability: Durability,
     },
     Get {
@@ -162,6 +182,7 @@ impl Settings {
             durability: [Durability::Sync, Durability::Buffered][usize::from(flags & 1)],
             snapshot_budget: if flags & 14 == 14 { 16 << 10 } else { 64 << 20 },
             maps: flags & 16 == 0,
+            sizes: if flags & 96 == 0 { Sizes::Small } else { Sizes::Tiny },
             layout: byte(input),
         }
     }
@@ -179,7 +200,14 @@ impl Operation {
                 count: byte(input) % 64,
                 value: value(input),
             },
-            17..=22 => {
+            17 | 18 => Operation::Series {
+                space: space(input),
+                key: byte(input) % 4,
+                count: 1 + byte(input) % 6,
+                len: one_of(input, &[4, 600, 1500]),
+                durability: durability(input),
+            },
+            19..=22 => {
                 let durability = durability(input);
                 let count = byte(input) % 8;
                 Operation::Batch { writes: (0..count).map(|_| write(input)).collect(), durability }

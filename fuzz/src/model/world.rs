@@ -8,10 +8,11 @@ use cuesta::{
     Compression, Cursor, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, Result,
     Snapshot,
 };
+use cuesta_engine::Options;
 use cuesta_engine::env::sim::{Crash, Fault, FaultRule, SimDisk, SimEnv};
 
 use crate::input;
-use crate::model::choice::{End, NAMES, Operation, Settings};
+use crate::model::choice::{End, NAMES, Operation, Settings, Sizes};
 use crate::model::contents::{Contents, Entries, History, Survives};
 use crate::model::walk::Walk;
 
@@ -60,6 +61,8 @@ pub struct World {
     /// Operations of the disk before the operation that runs, or ran last.
     disk_ops: u64,
     opened: u64,
+    /// What the last value of a series was filled with.
+    pub filling: u8,
 }
 
 fn open(settings: &Settings, env: &Arc<SimEnv>) -> Result<Database> {
@@ -73,7 +76,21 @@ fn open(settings: &Settings, env: &Arc<SimEnv>) -> Result<Database> {
         .snapshot_budget(settings.snapshot_budget)
         .log_segment_bytes(64 << 10)
         .background_threads(1)
+        .engine_options(|options| settings.sizes.apply(options))
         .open(input::dir())
+}
+
+impl Sizes {
+    fn apply(self, options: &mut Options) {
+        if self == Sizes::Tiny {
+            options.memtable_limit = Some(2 << 10);
+            options.close_flush_bytes = 4 << 10;
+            options.manifest_bytes = 4 << 10;
+            options.log.segment_bytes = 8 << 10;
+            options.log.zero_ahead_bytes = 1 << 10;
+            options.log.buffer_bytes = 2 << 10;
+        }
+    }
 }
 
 impl World {
@@ -94,6 +111,7 @@ impl World {
             poisoned: false,
             disk_ops: 0,
             opened: 0,
+            filling: 0,
         };
         for name in 0..3 {
             world.create(name, settings.layout);
@@ -114,6 +132,9 @@ impl World {
                 self.fill(space, first, count, &value);
             }
             Operation::Batch { writes, durability } => self.batch(&writes, durability),
+            Operation::Series { space, key, count, len, durability } => {
+                self.series(space, key, (count, len), durability);
+            }
             Operation::Get { space, key, of } => self.get(space, &key, of),
             Operation::Iterate { space, range, turns, of } => {
                 self.iterate(space, &range, turns, of);

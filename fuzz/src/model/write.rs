@@ -1,6 +1,6 @@
 //! Writes: single ones, batches, and those to keyspaces that are gone.
 
-use cuesta::{Durability, ErrorKind, Result};
+use cuesta::{Batch, Durability, ErrorKind, Result};
 
 use crate::model::choice::{Write, numbered};
 use crate::model::contents::Contents;
@@ -12,6 +12,16 @@ impl World {
         match outcome {
             Ok(()) => self.history.push(next, survives(durability)),
             Err(error) => self.refused(&error, "committing", next),
+        }
+    }
+
+    fn commit(&mut self, batch: Batch, next: Contents, durability: Durability) {
+        let nothing = batch.is_empty();
+        let outcome = batch.commit();
+        if !nothing {
+            self.committed(outcome, next, durability);
+        } else if let Err(error) = outcome {
+            self.permit(&error, "committing nothing");
         }
     }
 
@@ -37,8 +47,7 @@ impl World {
             batch.put(&self.handles[&name], &key, value).expect("adding to a batch");
             next.write(&name, &key, Some(value));
         }
-        let outcome = batch.commit();
-        self.committed(outcome, next, self.settings.durability);
+        self.commit(batch, next, self.settings.durability);
     }
 
     pub fn batch(&mut self, writes: &[Write], durability: Durability) {
@@ -56,11 +65,30 @@ impl World {
             next.write(&name, &write.key, write.value.as_deref());
         }
         assert_eq!(batch.len(), writes.len());
-        let outcome = batch.commit();
-        if !writes.is_empty() {
-            self.committed(outcome, next, durability);
-        } else if let Err(error) = outcome {
-            self.permit(&error, "committing nothing");
+        self.commit(batch, next, durability);
+    }
+
+    pub fn series(
+        &mut self,
+        space: u8,
+        key: u8,
+        (count, len): (u8, usize),
+        durability: Durability,
+    ) {
+        let Some(name) = self.name(space) else { return };
+        let key = numbered(key);
+        for _ in 0..count {
+            self.filling = self.filling.wrapping_add(1);
+            let value = vec![self.filling; len];
+            let mut next = self.history.now().clone();
+            next.write(&name, &key, Some(&value));
+            let mut batch = self.db.batch();
+            batch.durability(durability);
+            batch.put(&self.handles[&name], &key, &value).expect("adding to a batch");
+            self.commit(batch, next, durability);
+            if self.poisoned {
+                return;
+            }
         }
     }
 
