@@ -69,10 +69,13 @@ impl World {
     /// As [`World::permit`]; old snapshots may also have been given up for memory.
     fn permit_read(&self, error: &Error, of: Moment) {
         let tight = self.settings.snapshot_budget < 1 << 20;
-        if !matches!(of, Moment::Now) && tight && error.kind() == ErrorKind::Expired {
-            return;
+        match of {
+            Moment::Now => self.permit(error, "reading"),
+            Moment::Snapshot(_) if tight && error.kind() == ErrorKind::Expired => {}
+            Moment::Snapshot(_) => {
+                self.trouble.max(self.past_trouble).permit(error, "reading a snapshot");
+            }
         }
-        self.permit(error, "reading");
     }
 
     pub fn get(&self, space: u8, key: &[u8], of: Moment) {

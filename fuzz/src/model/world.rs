@@ -34,7 +34,7 @@ pub struct Walker {
 }
 
 /// Which faults there have been since the database was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     None,
     /// Calls failed.
@@ -56,6 +56,8 @@ pub struct World {
     pub snapshots: Vec<Kept>,
     pub walkers: Vec<Walker>,
     pub trouble: Trouble,
+    /// The same for databases before it, of which snapshots and cursors live on.
+    pub past_trouble: Trouble,
     /// A write or sync failed with an unknown outcome.
     pub poisoned: bool,
     /// Operations of the disk before the operation that runs, or ran last.
@@ -63,6 +65,20 @@ pub struct World {
     opened: u64,
     /// What the last value of a series was filled with.
     pub filling: u8,
+}
+
+impl Trouble {
+    /// Fails unless there is a reason for `error`.
+    pub fn permit(self, error: &Error, doing: &str) {
+        let failed = matches!(error.kind(), ErrorKind::Io | ErrorKind::Full | ErrorKind::Poisoned);
+        let damaged = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported);
+        let permitted = match self {
+            Trouble::None => false,
+            Trouble::Failures => failed,
+            Trouble::Damage => failed || damaged,
+        };
+        assert!(permitted, "{doing}, with {self:?} so far: {error:?}");
+    }
 }
 
 fn open(settings: &Settings, env: &Arc<SimEnv>) -> Result<Database> {
@@ -108,6 +124,7 @@ impl World {
             snapshots: Vec::new(),
             walkers: Vec::new(),
             trouble: Trouble::None,
+            past_trouble: Trouble::None,
             poisoned: false,
             disk_ops: 0,
             opened: 0,
@@ -180,14 +197,7 @@ impl World {
 
     /// Fails unless there is a reason for `error`.
     pub fn permit(&self, error: &Error, doing: &str) {
-        let failed = matches!(error.kind(), ErrorKind::Io | ErrorKind::Full | ErrorKind::Poisoned);
-        let damaged = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported);
-        let permitted = match self.trouble {
-            Trouble::None => false,
-            Trouble::Failures => failed,
-            Trouble::Damage => failed || damaged,
-        };
-        assert!(permitted, "{doing}, with {:?} so far: {error:?}", self.trouble);
+        self.trouble.permit(error, doing);
     }
 
     /// A change was refused: it was not made, or nobody knows.
@@ -371,6 +381,10 @@ impl World {
         };
         self.disk = disk;
         self.disk_ops = self.disk.op_count();
+        self.past_trouble = match self.snapshots.is_empty() && self.walkers.is_empty() {
+            true => Trouble::None,
+            false => self.past_trouble.max(self.trouble),
+        };
         (self.trouble, self.poisoned) = (Trouble::None, false);
         self.find_handles();
         let found = self.read_all().expect("reading without faults");
