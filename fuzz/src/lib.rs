@@ -21,6 +21,7 @@ mod options;
 mod segment_file;
 mod segment;
 mod block;
+mod database;
 mod model;
 mod run;
 mod shrink;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use block::bytes_block;
 pub use commit_body::bytes_commit_body;
+pub use database::bytes_database;
 pub use identity::bytes_identity;
 pub use log::bytes_log_record;
 pub use lsm_ops::bytes_lsm_ops;
@@ -62,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bytes_lsm_ops", run: bytes_lsm_ops, samples: lsm_ops::samples },
     Target { name: "bytes_block", run: bytes_block, samples: block::samples },
     Target { name: "bytes_segment", run: bytes_segment, samples: segment::samples },
+    Target { name: "bytes_database", run: bytes_database, samples: database::samples },
     Target { name: "model_api", run: model_api, samples: model::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },
 ];

@@ -127,7 +127,7 @@ fn link(number: LogNo, end: Option<(LogPos, SeqNo)>, file: &mut [u8]) {
 }
 
 /// Makes the checksums of a segment file right, of its header and of record after record.
-fn seal(number: LogNo, file: &mut [u8]) {
+pub(crate) fn seal(number: LogNo, file: &mut [u8]) {
     if let Some(covered) = file.get(..HEADER_CRC_AT) {
         let crc = crc32_seeded(number.0, covered);
         put_u32_at(file, HEADER_CRC_AT, crc);

@@ -99,7 +99,7 @@ fn recover(file: &[u8], number: u64, uuid: Uuid) {
 }
 
 /// Makes places and numbers of records right, and checksums.
-fn seal(file: &mut [u8], links: bool, checksums: bool) {
+pub(crate) fn seal(file: &mut [u8], links: bool, checksums: bool) {
     if checksums && let Some(covered) = file.get(..HEADER_CRC_AT) {
         let crc = crc32(covered);
         put_u32_at(file, HEADER_CRC_AT, crc);

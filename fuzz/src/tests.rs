@@ -45,6 +45,20 @@ fn segments_of_the_second_writer_are_in_order_for_the_first_reader() {
     }
 }
 
+#[test]
+fn damaged_databases_are_used_to_very_different_degrees() {
+    use crate::database::{Reached, reached, samples};
+    let samples = samples();
+    assert_eq!(reached(&samples[0]), Reached::Read);
+    let inputs = (0..500).map(|seed| mutated(&samples, &mut Random::new(seed)));
+    let all: Vec<Reached> = inputs.map(|input| reached(&input)).collect();
+    for far in [Reached::Nothing, Reached::Opened, Reached::Read] {
+        let count = all.iter().filter(|reached| **reached == far).count();
+        println!("{far:?}: {count} of {}", all.len());
+        assert!(count >= all.len() / 20, "{far:?} only {count} times");
+    }
+}
+
 /// Bugs that only show when several commits are under way, or in other index types.
 #[cfg(feature = "planted-bugs")]
 const HIDDEN: [Bug; 2] = [Bug::FlushBeforePublish, Bug::MissingCatchUp];
