@@ -106,6 +106,9 @@ impl SegmentHeader {
         if header.number != number {
             return Err(bad("header of another segment"));
         }
+        if fields.get(reader.offset()..).is_some_and(|rest| rest.iter().any(|byte| *byte != 0)) {
+            return Err(bad("header with reserved bytes that are not zero"));
+        }
         let SegmentHeader { base, last_seq, clock_ms, .. } = header;
         if number.0.max(base.0).max(last_seq.0).max(clock_ms) > NUMBER_MAX {
             return Err(bad("header with numbers that no database reaches"));

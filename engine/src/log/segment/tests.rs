@@ -67,3 +67,14 @@ fn numbers_near_the_end_of_counting_are_refused_and_not_counted_on_from() {
         }
     }
 }
+
+#[test]
+fn a_header_says_nothing_in_its_reserved_bytes() {
+    for at in 80..USED_BYTES - 4 {
+        let mut file = segment(header(), 9);
+        file[at] = 1;
+        let crc = crc32_seeded(NUMBER.0, &file[..USED_BYTES - 4]);
+        file[USED_BYTES - 4..USED_BYTES].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(scanned(&file).unwrap_err().kind(), ErrorKind::Corrupt, "byte {at}");
+    }
+}
