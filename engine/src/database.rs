@@ -67,6 +67,8 @@ pub struct Gauges {
     pub memory_budget: u64,
     /// Bytes held by open transactions.
     pub transaction_bytes: u64,
+    /// Locks held by transactions.
+    pub locks: usize,
     /// Bytes that tell conflicts of transactions.
     pub conflict_bytes: u64,
     /// Bytes of log that recovery would read.
@@ -406,6 +408,7 @@ impl Engine {
             cache_capacity_bytes: parts.services.cache.capacity(),
             memory_budget: parts.options.memory_budget,
             transaction_bytes: parts.transaction_bytes.load(Ordering::Relaxed),
+            locks: parts.locks.len(),
             conflict_bytes,
             log_bytes,
             pressure: parts.pressure(),

@@ -25,6 +25,7 @@ pub mod version;
 pub mod options;
 pub mod batch;
 pub mod oracle;
+pub mod locks;
 pub mod tail;
 pub mod parts;
 pub mod commit;

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `manifest` | the manifest file | before the tail |
 //! | `tail` | see [`Tail`] | before any lock below |
+//! | `locks` | what transactions have locked | after the tail |
 //! | `control` | who works on what | last |
 //!
 //! Not for: doing anything. Commits, jobs and recovery are in modules of their own.
@@ -19,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Extent, FileTable};
 use crate::id::{IndexId, SegmentId, SeqNo};
 use crate::index::{Aim, Listed, Registry, Services};
+use crate::locks::Locks;
 use crate::manifest::ManifestWriter;
 use crate::options::{Access, Options};
 use crate::oracle::KeyHasher;
@@ -58,6 +60,8 @@ pub struct Parts {
     pressure: AtomicU64,
     /// Time by which commits are to be slowed and have not been.
     owed_nanos: AtomicU64,
+    /// What transactions have locked.
+    pub locks: Arc<Locks>,
     /// How conflicts are detected: from the first transaction on.
     pub conflicts: OnceLock<Conflicts>,
     /// Bytes held by transactions.
@@ -215,6 +219,7 @@ impl Parts {
             memtable_bytes: AtomicU64::new(0),
             pressure: AtomicU64::new(0),
             owed_nanos: AtomicU64::new(0),
+            locks: Arc::default(),
             conflicts: OnceLock::new(),
             transaction_bytes: AtomicU64::new(0),
             moved: Arc::new(Event::new()),
@@ -329,6 +334,7 @@ impl Parts {
         let clock_ms = tail.log.clock_ms();
         self.clock_ms.store(clock_ms, Ordering::Relaxed);
         self.versions.publish(seq.0);
+        self.locks.published(seq);
         self.pins.show_published(seq, clock_ms);
         self.moved.notify();
     }

@@ -177,6 +177,12 @@ counters! {
     transactions,
     /// Transactions that failed because something that they used was written meanwhile.
     conflicts,
+    /// Locks that transactions had to wait for.
+    lock_waits,
+    /// Locks that were not to be had in time.
+    lock_timeouts,
+    /// Locks that were refused because waiting would have been a deadlock.
+    deadlocks,
 }
 
 impl Stats {

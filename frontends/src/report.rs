@@ -67,6 +67,7 @@ impl Stats {
                 ("log_retained_bytes", gauges.log_bytes),
                 ("transaction_bytes", gauges.transaction_bytes),
                 ("conflict_bytes", gauges.conflict_bytes),
+                ("locks", gauges.locks as u64),
                 ("snapshots", gauges.views.views as u64),
                 ("snapshot_bytes", gauges.views.bytes),
                 ("jobs", gauges.jobs as u64),

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cuesta_engine::oracle::Span;
 use cuesta_engine::transaction::{self, Backoff};
@@ -29,12 +30,18 @@ const ATTEMPTS: u32 = 100;
 pub struct TransactionOptions {
     isolation: Isolation,
     durability: Option<Durability>,
+    lock_timeout: Duration,
     attempts: u32,
 }
 
 impl Default for TransactionOptions {
     fn default() -> TransactionOptions {
-        TransactionOptions { isolation: Isolation::default(), durability: None, attempts: ATTEMPTS }
+        TransactionOptions {
+            isolation: Isolation::default(),
+            durability: None,
+            lock_timeout: transaction::LOCK_TIMEOUT,
+            attempts: ATTEMPTS,
+        }
     }
 }
 
@@ -53,6 +60,12 @@ impl TransactionOptions {
     /// What its commit survives; as the database was opened by default.
     pub fn durability(mut self, durability: Durability) -> TransactionOptions {
         self.durability = Some(durability);
+        self
+    }
+
+    /// How long it waits for a lock; 10 seconds by default. With zero it does not wait.
+    pub fn lock_timeout(mut self, timeout: Duration) -> TransactionOptions {
+        self.lock_timeout = timeout;
         self
     }
 
@@ -113,10 +126,14 @@ fn ended() -> Error {
 ///
 /// A transaction that is dropped takes everything back. It costs memory for what it writes, and
 /// some for the keys and ranges that it reads; all open ones together may hold half of the memory
-/// budget. It never holds up others, nor do others hold it up.
+/// budget. Unless it asks for locks, it never holds up others, nor do others hold it up.
 ///
-/// Single writes and batches outside transactions are not stopped by what a transaction has read or
-/// written; the transaction notices them when it commits.
+/// Where many transactions want the same keys, locks are better than trying again:
+/// [`Transaction::get_for_update`] and [`Transaction::lock_range`] wait until others that asked for
+/// the same have ended, so that those who lock before they read do not make each other fail.
+///
+/// Single writes and batches outside transactions are not stopped by what a transaction has read,
+/// written or locked; the transaction notices them when it commits.
 #[must_use = "a transaction that is dropped takes everything back"]
 pub struct Transaction {
     pub(crate) db: Database,
@@ -285,9 +302,11 @@ impl Database {
     /// As [`Database::begin`].
     pub fn begin_with(&self, options: &TransactionOptions) -> Result<Transaction> {
         let durability = options.durability.unwrap_or(self.engine.options().durability);
-        let engine = self
-            .engine
-            .begin(transaction::TransactionOptions { isolation: options.isolation, durability })?;
+        let engine = self.engine.begin(transaction::TransactionOptions {
+            isolation: options.isolation,
+            durability,
+            lock_timeout: options.lock_timeout,
+        })?;
         let shared = Shared { engine: Mutex::new(Some(engine)), ended: AtomicBool::new(false) };
         Ok(Transaction { db: self.clone(), shared: Arc::new(shared) })
     }

@@ -26,7 +26,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
             return Err(Error::not_found(format!("index {id} was dropped")));
         }
     }
-    validate::check(parts, tail, commit)?;
+    validate::check(parts, tail, &commit.claims)?;
     if let Err(error) = tail.log.reserve(commit.record.len() as u64) {
         if error.kind() == ErrorKind::Poisoned {
             parts.poison(tail, &error);
@@ -57,6 +57,9 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
     if let Err(error) = applied.and_then(|()| validate::record(parts, tail, seq, commit)) {
         parts.poison(tail, &error);
         return Err(error.into_kind(ErrorKind::Poisoned));
+    }
+    if let Some(holder) = commit.holder.take() {
+        holder.leave_at(seq);
     }
     Stats::add(&parts.stats.commits, 1);
     let waits_for_syncer = commit.durability == Durability::Interval;

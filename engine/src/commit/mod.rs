@@ -28,3 +28,4 @@ pub(crate) use append::{change_catalog, rotate, up_to};
 pub use step::{Commit, Step, drive};
 pub use sync::SyncTo;
 pub use validate::Claim;
+pub(crate) use validate::prove;

@@ -11,6 +11,7 @@ use crate::commit::{append, validate};
 use crate::error::{Error, Result};
 use crate::format::crc32;
 use crate::id::{IndexId, LogPos, SeqNo};
+use crate::locks::Holder;
 use crate::log::RECORD_HEADER_BYTES;
 use crate::options::Durability;
 use crate::oracle::{Reads, Written};
@@ -59,6 +60,8 @@ pub struct Commit {
     pub(super) writes: Option<Vec<Written>>,
     /// What must not have been written by others, and since when.
     pub(super) claims: Reads,
+    /// Locks to be let go when it is published, or given up.
+    pub(super) holder: Option<Holder>,
     began: Duration,
     state: State,
 }
@@ -79,7 +82,7 @@ impl Commit {
     /// `Invalid` for wrong operations or a database opened for reading, `NotFound` for a dropped
     /// index, `Full` for a batch that exceeds the budget.
     pub fn new(parts: Arc<Parts>, batch: Batch, durability: Durability) -> Result<Commit> {
-        Commit::claiming(parts, batch, durability, Claim::Nothing)
+        Commit::claiming(parts, batch, durability, Claim::default())
     }
 
     /// As [`Commit::new`], of a batch that depends on what a claim says; unless that holds when the
@@ -103,6 +106,11 @@ impl Commit {
             parts.versions.read(|version, _| validate::prepare(&parts, version, &mut batch))?;
         let claims = validate::reads_of(claim, writes.as_deref());
         Commit::of_prepared(parts, &batch, durability, writes, claims)
+    }
+
+    /// Lets locks go when the commit is published, or when it has failed.
+    pub(crate) fn keep_locks(&mut self, holder: Holder) {
+        self.holder = Some(holder);
     }
 
     /// A change of the catalog, which the caller has tried on the present one.
@@ -134,7 +142,18 @@ impl Commit {
         let body_crc = crc32(&record[RECORD_HEADER_BYTES..]);
         let began = parts.env.now();
         let state = State::Admit(Admission { since: began, bytes: record.len(), slowed: None });
-        Ok(Commit { parts, durability, record, body_crc, ops, writes, claims, began, state })
+        Ok(Commit {
+            parts,
+            durability,
+            record,
+            body_crc,
+            ops,
+            writes,
+            claims,
+            holder: None,
+            began,
+            state,
+        })
     }
 
     /// Goes on. The result is the commit's place in the order.
@@ -154,7 +173,7 @@ impl Commit {
                 Step::Wait(seen) => Step::Wait(seen),
                 Step::Sleep(time) => Step::Sleep(time),
             },
-            State::Validate => match validate::advance(self) {
+            State::Validate => match validate::advance(&self.parts, &mut self.claims) {
                 Ok(done) => {
                     if done {
                         self.state = State::Append;

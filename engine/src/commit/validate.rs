@@ -18,14 +18,11 @@ use crate::version::{CatalogOp, Version};
 
 /// What must not have been written by others before a commit.
 #[derive(Debug, Default)]
-pub enum Claim {
-    /// Anything may have been.
-    #[default]
-    Nothing,
-    /// What was read.
-    Reads(Reads),
-    /// What the commit writes, since the commit given.
-    Writes(SeqNo),
+pub struct Claim {
+    /// What was read, and when.
+    pub reads: Reads,
+    /// What the commit writes itself, since the commit given.
+    pub writes: Option<SeqNo>,
 }
 
 /// Writes of keys that a commit looks at in one go while it holds the commit lock.
@@ -53,42 +50,45 @@ pub(super) fn prepare(
 
 /// What is to be checked for a claim.
 pub(super) fn reads_of(claim: Claim, writes: Option<&[Written]>) -> Reads {
-    let mut reads = match claim {
-        Claim::Nothing => Reads::default(),
-        Claim::Reads(reads) => reads,
-        Claim::Writes(at) => {
-            let mut reads = Reads::default();
-            let set: &mut ReadSet = reads.at(at);
-            writes.unwrap_or_default().iter().for_each(|write| write.add_to(set));
-            reads
-        }
-    };
+    let mut reads = claim.reads;
+    if let (Some(at), Some(writes)) = (claim.writes, writes) {
+        let set: &mut ReadSet = reads.at(at);
+        writes.iter().for_each(|write| write.add_to(set));
+    }
     reads.settle();
     reads
 }
 
 /// Goes through a part of what was written since; whether enough is done for the rest to be left
 /// to [`check`].
-pub(super) fn advance(commit: &mut Commit) -> Result<bool> {
-    let parts = commit.parts.clone();
+pub(super) fn advance(parts: &Parts, reads: &mut Reads) -> Result<bool> {
     let tail = parts.tail();
     let Some(oracle) = &tail.oracle else { return Ok(true) };
-    for (at, reads) in commit.claims.groups_mut() {
+    for (at, reads) in reads.groups_mut() {
         if oracle.distance(*at) > STEPS {
-            oracle.advance(at, reads, STEPS).inspect_err(|error| count(&parts, error))?;
+            oracle.advance(at, reads, STEPS).inspect_err(|error| count(parts, error))?;
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Checks that the claim holds, under the commit lock.
-pub(super) fn check(parts: &Parts, tail: &Tail, commit: &Commit) -> Result<()> {
+/// Checks that nothing of `reads` was written since, under the commit lock.
+pub(super) fn check(parts: &Parts, tail: &Tail, reads: &Reads) -> Result<()> {
     let Some(oracle) = &tail.oracle else { return Ok(()) };
-    for (at, reads) in commit.claims.groups() {
+    for (at, reads) in reads.groups() {
         oracle.check(*at, reads).inspect_err(|error| count(parts, error))?;
     }
     Ok(())
+}
+
+/// Checks that nothing of `reads`, which are in order, was written since: up to now at least.
+///
+/// # Errors
+/// `Conflict`.
+pub(crate) fn prove(parts: &Parts, reads: &mut Reads) -> Result<()> {
+    while !advance(parts, reads)? {}
+    check(parts, &parts.tail(), reads)
 }
 
 /// Counts an error that is a conflict.

@@ -180,7 +180,8 @@ impl Reads {
         &self.groups
     }
 
-    /// By when, ascending.
+    /// By when; if times are moved on, [`Reads::reorder`] or [`Reads::move_to`] must follow, unless
+    /// nothing is added any more.
     pub fn groups_mut(&mut self) -> &mut [(SeqNo, ReadSet)] {
         &mut self.groups
     }
@@ -193,6 +194,20 @@ impl Reads {
     /// Brings everything into order: before it is checked.
     pub fn settle(&mut self) {
         self.groups.iter_mut().for_each(|(_, reads)| reads.settle());
+    }
+
+    /// Keys and ranges, some perhaps counted twice.
+    pub fn len(&self) -> usize {
+        let parts = self.groups.iter().flat_map(|(_, reads)| &reads.parts);
+        parts.map(|part| part.points.len() + part.spans.iter().count()).sum()
+    }
+
+    /// Brings the times into order, after some of them were moved on.
+    pub fn reorder(&mut self) {
+        for (at, reads) in std::mem::take(&mut self.groups) {
+            self.at(at).append(&reads);
+        }
+        self.settle();
     }
 
     /// Takes everything for read as of `at`: it was checked that nothing of it was written since.

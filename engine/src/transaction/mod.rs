@@ -13,11 +13,14 @@
 //! 2. An iterator sees what its transaction had written before it was made, whatever comes later.
 //! 3. Whatever a transaction read is in its claim, perhaps more coarsely; rolling back to a
 //!    savepoint takes back writes, not reads.
-//! 4. A view is not older than the oracle: all commits that were not recorded are in it.
+//! 4. A transaction moves on to a later view only when it gets a lock, and only if everything that
+//!    it has read is the same there.
+//! 5. A view is not older than the oracle: all commits that were not recorded are in it.
 //!
 //! Not for: what keys and values mean, which front-ends know; and one transaction is used by one
 //! thread at a time.
 
+mod locking;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -28,12 +31,14 @@ use std::time::Duration;
 use crate::commit::{Claim, Commit, Step, drive};
 use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
+use crate::locks::Holder;
 use crate::options::{Access, Durability};
 use crate::oracle::{KeyHasher, Oracle, Reads, Span};
 use crate::parts::{Conflicts, Parts};
 use crate::stats::Stats;
 use crate::version::View;
 
+pub use locking::point;
 use writes::Writes;
 
 /// What a transaction is protected from.
@@ -55,14 +60,20 @@ pub struct TransactionOptions {
     pub isolation: Isolation,
     /// What its commit survives.
     pub durability: Durability,
+    /// How long it waits for a lock.
+    pub lock_timeout: Duration,
 }
 
 impl TransactionOptions {
     /// Serializable, with this durability.
     pub fn new(durability: Durability) -> TransactionOptions {
-        TransactionOptions { isolation: Isolation::Serializable, durability }
+        let lock_timeout = LOCK_TIMEOUT;
+        TransactionOptions { isolation: Isolation::Serializable, durability, lock_timeout }
     }
 }
+
+/// How long transactions wait for a lock unless told otherwise.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes are charged to all transactions in pieces of this size.
 const CHARGE_BYTES: usize = 4 << 10;
@@ -80,6 +91,11 @@ pub struct Transaction {
     open: BTreeMap<u64, (SeqNo, IndexId, Span)>,
     next_token: u64,
     writes: Writes,
+    /// Of snapshot isolation: what it had written when it moved on to a later view, and from when.
+    claims: Reads,
+    /// From the first lock on.
+    holder: Option<Holder>,
+    locked_bytes: usize,
     charged: usize,
 }
 
@@ -109,6 +125,9 @@ impl Transaction {
             open: BTreeMap::new(),
             next_token: 0,
             writes: Writes::default(),
+            claims: Reads::default(),
+            holder: None,
+            locked_bytes: 0,
             charged: 0,
         })
     }
@@ -134,7 +153,7 @@ impl Transaction {
         match self.writes.in_front(index, &self.view)? {
             None => Ok(self.view.clone()),
             Some(state) => {
-                self.charge(0)?;
+                self.charge()?;
                 Ok(self.view.with_private(index, state))
             }
         }
@@ -181,19 +200,19 @@ impl Transaction {
             self.reads.coarsen(limit / 2);
             self.noted = self.reads.bytes();
         }
-        if self.charge(0).is_err() {
+        if self.charge().is_err() {
             self.reads.coarsen(0);
             self.noted = 0;
         }
     }
 
     fn held(&self) -> usize {
-        self.writes.bytes() + self.noted
+        self.writes.bytes() + self.noted + self.locked_bytes
     }
 
-    /// Charges what is held, and `more`, to the memory of all transactions.
-    fn charge(&mut self, more: usize) -> Result<()> {
-        let wanted = self.held() + more;
+    /// Charges what is held to the memory of all transactions.
+    fn charge(&mut self) -> Result<()> {
+        let wanted = self.held();
         if wanted <= self.charged {
             return Ok(());
         }
@@ -225,7 +244,7 @@ impl Transaction {
         let ops = self.writes.part(index);
         let before = ops.len();
         let appended = append(ops);
-        let appended = appended.and_then(|()| self.charge(0));
+        let appended = appended.and_then(|()| self.charge());
         if appended.is_err() {
             self.writes.part(index).truncate(before);
         }
@@ -269,16 +288,24 @@ impl Transaction {
             return Ok(None);
         }
         let claim = match self.options.isolation {
-            Isolation::Snapshot => Claim::Writes(self.view.seq()),
+            Isolation::Snapshot => {
+                let reads = std::mem::take(&mut self.claims);
+                Claim { reads, writes: Some(self.view.seq()) }
+            }
             Isolation::Serializable => {
                 for (_, (at, index, (start, end))) in std::mem::take(&mut self.open) {
                     self.reads.at(at).part(index).add_range(start, end);
                 }
-                Claim::Reads(std::mem::take(&mut self.reads))
+                Claim { reads: std::mem::take(&mut self.reads), writes: None }
             }
         };
         let batch = std::mem::take(&mut self.writes).into_batch();
-        Commit::claiming(self.parts.clone(), batch, self.options.durability, claim).map(Some)
+        let durability = self.options.durability;
+        let mut commit = Commit::claiming(self.parts.clone(), batch, durability, claim)?;
+        if let Some(holder) = self.holder.take() {
+            commit.keep_locks(holder);
+        }
+        Ok(Some(commit))
     }
 
     /// Commits; returns the place in the order, or the last commit seen if nothing was written.

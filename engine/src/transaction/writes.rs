@@ -12,7 +12,8 @@ use std::sync::Arc;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
-use crate::index::{ErasedPrivate, ErasedState, Horizon, MemtableWriter};
+use crate::index::{ErasedPrivate, ErasedState, Footprint, Horizon, MemtableWriter};
+use crate::oracle::{KeyHasher, ReadSet, Written};
 use crate::version::View;
 
 /// A memtable of a transaction's own.
@@ -40,9 +41,37 @@ pub(super) struct Writes {
     /// Oldest first.
     savepoints: Vec<Savepoint>,
     next_savepoint: u64,
+    /// Up to where operations were added to claims.
+    noted: Vec<(IndexId, usize)>,
 }
 
 impl Writes {
+    /// Adds to `claims` what was written since the last call; `view` has the indexes.
+    pub(super) fn note(
+        &mut self,
+        view: &View,
+        hasher: KeyHasher,
+        claims: &mut ReadSet,
+    ) -> Result<()> {
+        for (index, ops) in self.batch.parts() {
+            let place = self.noted.iter().position(|(id, _)| id == index);
+            let place = place.unwrap_or_else(|| {
+                self.noted.push((*index, 0));
+                self.noted.len() - 1
+            });
+            let noted = &mut self.noted[place].1;
+            // Less than was noted: some of it was taken back.
+            let mut news = ops.get(*noted..).unwrap_or(ops).to_vec();
+            if !news.is_empty() {
+                let mut footprint = Footprint::default();
+                view.state(*index)?.prepare(&mut news, Some(&mut footprint))?;
+                Written::new(hasher, *index, footprint).add_to(claims);
+            }
+            *noted = ops.len();
+        }
+        Ok(())
+    }
+
     /// Where operations of `index` are appended.
     pub(super) fn part(&mut self, index: IndexId) -> &mut Vec<u8> {
         self.batch.part(index)
@@ -123,6 +152,7 @@ impl Writes {
         for (index, ops) in self.batch.parts_mut() {
             let len = lens.iter().find(|(id, _)| id == index).map_or(0, |(_, len)| *len);
             ops.truncate(len);
+            self.noted.iter_mut().filter(|(id, _)| id == index).for_each(|(_, n)| *n = len.min(*n));
             // Iterators keep the memtable that they read; the next read makes a new one.
             self.private.retain(|private| private.index != *index || private.applied <= len);
         }

@@ -2,9 +2,10 @@
 
 use std::ops::{Bound, RangeBounds};
 
+use cuesta_engine::transaction::point;
 use cuesta_indexes::lsm::{Reader, op};
 
-use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds};
+use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds, half_open};
 use crate::transaction::Transaction;
 use crate::{Result, Value};
 
@@ -43,6 +44,56 @@ impl Transaction {
             }
             ask(reader, key)
         })
+    }
+
+    /// Locks `key` and gives its value of now, if it has one. Waits while another transaction holds
+    /// the lock, or one on a range with the key in it. Locks are held until the transaction ends,
+    /// whatever is rolled back to a savepoint; the next in line sees what it has committed.
+    ///
+    /// The transaction moves on to the present: from then on it sees everything as of now. So the
+    /// best time for locks is before other reads.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// let counters = db.keyspace("counters")?;
+    /// let tx = db.begin()?;
+    /// let visits = tx.get_for_update(&counters, "visits")?.map_or(0, |value| value[0]);
+    /// tx.put(&counters, "visits", [visits + 1])?;
+    /// tx.commit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Conflict` when waiting would be a deadlock, or when something that was read before was
+    /// written meanwhile: begin again. `Timeout` when the lock was not to be had in time. Else as
+    /// [`Transaction::get`].
+    pub fn get_for_update(
+        &self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<Value>> {
+        keyspace.check_same(&self.db)?;
+        let key = key.as_ref();
+        self.shared.with(|engine| engine.lock(keyspace.id(), point(key)))?;
+        self.get(keyspace, key)
+    }
+
+    /// Locks all keys in `range`, those that are not there included. See
+    /// [`Transaction::get_for_update`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lock_range<K: AsRef<[u8]>>(
+        &self,
+        keyspace: &Keyspace,
+        range: impl RangeBounds<K>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let span = half_open(bounds(&range));
+        self.shared.with(|engine| engine.lock(keyspace.id(), span))
     }
 
     /// Sets the value of `key`.

@@ -4,6 +4,7 @@
 
 mod api;
 mod budget;
+mod locks;
 mod model;
 mod threads;
 mod transactions;

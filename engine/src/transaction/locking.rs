@@ -1,0 +1,128 @@
+//! Locks of a transaction, and how a transaction moves on to the present when it gets one.
+//!
+//! A lock is of use only if what it protects is seen as it is now. So whoever gets one takes a new
+//! view, after everything that was read before has been proved to be still so: all reads are then
+//! as of the new view, and others that ask for the lock cannot change what it protects any more.
+//!
+//! Not for: who holds what (see [`locks`](crate::locks)).
+
+use std::time::Duration;
+
+use crate::commit::prove;
+use crate::error::{Error, Result};
+use crate::id::{IndexId, SeqNo};
+use crate::locks::{LockStep, Request};
+use crate::oracle::{ReadSet, Span};
+use crate::parts::Parts;
+use crate::stats::Stats;
+use crate::transaction::{Isolation, Transaction, view_from, wait_published};
+
+/// The keys from `start` to before `end`, as a span for one key.
+pub fn point(key: &[u8]) -> Span {
+    let mut end = Vec::with_capacity(key.len() + 1);
+    end.extend_from_slice(key);
+    end.push(0);
+    (key.to_vec(), Some(end))
+}
+
+/// Bytes that a lock takes besides its keys.
+const LOCK_BYTES: usize = 160;
+
+/// A transaction that has read more than this moves on only if it must.
+const READS_PROVED_MAX: usize = 256;
+
+impl Transaction {
+    /// Locks a span of an index and moves on to the present: what is read from then on is as of
+    /// now. Waits while others hold it. Locks are held until the transaction has ended, and if it
+    /// commits, until that is published.
+    ///
+    /// # Errors
+    /// `Conflict` for a deadlock, or when what was read before was written meanwhile; `Timeout`
+    /// when it is not to be had in time; `Full`, `Poisoned`. The transaction may go on; after
+    /// `Conflict` it is best begun again.
+    pub fn lock(&mut self, index: IndexId, span: Span) -> Result<()> {
+        let mut request = self.request_lock(index, span.clone())?;
+        let parts = self.parts.clone();
+        loop {
+            let step = request.step(parts.env.now());
+            match step.inspect_err(|_| Stats::add(&parts.stats.lock_timeouts, 1))? {
+                LockStep::Done => break,
+                LockStep::Wait(event, seen, until) => {
+                    let left = until.saturating_sub(parts.env.now());
+                    parts.env.wait(&event, seen, Some(left));
+                }
+            }
+        }
+        self.locked(index, &span)
+    }
+
+    /// Asks for a lock, as the first half of [`Transaction::lock`], for schedulers. Once the
+    /// request is done, [`Transaction::locked`] is to be called.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn request_lock(&mut self, index: IndexId, span: Span) -> Result<Request> {
+        self.locked_bytes += LOCK_BYTES + span.0.len() + span.1.as_ref().map_or(0, Vec::len);
+        self.charge()?;
+        let now = self.parts.env.now();
+        let deadline = now.checked_add(self.options.lock_timeout).unwrap_or(Duration::MAX);
+        let parts = &self.parts;
+        let holder = self.holder.get_or_insert_with(|| parts.locks.holder());
+        let request = holder.request(index, span, deadline);
+        let counter = match &request {
+            Ok(request) if request.is_waiting() => &parts.stats.lock_waits,
+            Ok(_) => return request,
+            Err(_) => &parts.stats.deadlocks,
+        };
+        Stats::add(counter, 1);
+        request
+    }
+
+    /// Moves on to the present, now that a span is locked.
+    ///
+    /// # Errors
+    /// As [`Transaction::lock`].
+    pub fn locked(&mut self, index: IndexId, span: &Span) -> Result<()> {
+        let mut set = ReadSet::default();
+        match span {
+            (start, Some(end)) if *span == point(start) => {
+                debug_assert!(!end.is_empty(), "a point ends behind its key");
+                set.part(index).add_point(self.hasher.hash(index, start), start);
+            }
+            (start, end) => set.part(index).add_range(start.clone(), end.clone()),
+        }
+        // Those who held the lock before are published; writers without locks may not be.
+        let newest = newest(&self.parts, &set);
+        wait_published(&self.parts, newest)?;
+        let present = view_from(&self.parts, newest)?;
+        // Whether what it has locked is as its view shows it.
+        let is_shown = newest <= self.view.seq() && !self.view.is_expired();
+        if is_shown && (present.seq() == self.view.seq() || self.reads.len() > READS_PROVED_MAX) {
+            return Ok(());
+        }
+        self.reads.settle();
+        if let Err(error) = prove(&self.parts, &mut self.reads) {
+            self.reads.reorder();
+            let may_stay = is_shown && self.options.isolation == Isolation::Snapshot;
+            return if may_stay { Ok(()) } else { Err(stale(error)) };
+        }
+        self.reads.move_to(present.seq());
+        if self.options.isolation == Isolation::Snapshot {
+            let claims = self.claims.at(self.view.seq());
+            self.writes.note(&present, self.hasher, claims)?;
+        }
+        self.view = present;
+        Ok(())
+    }
+}
+
+#[cold]
+fn stale(error: Error) -> Error {
+    error.context("the lock is held, but what was read before is not so any more")
+}
+
+/// The last commit that may have written something of `set`, published or not.
+fn newest(parts: &Parts, set: &ReadSet) -> SeqNo {
+    let tail = parts.tail();
+    tail.oracle.as_ref().map(|oracle| oracle.newest(set)).unwrap_or_default()
+}

@@ -1,0 +1,278 @@
+//! What locks promise.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use cuesta::{
+    Database, Durability, ErrorKind, Isolation, Keyspace, Result, Transaction, TransactionOptions,
+    Value,
+};
+
+struct Setup {
+    db: Database,
+    ks: Keyspace,
+    _dir: tempfile::TempDir,
+}
+
+fn setup(entries: &[&str]) -> Setup {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::builder().durability(Durability::Buffered).open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    for key in entries {
+        ks.put(key, 0u64.to_be_bytes()).unwrap();
+    }
+    Setup { db, ks, _dir: dir }
+}
+
+fn number(value: Option<Value>) -> u64 {
+    value.map_or(0, |value| u64::from_be_bytes(value[..].try_into().unwrap()))
+}
+
+/// A transaction that does not wait for locks.
+fn impatient(db: &Database) -> Transaction {
+    db.begin_with(&TransactionOptions::new().lock_timeout(Duration::ZERO)).unwrap()
+}
+
+fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+const TIMEOUT: Option<ErrorKind> = Some(ErrorKind::Timeout);
+const CONFLICT: Option<ErrorKind> = Some(ErrorKind::Conflict);
+
+#[test]
+fn what_is_locked_is_not_to_be_had_until_the_end() {
+    let Setup { db, ks, _dir } = setup(&["a", "b"]);
+    let other = db.keyspace("other").unwrap();
+    for end in ["commit", "rollback", "drop"] {
+        let tx = db.begin().unwrap();
+        tx.get_for_update(&ks, "a").unwrap();
+        tx.lock_range(&ks, "m".."p").unwrap();
+        tx.put(&ks, "a", 1u64.to_be_bytes()).unwrap();
+        assert_eq!(db.stats().get("locks"), Some(2));
+        let late = impatient(&db);
+        assert_eq!(kind(late.get_for_update(&ks, "a")), TIMEOUT);
+        assert_eq!(kind(late.get_for_update(&ks, "n")), TIMEOUT);
+        assert_eq!(kind(late.lock_range::<&str>(&ks, ..)), TIMEOUT);
+        late.get_for_update(&ks, "b").unwrap();
+        late.get_for_update(&other, "a").unwrap();
+        assert!(late.get(&ks, "a").unwrap().is_some(), "reading does not wait");
+        match end {
+            "commit" => tx.commit().unwrap(),
+            "rollback" => tx.rollback(),
+            _ => drop(tx),
+        }
+        impatient(&db).lock_range::<&str>(&ks, "c"..).unwrap();
+        drop(late);
+        assert_eq!(db.stats().get("locks"), Some(0));
+    }
+    assert!(db.stats().get("lock_timeouts") >= Some(9));
+}
+
+#[test]
+fn a_locked_key_is_read_as_it_is_now() {
+    let Setup { db, ks, _dir } = setup(&["a", "b"]);
+    for isolation in [Isolation::Serializable, Isolation::Snapshot] {
+        let tx = db.begin_with(&TransactionOptions::new().isolation(isolation)).unwrap();
+        let before = number(ks.get("a").unwrap());
+        ks.put("a", (before + 1).to_be_bytes()).unwrap();
+        assert_eq!(number(tx.get_for_update(&ks, "a").unwrap()), before + 1);
+        assert_eq!(number(tx.get(&ks, "a").unwrap()), before + 1, "from then on");
+        tx.put(&ks, "a", (before + 2).to_be_bytes()).unwrap();
+        assert_eq!(number(tx.get_for_update(&ks, "a").unwrap()), before + 2, "its own write");
+        tx.commit().unwrap();
+        assert_eq!(number(ks.get("a").unwrap()), before + 2);
+    }
+}
+
+#[test]
+fn a_lock_that_comes_too_late_for_what_was_read_is_a_conflict() {
+    let Setup { db, ks, _dir } = setup(&["a", "b", "c"]);
+    let tx = db.begin().unwrap();
+    tx.get(&ks, "a").unwrap();
+    ks.put("a", 1u64.to_be_bytes()).unwrap();
+    assert_eq!(kind(tx.get_for_update(&ks, "b")), CONFLICT);
+    drop(tx);
+    // What was not touched stays read.
+    let tx = db.begin().unwrap();
+    tx.get(&ks, "a").unwrap();
+    ks.put("b", 1u64.to_be_bytes()).unwrap();
+    assert_eq!(number(tx.get_for_update(&ks, "b").unwrap()), 1);
+    tx.put(&ks, "c", 1u64.to_be_bytes()).unwrap();
+    ks.put("a", 2u64.to_be_bytes()).unwrap();
+    assert_eq!(kind(tx.commit()), CONFLICT, "the read before the lock still counts");
+    // An iterator made before goes on as of then, and counts.
+    let tx = db.begin().unwrap();
+    let mut iter = tx.iter(&ks).unwrap();
+    assert_eq!(iter.next().unwrap().unwrap().0, b"a");
+    ks.put("c", 9u64.to_be_bytes()).unwrap();
+    tx.get_for_update(&ks, "x").unwrap();
+    let last = iter.last().unwrap().unwrap();
+    assert_eq!((&last.0[..], number(Some(last.1))), (&b"c"[..], 0), "as of its making");
+    assert_eq!(number(tx.get(&ks, "c").unwrap()), 9);
+    tx.put(&ks, "x", "").unwrap();
+    assert_eq!(kind(tx.commit()), CONFLICT, "it has read what was not so any more");
+}
+
+#[test]
+fn snapshot_isolation_stays_where_it_is_if_it_cannot_move_on() {
+    let Setup { db, ks, _dir } = setup(&["a", "b"]);
+    let options = TransactionOptions::new().isolation(Isolation::Snapshot);
+    let tx = db.begin_with(&options).unwrap();
+    tx.get(&ks, "a").unwrap();
+    ks.put("a", 1u64.to_be_bytes()).unwrap();
+    assert_eq!(number(tx.get_for_update(&ks, "b").unwrap()), 0, "b is as it was");
+    assert_eq!(number(tx.get(&ks, "a").unwrap()), 0);
+    ks.put("c", 1u64.to_be_bytes()).unwrap();
+    assert_eq!(kind(tx.get_for_update(&ks, "c")), CONFLICT, "c is not");
+    drop(tx);
+    // What was written before it moved on counts from then.
+    let tx = db.begin_with(&options).unwrap();
+    tx.put(&ks, "a", 5u64.to_be_bytes()).unwrap();
+    ks.put("a", 2u64.to_be_bytes()).unwrap();
+    ks.put("b", 2u64.to_be_bytes()).unwrap();
+    assert_eq!(number(tx.get_for_update(&ks, "b").unwrap()), 2);
+    assert_eq!(kind(tx.commit()), CONFLICT);
+}
+
+#[test]
+fn writes_without_locks_are_found_at_the_commit() {
+    let Setup { db, ks, _dir } = setup(&["a"]);
+    let tx = db.begin().unwrap();
+    let n = number(tx.get_for_update(&ks, "a").unwrap());
+    tx.put(&ks, "a", (n + 1).to_be_bytes()).unwrap();
+    ks.put("a", 7u64.to_be_bytes()).unwrap();
+    assert_eq!(kind(tx.commit()), CONFLICT);
+    assert_eq!(number(ks.get("a").unwrap()), 7);
+}
+
+#[test]
+fn a_deadlock_is_a_conflict_of_the_one_who_closes_the_circle() {
+    let Setup { db, ks, _dir } = setup(&["a", "b"]);
+    let (one, two) = (db.begin().unwrap(), db.begin().unwrap());
+    one.get_for_update(&ks, "a").unwrap();
+    two.get_for_update(&ks, "b").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let got = one.get_for_update(&ks, "b");
+            one.put(&ks, "b", 1u64.to_be_bytes()).unwrap();
+            (kind(got), kind(one.commit()))
+        });
+        while db.stats().get("lock_waits") < Some(1) {
+            std::thread::yield_now();
+        }
+        let error = two.get_for_update(&ks, "a").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.message().contains("deadlock"), "{error}");
+        drop(two);
+        assert_eq!(waiting.join().unwrap(), (None, None));
+    });
+    assert_eq!(db.stats().get("deadlocks"), Some(1));
+}
+
+#[test]
+fn whoever_waits_too_long_is_told_so() {
+    let Setup { db, ks, _dir } = setup(&["a"]);
+    let tx = db.begin().unwrap();
+    tx.get_for_update(&ks, "a").unwrap();
+    let options = TransactionOptions::new().lock_timeout(Duration::from_millis(20));
+    let late = db.begin_with(&options).unwrap();
+    assert_eq!(kind(late.get_for_update(&ks, "a")), TIMEOUT);
+    drop(tx);
+    late.get_for_update(&ks, "a").unwrap();
+}
+
+/// With locks, nobody fails where everybody wants the same.
+#[test]
+fn nobody_fails_who_locks_before_reading() {
+    for durability in [Durability::Sync, Durability::Buffered] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Database::builder().durability(durability).open(dir.path()).unwrap();
+        let ks = db.keyspace("k").unwrap();
+        let (threads, rounds) = (4u64, 60u64);
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let (db, ks) = (&db, &ks);
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        let tx = db.begin().unwrap();
+                        if (thread + round) % 3 == 0 {
+                            tx.lock_range(ks, "a".."c").unwrap();
+                        }
+                        // Always in the same order: no deadlocks.
+                        let a = number(tx.get_for_update(ks, "a").unwrap());
+                        let b = number(tx.get_for_update(ks, "b").unwrap());
+                        tx.put(ks, "a", (a + 1).to_be_bytes()).unwrap();
+                        tx.put(ks, "b", (b + 2).to_be_bytes()).unwrap();
+                        tx.commit().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(number(ks.get("a").unwrap()), threads * rounds);
+        assert_eq!(number(ks.get("b").unwrap()), 2 * threads * rounds);
+        assert_eq!(db.stats().get("conflicts"), Some(0), "{}", db.stats().to_text());
+    }
+}
+
+/// Locks in any order: some meet a deadlock and begin again, nothing is lost, nobody waits for
+/// ever.
+#[test]
+fn nothing_is_lost_among_deadlocks() {
+    let Setup { db, ks, _dir } = setup(&["0", "1", "2", "3"]);
+    let done = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for thread in 1..=4u64 {
+            let (db, ks, done) = (&db, &ks, &done);
+            scope.spawn(move || {
+                let mut random = thread.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let mut key = move || {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    (random % 4).to_string()
+                };
+                for _ in 0..100 {
+                    let (from, to) = (key(), key());
+                    db.transact(|tx| {
+                        for key in [&from, &to] {
+                            let n = number(tx.get_for_update(ks, key)?);
+                            tx.put(ks, key, (n + 1).to_be_bytes())?;
+                        }
+                        Ok(())
+                    })
+                    .unwrap();
+                    done.fetch_add(2, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let sum: u64 = ks.iter().unwrap().map(|entry| number(Some(entry.unwrap().1))).sum();
+    assert_eq!(sum, done.into_inner());
+    assert_eq!((db.stats().get("locks"), sum), (Some(0), 800));
+}
+
+#[test]
+fn a_waiting_thread_gets_the_lock_when_the_commit_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let tx = db.begin().unwrap();
+    tx.get_for_update(&ks, "a").unwrap();
+    tx.put(&ks, "a", 1u64.to_be_bytes()).unwrap();
+    let committed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let tx = db.begin().unwrap();
+            let value = tx.get_for_update(&ks, "a").unwrap();
+            assert!(committed.load(Ordering::SeqCst));
+            number(value)
+        });
+        while db.stats().get("lock_waits") < Some(1) {
+            std::thread::yield_now();
+        }
+        committed.store(true, Ordering::SeqCst);
+        tx.commit().unwrap();
+        assert_eq!(waiting.join().unwrap(), 1);
+    });
+}
