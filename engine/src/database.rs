@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::Batch;
-use crate::commit::{Commit, Step, SyncTo, drive, rotate, up_to};
+use crate::commit::{Commit, CommitHandle, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
 use crate::error::{ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
@@ -161,6 +161,17 @@ impl Engine {
     pub fn commit(&self, batch: Batch, durability: Durability) -> Result<SeqNo> {
         let mut commit = self.begin_commit(batch, durability)?;
         drive(&self.parts, || commit.step())
+    }
+
+    /// Commits a batch as far as its place in the order; see [`Commit::submit`].
+    ///
+    /// # Errors
+    /// As [`Engine::commit`].
+    pub fn submit(&self, batch: Batch, durability: Durability) -> Result<CommitHandle> {
+        if batch.is_empty() {
+            return Ok(CommitHandle::of_published(self.parts.clone(), self.parts.published()));
+        }
+        self.begin_commit(batch, durability)?.submit()
     }
 
     /// A commit as a step machine, for schedulers.

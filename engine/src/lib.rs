@@ -36,6 +36,7 @@ pub mod verify;
 pub mod database;
 
 pub use batch::Batch;
+pub use commit::CommitHandle;
 pub use database::{Engine, Gauges, IndexReport};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};

@@ -10,6 +10,7 @@
 //! Not for: doing anything. Commits, jobs and recovery are in modules of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -88,6 +89,37 @@ pub struct Conflicts {
     pub since: SeqNo,
     /// How keys are hashed.
     pub hasher: KeyHasher,
+}
+
+/// The commit lock, held. Futures that wait for what happened meanwhile are woken when it is free
+/// again.
+pub struct TailGuard<'p> {
+    /// Until it is dropped.
+    tail: Option<MutexGuard<'p, Tail>>,
+    moved: &'p Event,
+}
+
+impl Deref for TailGuard<'_> {
+    type Target = Tail;
+
+    #[expect(clippy::expect_used, reason = "it is there until the guard is dropped")]
+    fn deref(&self) -> &Tail {
+        self.tail.as_ref().expect("a guard holds its lock")
+    }
+}
+
+impl DerefMut for TailGuard<'_> {
+    #[expect(clippy::expect_used, reason = "it is there until the guard is dropped")]
+    fn deref_mut(&mut self) -> &mut Tail {
+        self.tail.as_mut().expect("a guard holds its lock")
+    }
+}
+
+impl Drop for TailGuard<'_> {
+    fn drop(&mut self) {
+        drop(self.tail.take());
+        self.moved.wake();
+    }
 }
 
 /// Who works on what.
@@ -234,8 +266,15 @@ impl Parts {
     }
 
     /// Takes the commit lock.
-    pub fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn tail(&self) -> TailGuard<'_> {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        TailGuard { tail: Some(tail), moved: &self.moved }
+    }
+
+    /// Has the log synced up to its present end, by whoever is first.
+    pub fn want_sync(&self, tail: &mut Tail) {
+        tail.sync_wanted = tail.log.end();
+        self.syncer.notify();
     }
 
     /// Takes the manifest lock; `None` inside when opened for reading.

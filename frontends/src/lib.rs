@@ -31,11 +31,13 @@
 //! - [`Keyspace`] reads and writes single keys, and iterates.
 //! - [`Batch`] writes many keys, of any keyspaces, at once.
 //! - [`Snapshot`] reads many keys as of one moment.
+//! - [`CommitHandle`] is a commit that is waited for later.
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod database;
 mod report;
+mod handle;
 mod transaction;
 mod kv;
 
@@ -46,6 +48,7 @@ pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, Isolation, RecoveryReport, VerifyReport};
 pub use cuesta_indexes::lsm::Value;
 pub use database::{Builder, Database};
+pub use handle::CommitHandle;
 pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
 pub use report::{KeyspaceStats, Stats};
 pub use transaction::{Savepoint, Transaction, TransactionOptions};

@@ -12,6 +12,7 @@ use cuesta_engine::transaction::{self, Backoff};
 use cuesta_engine::{IndexId, SeqNo};
 
 use crate::database::Database;
+use crate::handle::CommitHandle;
 use crate::{Durability, Error, ErrorKind, Isolation, Result};
 
 /// How often [`Database::transact`] tries unless told otherwise.
@@ -228,6 +229,15 @@ impl Transaction {
     /// until the database is opened again.
     pub fn commit(self) -> Result<()> {
         self.shared.end().ok_or_else(ended)?.commit().map(|_: SeqNo| ())
+    }
+
+    /// Commits as far as the place in the order of commits, and gives a handle to wait for the
+    /// rest. Locks are let go when the commit is published.
+    ///
+    /// # Errors
+    /// As [`Transaction::commit`]; what is told by the handle is `Poisoned` alone.
+    pub fn submit(self) -> Result<CommitHandle> {
+        self.shared.end().ok_or_else(ended)?.submit().map(CommitHandle::new)
     }
 
     /// Takes everything back; the same as dropping it.

@@ -20,11 +20,13 @@
 //! Invariant: nothing that must be durable is published before it is.
 
 mod append;
+mod handle;
 mod step;
 mod sync;
 mod validate;
 
 pub(crate) use append::{change_catalog, rotate, up_to};
+pub use handle::CommitHandle;
 pub use step::{Commit, Step, drive};
 pub use sync::SyncTo;
 pub use validate::Claim;

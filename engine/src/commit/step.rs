@@ -207,14 +207,17 @@ impl Commit {
         self.ops.iter().any(|(id, _)| *id == IndexId::CATALOG)
     }
 
-    /// Its place in the log, once it is there and not yet published.
-    fn unpublished(&self) -> Option<SeqNo> {
+    /// Its place in the log, once it is there.
+    pub(super) fn place(&self) -> Option<SeqNo> {
         match self.state {
-            State::Sync(_, seq) | State::Published(seq) => {
-                (self.parts.published() < seq).then_some(seq)
-            }
+            State::Sync(_, seq) | State::Published(seq) => Some(seq),
             State::Admit(_) | State::Validate | State::Append => None,
         }
+    }
+
+    /// Its place in the log, once it is there and not yet published.
+    fn unpublished(&self) -> Option<SeqNo> {
+        self.place().filter(|seq| self.parts.published() < *seq)
     }
 
     fn appended(&mut self, seq: SeqNo, end: LogPos) -> Step<Result<SeqNo>> {

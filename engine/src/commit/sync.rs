@@ -90,7 +90,9 @@ impl SyncTo {
             }
             Err(error) => self.parts.poison(&mut tail, &Error::io("syncing the log", error)),
         }
-        drop(tail);
+        if tail.sync_wanted > tail.log.synced() {
+            self.parts.syncer.notify();
+        }
         self.parts.moved.notify();
     }
 }

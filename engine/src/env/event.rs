@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// A counter that only grows. Read it with [`Event::epoch`], look at the state it guards, and if
@@ -12,6 +13,10 @@ pub struct Event {
     waiters: AtomicUsize,
     lock: Mutex<()>,
     moved: Condvar,
+    /// Number of `wakers`.
+    registered: AtomicUsize,
+    /// Of futures, with the count that each has seen.
+    wakers: Mutex<Vec<(u64, Waker)>>,
 }
 
 impl Event {
@@ -25,13 +30,42 @@ impl Event {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    /// Moves the counter on and wakes who waits. Without waiters this is one atomic addition.
+    /// Moves the counter on and wakes threads that wait. Without waiters this is one atomic
+    /// addition. Futures are woken by [`Event::wake`].
     pub fn notify(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         if self.waiters.load(Ordering::SeqCst) > 0 {
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
             self.moved.notify_all();
         }
+    }
+
+    /// Has `waker` woken when the counter is past `seen`, and says whether it is not yet.
+    pub fn register(&self, seen: u64, waker: &Waker) -> bool {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        // First the word to who wakes, then the look at the counter: one of the two sees the other.
+        self.registered.fetch_add(1, Ordering::SeqCst);
+        if self.epoch() > seen {
+            self.registered.fetch_sub(1, Ordering::SeqCst);
+            return false;
+        }
+        wakers.push((seen, waker.clone()));
+        true
+    }
+
+    /// Wakes the futures whose count is past. To be called without locks after
+    /// [`Event::notify`], which may be called with them: a waker is a stranger's code. Without
+    /// futures this is one atomic load.
+    pub fn wake(&self) {
+        if self.registered.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.epoch();
+        let past: Vec<(u64, Waker)> = wakers.extract_if(.., |(seen, _)| *seen < now).collect();
+        self.registered.fetch_sub(past.len(), Ordering::SeqCst);
+        drop(wakers);
+        past.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// Blocks the thread until the counter is past `seen` or `timeout` is over.

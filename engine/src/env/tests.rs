@@ -1,8 +1,8 @@
 //! One contract for both worlds: what the engine may expect of any [`Env`].
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -474,4 +474,52 @@ fn paths_relative_to_the_root_work() {
         w.env.vfs().sync_dir(Path::new("")).unwrap();
         w.env.vfs().create_dir_all(Path::new("")).unwrap();
     });
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Wakes(std::sync::atomic::AtomicUsize);
+
+impl std::task::Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn futures_are_woken_once_after_the_count_has_moved() {
+    let (event, wakes) = (Event::new(), Arc::new(Wakes::default()));
+    let count = || wakes.0.load(SeqCst);
+    let waker = std::task::Waker::from(wakes.clone());
+    assert!(event.register(event.epoch(), &waker) && event.register(event.epoch(), &waker));
+    event.wake();
+    assert_eq!(count(), 0, "nothing has moved");
+    event.notify();
+    assert_eq!(count(), 0, "whoever notifies may hold locks");
+    assert!(!event.register(0, &waker), "too late to wait for that");
+    assert!(event.register(1, &waker));
+    event.wake();
+    event.wake();
+    assert_eq!(count(), 2, "the last one waits for more");
+    event.notify();
+    event.wake();
+    assert_eq!(count(), 3);
+}
+
+#[test]
+fn no_future_sleeps_through_a_move() {
+    let (event, wakes) = (Event::new(), Arc::new(Wakes::default()));
+    let waker = std::task::Waker::from(wakes.clone());
+    let registered = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..20_000 {
+                event.notify();
+                event.wake();
+            }
+        });
+        (0..20_000).filter(|_| event.register(event.epoch(), &waker)).count()
+    });
+    event.notify();
+    event.wake();
+    assert_eq!(wakes.0.load(SeqCst), registered);
 }

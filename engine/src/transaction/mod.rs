@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::commit::{Claim, Commit, Step, drive};
+use crate::commit::{Claim, Commit, CommitHandle, Step, drive};
 use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::locks::Holder;
@@ -308,6 +308,18 @@ impl Transaction {
         Ok(Some(commit))
     }
 
+    /// Commits as far as the place in the order; see [`Commit::submit`].
+    ///
+    /// # Errors
+    /// As [`Transaction::commit`].
+    pub fn submit(self) -> Result<CommitHandle> {
+        let (parts, seq) = (self.parts.clone(), self.view.seq());
+        match self.into_commit()? {
+            None => Ok(CommitHandle::of_published(parts, seq)),
+            Some(commit) => commit.submit(),
+        }
+    }
+
     /// Commits; returns the place in the order, or the last commit seen if nothing was written.
     ///
     /// # Errors
@@ -375,8 +387,7 @@ pub(crate) fn wait_published(parts: &Parts, seq: SeqNo) -> Result<()> {
         }
         if !asked {
             asked = true;
-            tail.sync_wanted = tail.log.end();
-            parts.syncer.notify();
+            parts.want_sync(&mut tail);
         }
         Step::Wait(seen)
     })

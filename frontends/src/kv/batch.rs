@@ -6,6 +6,7 @@ use cuesta_engine::Batch as Operations;
 use cuesta_indexes::lsm::op;
 
 use crate::database::Database;
+use crate::handle::CommitHandle;
 use crate::kv::Keyspace;
 use crate::{Durability, Result};
 
@@ -93,5 +94,14 @@ impl Batch {
             self.db.engine.commit(self.operations, self.durability)?;
         }
         Ok(())
+    }
+
+    /// Commits as far as the place in the order of commits, and gives a handle to wait for the
+    /// rest.
+    ///
+    /// # Errors
+    /// As [`Batch::commit`]; what is told by the handle is `Poisoned` alone.
+    pub fn submit(self) -> Result<CommitHandle> {
+        self.db.engine.submit(self.operations, self.durability).map(CommitHandle::new)
     }
 }

@@ -4,6 +4,7 @@
 
 mod api;
 mod budget;
+mod handles;
 mod locks;
 mod model;
 mod threads;
