@@ -1,8 +1,8 @@
 //! One contract for both worlds: what the engine may expect of any [`Env`].
 
-use std::sync::atomic::Ordering::SeqCst;
 use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
