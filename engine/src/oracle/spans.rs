@@ -12,7 +12,9 @@ const SETTLE_MIN: usize = 16;
 
 /// Whether two spans have a key in common.
 pub fn overlap(a: &Span, b: &Span) -> bool {
-    begins_before(&a.0, b.1.as_deref()) && begins_before(&b.0, a.1.as_deref())
+    let ends = [a.1.as_deref(), b.1.as_deref()];
+    // Both begin before both end: one that ends before it begins holds nothing.
+    [&a.0, &b.0].iter().all(|start| ends.iter().all(|end| begins_before(start, *end)))
 }
 
 fn begins_before(start: &[u8], end: Option<&[u8]>) -> bool {

@@ -143,6 +143,13 @@ fn reads_of_several_times_become_one() {
     assert!(set.get(B).unwrap().is_whole());
 }
 
+#[test]
+fn a_range_that_ends_before_it_begins_holds_nothing() {
+    let (all, none) = ((vec![0], Some(vec![101])), (vec![100], Some(vec![79])));
+    assert!(!overlap(&all, &none) && !overlap(&none, &all) && !overlap(&none, &none));
+    assert!(overlap(&all, &all) && overlap(&all, &(vec![100], None)));
+}
+
 /// What a commit writes: keys, and at times a range.
 type Writes = (Vec<u8>, Option<(u8, u8)>);
 
