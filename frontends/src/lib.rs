@@ -33,6 +33,7 @@
 //! - [`Snapshot`] reads many keys as of one moment.
 //! - [`CommitHandle`] is a commit that is waited for later.
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
+//! - [`id`] has generators of identifiers: sequences, Snowflakes, UUIDs and ULIDs.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod database;
@@ -40,6 +41,7 @@ mod report;
 mod handle;
 mod transaction;
 mod kv;
+pub mod id;
 
 pub use cuesta_engine::env;
 pub use cuesta_engine::error::{Error, ErrorKind, Result};

@@ -5,6 +5,7 @@
 mod api;
 mod budget;
 mod handles;
+mod ids;
 mod locks;
 mod model;
 mod threads;

@@ -1,0 +1,156 @@
+//! Identifiers are never given out twice, and ascend.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cuesta::env::Env;
+use cuesta::env::sim::{Crash, SimDisk, SimEnv};
+use cuesta::id::{Sequence, Snowflake, SnowflakeOptions, Snowflakes, Ulids, Uuids};
+use cuesta::{Database, Durability, ErrorKind, Keyspace, Result};
+
+/// A database that syncs nothing by itself, in a simulated world.
+struct Setup {
+    env: Arc<SimEnv>,
+    ids: Keyspace,
+}
+
+impl Setup {
+    fn on(disk: Arc<SimDisk>) -> Setup {
+        let env = SimEnv::on(disk, 7);
+        let builder = Database::builder().durability(Durability::None).environment(env.clone());
+        let db = builder.open("db").unwrap();
+        Setup { env, ids: db.keyspace("ids").unwrap() }
+    }
+
+    /// The same after power was lost, with the clock where it was when the world began.
+    fn crash(self) -> Setup {
+        let disk = self.env.disk().clone();
+        self.env.kill();
+        drop(self.ids);
+        Setup::on(disk.crash_image(disk.op_count(), Crash::LoseUnsynced))
+    }
+}
+
+/// What gives out something that is ordered.
+type Giver = Box<dyn Fn() -> Result<u128>>;
+
+fn givers(ids: &Keyspace) -> Vec<(&'static str, Giver)> {
+    let sequence = Sequence::reserving(ids, "sequence", 10).unwrap();
+    let snowflakes = Snowflakes::open(ids, "snowflakes", SnowflakeOptions::new().node(5)).unwrap();
+    let uuids = Uuids::open(ids, "uuids").unwrap();
+    let ulids = Ulids::open(ids, "ulids").unwrap();
+    vec![
+        ("sequence", Box::new(move || sequence.give().map(u128::from))),
+        ("snowflakes", Box::new(move || snowflakes.give().map(u128::from))),
+        ("uuids", Box::new(move || uuids.give().map(|uuid| uuid.as_u128()))),
+        ("ulids", Box::new(move || ulids.give().map(|ulid| ulid.0))),
+    ]
+}
+
+#[test]
+fn identifiers_ascend_through_crashes_and_steps_back_of_the_clock() {
+    for which in 0..4 {
+        let mut setup = Setup::on(SimDisk::new());
+        let mut last = 0;
+        for round in 0..6u64 {
+            let (name, giver) = givers(&setup.ids).swap_remove(which);
+            for i in 0..200 {
+                let next = giver().unwrap();
+                assert!(next > last, "{name}: {next:#x} after {last:#x}, round {round}");
+                last = next;
+                if i % 50 == 0 {
+                    setup.env.advance(Duration::from_millis(900 * round));
+                }
+            }
+            drop(giver);
+            setup = setup.crash();
+        }
+    }
+}
+
+#[test]
+fn generators_of_one_key_never_give_the_same() {
+    let setup = Setup::on(SimDisk::new());
+    for which in 0..4 {
+        let pair = [givers(&setup.ids).swap_remove(which), givers(&setup.ids).swap_remove(which)];
+        let mut seen = BTreeSet::new();
+        for i in 0..2000 {
+            let (name, giver) = &pair[i % 2];
+            assert!(seen.insert(giver().unwrap()), "{name} gave one twice");
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_generator() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let snowflakes =
+        Snowflakes::open(&db.keyspace("ids").unwrap(), "s", SnowflakeOptions::new()).unwrap();
+    let all: BTreeSet<u64> = std::thread::scope(|scope| {
+        let make = || (0..5000).map(|_| snowflakes.give().unwrap()).collect::<Vec<u64>>();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(all.len(), 20_000);
+}
+
+#[test]
+fn a_closed_sequence_leaves_no_gap() {
+    let setup = Setup::on(SimDisk::new());
+    let first = Sequence::open(&setup.ids, "n").unwrap();
+    assert_eq!(first.take(3).unwrap(), 1..4);
+    first.close().unwrap();
+    let second = Sequence::open(&setup.ids, "n").unwrap();
+    assert_eq!((second.give().unwrap(), second.give().unwrap()), (4, 5));
+    let third = Sequence::open(&setup.ids, "n").unwrap();
+    assert_eq!(third.give().unwrap(), 1004);
+    second.close().unwrap();
+    let fourth = Sequence::open(&setup.ids, "n").unwrap();
+    assert_eq!(fourth.take(5000).unwrap(), 2004..7004, "others have reserved since");
+}
+
+#[test]
+fn identifiers_say_what_their_standards_say() {
+    let setup = Setup::on(SimDisk::new());
+    let wall_ms = setup.env.wall_ms();
+    let options = SnowflakeOptions::new().node(1023).epoch_ms(1000);
+    let snowflakes = Snowflakes::open(&setup.ids, "s", options).unwrap();
+    for count in 0..4096 {
+        let parts = Snowflake::of(snowflakes.give().unwrap());
+        assert_eq!(parts, Snowflake { ms: wall_ms - 1000, node: 1023, count });
+    }
+    let next = Snowflake::of(snowflakes.give().unwrap());
+    assert_eq!((next.ms, next.count), (wall_ms - 999, 0), "the millisecond was full");
+
+    let uuid = Uuids::open(&setup.ids, "u").unwrap().give().unwrap();
+    assert_eq!((uuid.get_version_num(), uuid.get_variant()), (7, uuid::Variant::RFC4122));
+    assert_eq!((uuid.as_u128() >> 80) as u64, wall_ms);
+    let ulid = Ulids::open(&setup.ids, "l").unwrap().give().unwrap();
+    assert_eq!((ulid.timestamp_ms(), ulid.to_string().len()), (wall_ms, 26));
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let setup = Setup::on(SimDisk::new());
+    let kind = |result: Result<u64>| result.unwrap_err().kind();
+    setup.ids.put("other", "data").unwrap();
+    let opened = Sequence::open(&setup.ids, "other");
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::Invalid);
+    let zero = Sequence::reserving(&setup.ids, "s", 0);
+    assert_eq!(zero.unwrap_err().kind(), ErrorKind::Invalid);
+    let node = Snowflakes::open(&setup.ids, "s", SnowflakeOptions::new().node(1024));
+    assert_eq!(node.unwrap_err().kind(), ErrorKind::Invalid);
+    let future = SnowflakeOptions::new().epoch_ms(u64::MAX);
+    let future = Snowflakes::open(&setup.ids, "a", future).unwrap();
+    assert_eq!(kind(future.give()), ErrorKind::Invalid);
+    let past = Snowflakes::open(&setup.ids, "b", SnowflakeOptions::new().epoch_ms(0)).unwrap();
+    setup.env.advance(Duration::from_millis(1 << 41));
+    assert_eq!(kind(past.give()), ErrorKind::Full);
+
+    setup.ids.put("end", (u64::MAX - 1).to_le_bytes()).unwrap();
+    let end = Sequence::open(&setup.ids, "end").unwrap();
+    assert_eq!(kind(end.give()), ErrorKind::Full);
+    assert_eq!(kind(end.take(u64::MAX).map(|range| range.start)), ErrorKind::Full);
+}
