@@ -72,6 +72,11 @@ impl Run {
         &self.segments
     }
 
+    /// Entries of all of them.
+    pub(super) fn entries(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.entries()).sum()
+    }
+
     /// The number of the first segment that ends at or after `key`; their count when none does.
     #[inline]
     pub(super) fn find(&self, key: &[u8]) -> usize {

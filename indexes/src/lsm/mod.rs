@@ -118,6 +118,21 @@ fn arranged<'l>(current: impl Iterator<Item = &'l Live<Lsm>>) -> Result<Layout> 
     Layout::new(current.map(|live| (live.id, live.segment.clone())))
 }
 
+/// Entries of the run of level `target`, and of each other run, once `inputs` are merged into it.
+fn run_sizes(inputs: &[&Live<Lsm>], current: &[Live<Lsm>], target: u8) -> Result<(u64, Vec<u64>)> {
+    let entries = |live: &Live<Lsm>| live.meta.entries;
+    let rest: Vec<Live<Lsm>> = current
+        .iter()
+        .filter(|live| inputs.iter().all(|input| input.id != live.id))
+        .cloned()
+        .collect();
+    let (same, others): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|live| target > 0 && live.segment.detail().level == target);
+    let keys = inputs.iter().map(|live| entries(live)).chain(same.iter().map(entries)).sum();
+    let others = arranged(others.iter())?.runs().iter().map(|run| run.entries()).collect();
+    Ok((keys, others))
+}
+
 /// A merge plan's detail: the target level, and above it whether segments only move.
 fn encode_detail(target: u8, mode: Mode) -> u64 {
     u64::from(target) | u64::from(mode == Mode::Move) << 8
@@ -159,9 +174,12 @@ impl IndexType for Lsm {
 
     fn flush(&self, frozen: &[Arc<Memtable>], current: &[Live<Lsm>]) -> Result<Box<dyn Work>> {
         let below = arranged(current.iter())?.runs().to_vec();
+        let keys = frozen.iter().map(|memtable| memtable.tree().len() as u64).sum();
+        let others: Vec<u64> = below.iter().map(|run| run.entries()).collect();
+        let shape = self.options.shape(0, keys, &others);
         // Level 0 is merged whole: larger segments there cost nothing.
         let segment_bytes = self.sizes.segment_bytes.saturating_mul(2);
-        Ok(Box::new(FlushWork::new(frozen, below, self.options.shape(0), segment_bytes)))
+        Ok(Box::new(FlushWork::new(frozen, below, shape, segment_bytes)))
     }
 
     fn plan(
@@ -197,6 +215,7 @@ impl IndexType for Lsm {
                 .collect();
             return Ok(Box::new(MoveWork::new(&moved, target, self.services.stats.clone())));
         }
+        let (keys, others) = run_sizes(&inputs, current, target)?;
         let deeper = current.iter().filter(|live| live.segment.detail().level > target);
         let newest = inputs.iter().map(|live| live.meta.newest).max().unwrap_or_default();
         let recency = inputs.iter().map(|live| live.segment.detail().recency).max().unwrap_or(0);
@@ -205,7 +224,7 @@ impl IndexType for Lsm {
             inputs: plan.inputs.clone(),
             deeper: arranged(deeper)?.runs().to_vec(),
             target,
-            shape: self.options.shape(target),
+            shape: self.options.shape(target, keys, &others),
             segment_bytes: self.sizes.segment_bytes,
             newest,
             recency,

@@ -10,6 +10,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::format::{Codec, Reader, put_u32};
 
 use super::LEVELS;
+use super::filter;
 use super::segment::Shape;
 
 const VERSION: u8 = 1;
@@ -22,7 +23,8 @@ pub struct Options {
     /// Entries from one restart to the next, 1 to 64: fewer make finding a key faster, more make
     /// shared prefixes cheaper.
     pub restart_interval: u8,
-    /// Filter bits per key, 0 to 32; 0 is no filter.
+    /// Filter bits per key, 0 to 32, on average: small runs get more, the largest gets less. 0 is no
+    /// filter.
     pub filter_bits: u8,
     /// Codec of each level, from the newest to the oldest data. Uncompressed blocks of mapped
     /// files are read in place.
@@ -89,13 +91,13 @@ impl Options {
         Ok(())
     }
 
-    /// How segments of `level` are laid out.
-    pub(super) fn shape(&self, level: u8) -> Shape {
+    /// How segments of `level` are laid out, in a run of `keys` keys beside runs of `others`.
+    pub(super) fn shape(&self, level: u8, keys: u64, others: &[u64]) -> Shape {
         Shape {
             block_bytes: self.block_bytes as usize,
             interval: usize::from(self.restart_interval),
             codec: self.codecs.get(usize::from(level)).copied().unwrap_or_default(),
-            filter_bits: u32::from(self.filter_bits),
+            filter_bits: filter::bits_per_key(u32::from(self.filter_bits), keys, others),
         }
     }
 }

@@ -16,6 +16,10 @@
 //! The hash is part of the file format (docs/formats/segment.md): it never changes under the same
 //! filter kind.
 
+mod share;
+
+pub(super) use share::bits_per_key;
+
 /// Bytes of a bucket.
 pub(super) const BUCKET_BYTES: usize = 32;
 /// Number of this kind of filter in footers.

@@ -120,6 +120,11 @@ impl Segment {
         &self.detail
     }
 
+    /// Entries of the segment.
+    pub(in crate::lsm) fn entries(&self) -> u64 {
+        self.footer.entries
+    }
+
     /// Bytes of the segment.
     pub(in crate::lsm) fn len(&self) -> u64 {
         self.region.len()
