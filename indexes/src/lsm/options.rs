@@ -23,8 +23,8 @@ pub struct Options {
     /// Entries from one restart to the next, 1 to 64: fewer make finding a key faster, more make
     /// shared prefixes cheaper.
     pub restart_interval: u8,
-    /// Filter bits per key, 0 to 32, on average: small runs get more, the largest gets less. 0 is no
-    /// filter.
+    /// Filter bits per key, 0 to 32, on average: small runs get more, the largest gets less. 0 is
+    /// no filter.
     pub filter_bits: u8,
     /// Codec of each level, from the newest to the oldest data. Uncompressed blocks of mapped
     /// files are read in place.

@@ -1,13 +1,14 @@
 //! How many filter bits the keys of a run get, so that all runs together let the fewest lookups
 //! through in vain.
 //!
-//! A lookup of a missing key asks the filter of every run, and a run of few keys gets better filters
-//! for little memory. The least sum of false positives for `average` bits a key over all runs is
+//! A lookup of a missing key asks the filter of every run, and a run of few keys gets better
+//! filters for little memory. The least sum of false positives for `average` bits a key over all runs is
 //! had where a run lets keys through in proportion to its size (Dayan, Athanassoulis and Idreos,
 //! "Monkey: Optimal Navigable Key-Value Store", SIGMOD 2017, section 4.1):
 //!
 //! ```text
-//! bits of run i = average + (ln(1 / share i) - sum over j of (share j * ln(1 / share j))) / ln² 2
+//! bits of run i = average + (s(i) - sum over j of share(j) * s(j)) / (ln 2)^2
+//! s(i)          = ln(1 / share(i)), where the shares of all keys sum up to 1
 //! ```
 //!
 //! Not for: segments that are written already; they get theirs when they are merged.
