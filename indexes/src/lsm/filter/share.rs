@@ -2,9 +2,9 @@
 //! through in vain.
 //!
 //! A lookup of a missing key asks the filter of every run, and a run of few keys gets better
-//! filters for little memory. The least sum of false positives for `average` bits a key over all runs is
-//! had where a run lets keys through in proportion to its size (Dayan, Athanassoulis and Idreos,
-//! "Monkey: Optimal Navigable Key-Value Store", SIGMOD 2017, section 4.1):
+//! filters for little memory. The least sum of false positives for `average` bits a key over all
+//! runs is had where a run lets keys through in proportion to its size (Dayan, Athanassoulis and
+//! Idreos, "Monkey: Optimal Navigable Key-Value Store", SIGMOD 2017, section 4.1):
 //!
 //! ```text
 //! bits of run i = average + (s(i) - sum over j of share(j) * s(j)) / (ln 2)^2
