@@ -12,6 +12,7 @@ use crate::id::{IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
 use crate::jobs::{Syncer, Worker, clear_released, forget_log, list_catalog};
+use crate::keep::{self, CheckpointReport};
 use crate::options::{Access, Durability, Options};
 use crate::parts::Parts;
 use crate::recovery::{self, RecoveryReport};
@@ -385,6 +386,18 @@ impl Engine {
     /// Only what prevents checking; damage is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
         verify(&self.parts, self.identity.uuid)
+    }
+
+    /// Makes `target` a database of its own, which holds a prefix of the commits: all that are
+    /// published now, and maybe some that are about to be. Goes on beside everything else. Reads
+    /// and writes the log that recovery would read; sealed files are linked, or copied where they
+    /// cannot be.
+    ///
+    /// # Errors
+    /// `Exists` when there are files in `target`; `Poisoned` when a sync failed earlier; `Corrupt`
+    /// when what is to be copied is damaged; `Full`, `Io`. There is no database in `target` then.
+    pub fn checkpoint(&self, target: &Path) -> Result<CheckpointReport> {
+        keep::checkpoint(&self.parts, &self.identity, target)
     }
 
     /// What the database is at the moment.

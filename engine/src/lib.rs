@@ -33,6 +33,7 @@ pub mod transaction;
 pub mod jobs;
 pub mod recovery;
 pub mod verify;
+pub mod keep;
 pub mod database;
 
 pub use batch::Batch;
@@ -40,6 +41,7 @@ pub use commit::CommitHandle;
 pub use database::{Engine, Gauges, IndexReport};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};
+pub use keep::CheckpointReport;
 pub use options::{Access, Durability, Options};
 pub use recovery::RecoveryReport;
 pub use transaction::{Isolation, Transaction, TransactionOptions};

@@ -34,10 +34,12 @@
 //! - [`CommitHandle`] is a commit that is waited for later.
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
 //! - [`id`] has generators of identifiers: sequences, Snowflakes, UUIDs and ULIDs.
+//! - [`Database::checkpoint`] copies a database while it is in use.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod database;
 mod report;
+mod keep;
 mod handle;
 mod transaction;
 mod kv;
@@ -51,6 +53,7 @@ pub use cuesta_engine::{Durability, Isolation, RecoveryReport, VerifyReport};
 pub use cuesta_indexes::lsm::Value;
 pub use database::{Builder, Database};
 pub use handle::CommitHandle;
+pub use keep::Checkpoint;
 pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
 pub use report::{KeyspaceStats, Stats};
 pub use transaction::{Savepoint, Transaction, TransactionOptions};

@@ -22,6 +22,7 @@
 //!
 //! Not for: what operations mean, or when they are visible.
 
+mod copy;
 mod reader;
 mod record;
 mod segment;
@@ -31,6 +32,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use copy::{close_copy, copy_segment};
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};

@@ -229,6 +229,17 @@ impl LogWriter {
         self.retained.iter()
     }
 
+    /// All segments that are kept, the one being written included, oldest first; as far as they
+    /// are written.
+    pub fn segments(&self) -> Vec<Retained> {
+        let active = self.active.as_ref().map(|active| Retained {
+            number: active.header.number,
+            bytes: self.written.0 - active.header.base.0,
+            last_seq: self.last_seq,
+        });
+        self.retained.iter().copied().chain(active).collect()
+    }
+
     /// Notes how far the manifest is synced, for headers and the close record.
     pub fn set_manifest(&mut self, mark: CloseMark) {
         self.manifest = mark;

@@ -80,22 +80,25 @@ impl ManifestWriter {
         uuid: Uuid,
         rotate_at: RotateAt,
     ) -> Result<ManifestWriter> {
-        ManifestWriter::create_from(vfs, dir, uuid, rotate_at, ManifestState::default())
+        let tag = FileTag { uuid, number: 1 };
+        ManifestWriter::create_from(vfs, dir, tag, rotate_at, ManifestState::default())
     }
 
     /// As [`ManifestWriter::create`], for a database that begins with `state`: a copy of another.
+    /// The number of its file must be higher than any that the copied log knows of.
     ///
     /// # Errors
     /// As there.
     pub fn create_from(
         vfs: &dyn Vfs,
         dir: &Path,
-        uuid: Uuid,
+        tag: FileTag,
         rotate_at: RotateAt,
         state: ManifestState,
     ) -> Result<ManifestWriter> {
+        let uuid = tag.uuid;
         identity::refuse_database(vfs, dir)?;
-        let new = NewManifest::write(vfs, dir, FileTag { uuid, number: 1 }, &state)?;
+        let new = NewManifest::write(vfs, dir, tag, &state)?;
         let open = new.publish(vfs, rotate_at)?;
         Ok(ManifestWriter { dir: dir.to_path_buf(), uuid, rotate_at, state, open, poison: None })
     }

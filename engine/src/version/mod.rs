@@ -18,7 +18,7 @@ mod tests;
 
 pub use catalog::{Catalog, CatalogOp, Entry};
 pub use pair::{Pair, Sealed};
-pub use pins::{LocalWords, PinReport, Pins, WORDS};
+pub use pins::{LocalWords, LogHold, PinReport, Pins, WORDS};
 pub use view::{Shown, View};
 
 use std::collections::BTreeMap;

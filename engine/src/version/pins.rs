@@ -57,6 +57,33 @@ pub struct Pins {
     epoch: AtomicU64,
     shared: Arc<dyn SharedWords>,
     stats: Arc<Stats>,
+    /// Log segments that somebody in this process reads, or has yet to copy, by token.
+    logs: Mutex<BTreeMap<u64, LogNo>>,
+    next_log_token: AtomicU64,
+}
+
+/// Keeps log segments from one on from being reused, as long as it lives.
+#[derive(Debug)]
+pub struct LogHold {
+    pins: Arc<Pins>,
+    token: u64,
+}
+
+impl LogHold {
+    /// Lets go of the segments before `log`.
+    pub fn advance(&self, log: LogNo) {
+        let mut logs = self.pins.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = logs.get_mut(&self.token) {
+            *held = log.max(*held);
+        }
+    }
+}
+
+impl Drop for LogHold {
+    fn drop(&mut self) {
+        let mut logs = self.pins.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.remove(&self.token);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +108,14 @@ impl Pins {
     /// An empty table in `shared`, which has [`WORDS`] words. What dead processes left there is
     /// cleared: whoever makes the table has the directory for itself.
     pub fn new(shared: Arc<dyn SharedWords>, stats: Arc<Stats>) -> Pins {
-        let pins = Pins { views: Mutex::default(), epoch: AtomicU64::new(1), shared, stats };
+        let pins = Pins {
+            views: Mutex::default(),
+            epoch: AtomicU64::new(1),
+            shared,
+            stats,
+            logs: Mutex::default(),
+            next_log_token: AtomicU64::new(0),
+        };
         (0..WORDS).for_each(|word| pins.store(word, 0));
         // Whoever opens for writing is alone: what a process left in its slot pins nothing.
         pins.shared.words().iter().for_each(|word| word.store(0, Ordering::SeqCst));
@@ -171,9 +205,20 @@ impl Pins {
         self.slots().map(|slot| slot.edit).min()
     }
 
-    /// The oldest log segment that another process reads.
+    /// The oldest log segment that somebody reads, in this process or another.
     pub fn oldest_log(&self) -> Option<LogNo> {
-        self.slots().map(|slot| slot.log).min()
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = logs.values().copied().min();
+        drop(logs);
+        self.slots().map(|slot| slot.log).chain(held).min()
+    }
+
+    /// Keeps log segments from `log` on from being reused. Whoever calls holds the manifest, so
+    /// that none of them is being let go of.
+    pub fn hold_log(self: &Arc<Pins>, log: LogNo) -> LogHold {
+        let token = self.next_log_token.fetch_add(1, Ordering::SeqCst);
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).insert(token, log);
+        LogHold { pins: self.clone(), token }
     }
 
     /// What views hold that the current version does not, and expires the oldest views until that

@@ -5,6 +5,7 @@ use crate::env::Env;
 use crate::env::os::OsEnv;
 use crate::env::sim::{Fault, FaultRule, OpKind};
 use crate::error::ErrorKind;
+use crate::manifest::record::FileTag;
 use crate::manifest::recover::{ManifestPosition, check_known};
 
 /// An edit that takes some hundred bytes.
@@ -241,7 +242,8 @@ fn creation_replaces_what_a_crashed_one_left_but_no_database() {
 fn a_copy_begins_with_the_state_it_is_given() {
     let state = states(&every_change())[3].clone();
     let disk = disk();
-    let writer = ManifestWriter::create_from(&*disk, dir(), UUID, OFTEN, state.clone()).unwrap();
+    let tag = FileTag { uuid: UUID, number: 1 };
+    let writer = ManifestWriter::create_from(&*disk, dir(), tag, OFTEN, state.clone()).unwrap();
     assert_eq!(writer.next_edit(), EditNo(4));
     assert_eq!(read(&disk).state, state);
 }

@@ -1,0 +1,88 @@
+//! One moment of an open database, held still so that its files can be copied.
+//!
+//! Commits, flushes and merges go on: files that they let go of stay until the moment ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::file::{Extent, FileKind, Files, Region};
+use crate::format::name;
+use crate::id::{FileId, LogNo, SeqNo};
+use crate::identity::Identity;
+use crate::log::Retained;
+use crate::manifest::{self, ManifestState};
+use crate::options::Access;
+use crate::parts::Parts;
+use crate::version::{LogHold, Sealed, Version};
+
+/// A moment of a database.
+pub(super) struct Moment {
+    /// What the manifest says.
+    pub(super) state: ManifestState,
+    /// The number of the manifest file.
+    pub(super) manifest: u64,
+    /// The last commit; the log ends with it.
+    pub(super) seq: SeqNo,
+    /// Log segments that recovery needs, oldest first.
+    pub(super) log: Vec<Retained>,
+    dir: PathBuf,
+    /// Keeps pages of files written in place from being reused.
+    _version: Arc<Sealed<Version>>,
+    /// Keeps data files from being removed.
+    _files: Vec<Region>,
+    _log: LogHold,
+}
+
+impl Moment {
+    /// Takes the present.
+    ///
+    /// # Errors
+    /// `Poisoned` when a write failed earlier, `Invalid` when the database is closed; `Corrupt`
+    /// when a data file is missing; `Io`.
+    pub(super) fn take(parts: &Parts, identity: &Identity) -> Result<Moment> {
+        let guard = parts.manifest();
+        let (state, manifest) = match guard.as_ref() {
+            Some(manifest) => (manifest.state().clone(), manifest.position().number),
+            None => {
+                let found = manifest::recover(parts.env.vfs(), &parts.dir, identity.uuid)?;
+                (found.state, found.number)
+            }
+        };
+        let start = state.log_start();
+        let hold = parts.pins.hold_log(start);
+        let mut tail = parts.tail();
+        tail.check()?;
+        if parts.options.access != Access::Read {
+            tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
+        }
+        let seq = tail.log.last_seq();
+        let mut log = tail.log.segments();
+        log.retain(|segment| segment.number >= start);
+        let version = parts.versions.current();
+        drop(tail);
+        let files = hold_files(parts, &state)?;
+        drop(guard);
+        let dir = parts.dir.clone();
+        Ok(Moment { state, manifest, seq, log, dir, _version: version, _files: files, _log: hold })
+    }
+
+    /// Data files, how they are written, and where they are.
+    pub(super) fn files(&self) -> impl Iterator<Item = (FileId, FileKind, PathBuf)> {
+        let files = self.state.files().iter();
+        files.map(|(id, found)| (*id, found.kind, self.dir.join(name::data(*id))))
+    }
+
+    /// Where a log segment is.
+    pub(super) fn log_path(&self, number: LogNo) -> PathBuf {
+        self.dir.join(name::log(number))
+    }
+}
+
+/// Opens every data file, and so keeps it from being removed.
+fn hold_files(parts: &Parts, state: &ManifestState) -> Result<Vec<Region>> {
+    let hold = |(id, used): (&FileId, &manifest::FileUse)| {
+        parts.files.region(&Extent { file: *id, offset: 0, len: 0, kind: used.kind })
+    };
+    state.files().iter().map(hold).collect()
+}

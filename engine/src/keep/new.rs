@@ -1,0 +1,220 @@
+//! The directory of a database that is being made out of copies.
+//!
+//! ```text
+//! data files ► manifest (durable) ► log ► directory (durable) ► log is read and closed ► identity
+//! ```
+//!
+//! Until the last step there is no database in the directory, whatever happens.
+
+use std::path::{Path, PathBuf};
+
+use crate::env::{Env, OpenMode, SyncKind, Vfs};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::FileKind;
+use crate::format::name;
+use crate::id::{LogNo, SeqNo};
+use crate::identity::{Identity, Uuid};
+use crate::log::{CloseMark, Record, Scan, close_copy, copy_segment, scan};
+use crate::manifest::record::FileTag;
+use crate::manifest::{ManifestState, ManifestWriter, RotateAt};
+
+const PIECE_BYTES: u64 = 256 << 10;
+
+/// How a file came to be in the new directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It has a second name.
+    Linked(u64),
+    /// Its bytes were copied.
+    Copied(u64),
+}
+
+/// A database in the making. Dropping it unfinished removes what it has made.
+pub(super) struct NewDatabase<'e> {
+    env: &'e dyn Env,
+    dir: PathBuf,
+    identity: Identity,
+    made: Vec<PathBuf>,
+    mark: CloseMark,
+    log_start: LogNo,
+}
+
+impl<'e> NewDatabase<'e> {
+    /// Begins a database in `dir` with an identity of its own and the features of `model`.
+    ///
+    /// # Errors
+    /// `Exists` when there are files in `dir`; `Io`.
+    pub(super) fn begin(env: &'e dyn Env, dir: &Path, model: &Identity) -> Result<Self> {
+        let vfs = env.vfs();
+        vfs.create_dir_all(dir)
+            .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
+        let names =
+            vfs.list(dir).map_err(|e| Error::io(format_args!("listing {}", dir.display()), e))?;
+        if let Some(first) = names.first() {
+            return Err(Error::exists(format!(
+                "{} is not empty: it has a file {first}",
+                dir.display()
+            )));
+        }
+        let identity = Identity { uuid: Uuid::random(env), created_ms: env.wall_ms(), ..*model };
+        let mark = CloseMark { manifest: 0, manifest_len: 0 };
+        let (dir, made) = (dir.to_path_buf(), Vec::new());
+        Ok(NewDatabase { env, dir, identity, made, mark, log_start: LogNo(0) })
+    }
+
+    /// The identity that it will have.
+    pub(super) fn uuid(&self) -> Uuid {
+        self.identity.uuid
+    }
+
+    fn make(&mut self, name: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        self.made.push(path.clone());
+        path
+    }
+
+    /// Takes over a data file: sealed ones by a link where the system can, others by a copy.
+    ///
+    /// # Errors
+    /// `Full`, `Io`.
+    pub(super) fn take(&mut self, from: &Path, name: &str, kind: FileKind) -> Result<Taken> {
+        let vfs = self.env.vfs();
+        let to = self.make(name);
+        // Another file system, no links, or too many of them: whatever it is, a copy will do.
+        if kind == FileKind::Sealed && vfs.link(from, &to).is_ok() {
+            let file = vfs.open(&to, OpenMode::Read).and_then(|file| file.len());
+            return file.map(Taken::Linked).map_err(|e| Error::io(to.display(), e));
+        }
+        copy_file(vfs, from, &to).map(Taken::Copied)
+    }
+
+    /// Writes the manifest, for a log that knows manifests up to number `known`.
+    ///
+    /// # Errors
+    /// `Full`, `Io`.
+    pub(super) fn manifest(&mut self, state: &ManifestState, known: u64) -> Result<()> {
+        let number = known.checked_add(1).filter(|number| *number < u64::from(u32::MAX));
+        let number = number.ok_or_else(|| Error::corrupt(format!("a manifest {known}")))?;
+        self.make(&crate::staged::temporary(&name::manifest(number)));
+        self.make(&name::manifest(number));
+        let tag = FileTag { uuid: self.identity.uuid, number };
+        let (vfs, rotate_at) = (self.env.vfs(), RotateAt::default());
+        let state = state.clone();
+        self.log_start = state.log_start();
+        let writer = ManifestWriter::create_from(vfs, &self.dir, tag, rotate_at, state)?;
+        let position = writer.position();
+        self.mark = CloseMark { manifest: position.number, manifest_len: position.len };
+        Ok(())
+    }
+
+    /// Takes over a log segment with the first `bytes` of its records, or with all of the file.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is none; `Full`, `Io`.
+    pub(super) fn log(&mut self, from: &Path, number: LogNo, bytes: Option<u64>) -> Result<u64> {
+        let to = self.make(&name::log(number));
+        let uuid = Some(self.identity.uuid.0);
+        copy_segment(self.env.vfs(), (from, &to), number, bytes, uuid)
+    }
+
+    /// Reads the log that was taken over.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is damaged, or has a gap.
+    pub(super) fn read_log(
+        &self,
+        visit: &mut dyn FnMut(LogNo, Record<'_>) -> Result<()>,
+    ) -> Result<Scan> {
+        let start = self.log_start.max(LogNo(1));
+        scan(self.env.vfs(), &self.dir, &self.identity.uuid.0, start, visit)
+    }
+
+    /// Makes it a database, whose last commit is `last`.
+    ///
+    /// # Errors
+    /// `Corrupt` when the log is damaged or ends otherwise; `Full`, `Io`.
+    pub(super) fn finish(mut self, last: SeqNo) -> Result<Identity> {
+        let found = self.read_log(&mut |_, _| Ok(()))?;
+        crate::ensure_sound!(
+            found.last_seq == last && found.torn.is_none(),
+            "the copied log ends with commit {}, and {last} should be the last",
+            found.last_seq
+        );
+        let vfs = self.env.vfs();
+        close_copy(vfs, &self.dir, &found, self.mark)?;
+        sync_dir(vfs, &self.dir)?;
+        match self.identity.create(vfs, &self.dir) {
+            // Without its name there is no database.
+            Err(error) if vfs.exists(&self.dir.join(name::IDENTITY)).unwrap_or(true) => {
+                self.made.clear();
+                Err(error)
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.made.clear();
+                Ok(self.identity)
+            }
+        }
+    }
+}
+
+impl Drop for NewDatabase<'_> {
+    fn drop(&mut self) {
+        for path in &self.made {
+            // What was not made is not there; what stays is no database.
+            let _ = self.env.vfs().remove(path);
+        }
+    }
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn sync_dir(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    vfs.sync_dir(dir).map_err(|e| Error::io(format_args!("syncing {}", dir.display()), e))
+}
+
+/// Copies a file to a new one, durably but for its name; returns its length.
+///
+/// # Errors
+/// `Corrupt` when there is no such file, `Full`, `Io`.
+pub(super) fn copy_file(vfs: &dyn Vfs, from: &Path, to: &Path) -> Result<u64> {
+    let writing = |e| Error::io(format_args!("writing {}", to.display()), e);
+    let copy = vfs.open(to, OpenMode::CreateNew).map_err(writing)?;
+    let mut at = 0;
+    let len = read_all(vfs, from, &mut |piece| {
+        copy.write_all_at(at, piece).map_err(writing)?;
+        at += piece.len() as u64;
+        Ok(())
+    })?;
+    copy.sync(SyncKind::Full).map_err(writing)?;
+    Ok(len)
+}
+
+/// Reads a file piece by piece; returns its length.
+///
+/// # Errors
+/// `Corrupt` when there is no such file; `Io`; what `take` fails with.
+pub(super) fn read_all(
+    vfs: &dyn Vfs,
+    path: &Path,
+    take: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<u64> {
+    let reading = |e: std::io::Error| {
+        let missing = e.kind() == std::io::ErrorKind::NotFound;
+        let error = Error::io(format_args!("reading {}", path.display()), e);
+        if missing { error.into_kind(ErrorKind::Corrupt) } else { error }
+    };
+    let file = vfs.open(path, OpenMode::Read).map_err(reading)?;
+    let len = file.len().map_err(reading)?;
+    let mut piece = vec![0; len.min(PIECE_BYTES) as usize];
+    let mut at = 0;
+    while at < len {
+        piece.truncate((len - at).min(PIECE_BYTES) as usize);
+        file.read_exact_at(at, &mut piece).map_err(reading)?;
+        take(&piece)?;
+        at += piece.len() as u64;
+    }
+    Ok(len)
+}
