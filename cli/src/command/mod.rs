@@ -13,6 +13,7 @@ mod keyspaces;
 mod stats;
 mod verify;
 mod compact;
+mod checkpoint;
 mod inspect;
 mod bench;
 mod demo;
@@ -44,6 +45,8 @@ pub enum Command {
     Verify(verify::Verify),
     /// Merge everything down as far as it goes
     Compact(compact::Compact),
+    /// Copy a database, sharing the files that never change
+    Checkpoint(checkpoint::Checkpoint),
     /// Print what is in a log, manifest, segment or identity file, or in a directory
     Inspect(inspect::Inspect),
     /// Measure standard workloads on the disk of a directory
@@ -72,6 +75,7 @@ impl Command {
             Command::Stats(stats) => stats.run(output),
             Command::Verify(verify) => verify.run(output),
             Command::Compact(compact) => compact.run(output),
+            Command::Checkpoint(checkpoint) => checkpoint.run(output),
             Command::Inspect(inspect) => inspect.run(output),
             Command::Bench(bench) => bench.run(output),
             Command::Demo(demo) => demo.run(output),

@@ -7,6 +7,7 @@ mod program;
 mod entries;
 mod failures;
 mod files;
+mod keeping;
 mod kill;
 mod manual;
 mod upkeep;
