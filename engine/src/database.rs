@@ -486,6 +486,7 @@ impl Engine {
         }
         clear_released(parts);
         parts.tail().close();
+        parts.locks.wake();
         let forgotten = forget_log(parts);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };

@@ -317,6 +317,7 @@ impl Parts {
     /// Takes nothing more, for `cause`, and tells everybody who waits; the caller holds the tail.
     pub fn poison(&self, tail: &mut Tail, cause: &Error) {
         tail.poison(cause);
+        self.locks.wake();
         self.moved.notify();
         self.work.notify();
         self.syncer.notify();

@@ -1,5 +1,6 @@
 //! A counter that can be waited on: how threads learn that something moved.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::task::Waker;
@@ -15,8 +16,16 @@ pub struct Event {
     moved: Condvar,
     /// Number of `wakers`.
     registered: AtomicUsize,
-    /// Of futures, with the count that each has seen.
-    wakers: Mutex<Vec<(u64, Waker)>>,
+    /// Of tasks, each once, with the least count that it has seen. So memory depends on the number
+    /// of tasks, not on how often they ask.
+    wakers: Mutex<BTreeMap<Task, (u64, Waker)>>,
+}
+
+/// Which task a waker wakes: its data and its functions.
+type Task = (usize, usize);
+
+fn task(waker: &Waker) -> Task {
+    (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
 }
 
 impl Event {
@@ -49,7 +58,12 @@ impl Event {
             self.registered.fetch_sub(1, Ordering::SeqCst);
             return false;
         }
-        wakers.push((seen, waker.clone()));
+        if let Some((least, _)) = wakers.get_mut(&task(waker)) {
+            *least = seen.min(*least);
+            self.registered.fetch_sub(1, Ordering::SeqCst);
+        } else {
+            wakers.insert(task(waker), (seen, waker.clone()));
+        }
         true
     }
 
@@ -62,10 +76,11 @@ impl Event {
         }
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.epoch();
-        let past: Vec<(u64, Waker)> = wakers.extract_if(.., |(seen, _)| *seen < now).collect();
+        let past = wakers.extract_if(.., |_, (seen, _)| *seen < now);
+        let past: Vec<Waker> = past.map(|(_, (_, waker))| waker).collect();
         self.registered.fetch_sub(past.len(), Ordering::SeqCst);
         drop(wakers);
-        past.into_iter().for_each(|(_, waker)| waker.wake());
+        past.into_iter().for_each(Waker::wake);
     }
 
     /// Blocks the thread until the counter is past `seen` or `timeout` is over.

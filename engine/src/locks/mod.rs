@@ -77,6 +77,11 @@ impl Locks {
         }
     }
 
+    /// Has everybody who waits look again whether there is anything left to wait for.
+    pub fn wake(&self) {
+        self.table().wake();
+    }
+
     /// Locks held.
     pub fn len(&self) -> usize {
         self.table().len()
@@ -110,8 +115,9 @@ impl Holder {
     pub fn request(&mut self, index: IndexId, span: Span, deadline: Duration) -> Result<Request> {
         self.used = true;
         let answer = self.locks.table().request(self.owner, index, span);
+        let is_new = !matches!(answer, Answer::Had);
         let waiting = match answer {
-            Answer::Held => None,
+            Answer::Had | Answer::Held => None,
             Answer::Wait(ticket, event) => Some((ticket, event)),
             Answer::Deadlock => {
                 return Err(Error::conflict(format!(
@@ -120,7 +126,7 @@ impl Holder {
                 )));
             }
         };
-        Ok(Request { locks: self.locks.clone(), index, waiting, deadline })
+        Ok(Request { locks: self.locks.clone(), index, waiting, is_new, deadline })
     }
 
     /// Lets everything go once commit `seq` is published; the caller holds the tail, and `seq` is
@@ -157,6 +163,7 @@ pub struct Request {
     locks: Arc<Locks>,
     index: IndexId,
     waiting: Option<(Ticket, Arc<Event>)>,
+    is_new: bool,
     deadline: Duration,
 }
 
@@ -164,6 +171,11 @@ impl Request {
     /// Whether somebody is in the way.
     pub fn is_waiting(&self) -> bool {
         self.waiting.is_some()
+    }
+
+    /// Whether it is for something that its owner did not hold before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Goes on, at the time `now`.

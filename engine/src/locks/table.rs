@@ -22,6 +22,8 @@ pub(super) struct Ticket {
 /// What becomes of a request.
 #[derive(Debug)]
 pub(super) enum Answer {
+    /// It was held before.
+    Had,
     Held,
     /// The event moves when the lock is held.
     Wait(Ticket, Arc<Event>),
@@ -121,7 +123,7 @@ impl Table {
     pub(super) fn request(&mut self, owner: Owner, index: IndexId, span: Span) -> Answer {
         let has = self.indexes.get(&index).is_some_and(|locks| locks.has(owner, &span));
         if has || span.1.as_ref().is_some_and(|end| span.0 >= *end) {
-            return Answer::Held;
+            return Answer::Had;
         }
         let end = self.indexes.get(&index).map_or(0, |locks| locks.queue.len());
         let ticket = Ticket { index, number: self.next_number, owner };
@@ -172,6 +174,12 @@ impl Table {
             Some(locks.holders(owner, span).chain(locks.before(owner, span, place)).collect())
         };
         find().unwrap_or_default()
+    }
+
+    /// Moves the events of all who wait.
+    pub(super) fn wake(&self) {
+        let queues = self.indexes.values().flat_map(|locks| &locks.queue);
+        queues.for_each(|waiting| waiting.event.notify());
     }
 
     /// Whether the request still waits.

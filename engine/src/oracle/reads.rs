@@ -224,6 +224,11 @@ impl Reads {
         self.groups.push((at, all));
     }
 
+    /// Forgets what was read as of `at` or later.
+    pub fn keep_before(&mut self, at: SeqNo) {
+        self.groups.retain(|(read_at, _)| *read_at < at);
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.groups.iter().map(|(_, reads)| reads.bytes()).sum()

@@ -21,10 +21,15 @@ fn begins_before(start: &[u8], end: Option<&[u8]>) -> bool {
     end.is_none_or(|end| start < end)
 }
 
+fn bytes_of((start, end): &Span) -> usize {
+    size_of::<Span>() + start.len() + end.as_ref().map_or(0, Vec::len)
+}
+
 /// A set of keys, made of spans.
 #[derive(Clone, Debug, Default)]
 pub struct Spans {
     spans: Vec<Span>,
+    bytes: usize,
     /// So many of the spans are in order and apart from each other.
     settled: usize,
 }
@@ -35,7 +40,9 @@ impl Spans {
         if !begins_before(&start, end.as_deref()) {
             return;
         }
-        self.spans.push((start, end));
+        let span = (start, end);
+        self.bytes += bytes_of(&span);
+        self.spans.push(span);
         if self.spans.len() >= SETTLE_MIN.max(self.settled * 2) {
             self.settle();
         }
@@ -64,6 +71,7 @@ impl Spans {
             }
         }
         self.settled = joined.len();
+        self.bytes = joined.iter().map(bytes_of).sum();
         self.spans = joined;
     }
 
@@ -74,10 +82,7 @@ impl Spans {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let bytes = |(start, end): &Span| {
-            size_of::<Span>() + start.len() + end.as_ref().map_or(0, Vec::len)
-        };
-        self.spans.iter().map(bytes).sum()
+        self.bytes
     }
 
     /// The spans.

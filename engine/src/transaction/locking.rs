@@ -38,7 +38,8 @@ impl Transaction {
     ///
     /// # Errors
     /// `Conflict` for a deadlock, or when what was read before was written meanwhile; `Timeout`
-    /// when it is not to be had in time; `Full`, `Poisoned`. The transaction may go on; after
+    /// when it is not to be had in time; `Full`; `Poisoned` when a sync fails and `Invalid` when
+    /// the database is closed, before or while it waits. The transaction may go on; after
     /// `Conflict` it is best begun again.
     pub fn lock(&mut self, index: IndexId, span: Span) -> Result<()> {
         let mut request = self.request_lock(index, span.clone())?;
@@ -48,6 +49,8 @@ impl Transaction {
             match step.inspect_err(|_| Stats::add(&parts.stats.lock_timeouts, 1))? {
                 LockStep::Done => break,
                 LockStep::Wait(event, seen, until) => {
+                    // Whoever holds it may never be published.
+                    parts.tail().check()?;
                     let left = until.saturating_sub(parts.env.now());
                     parts.env.wait(&event, seen, Some(left));
                 }
@@ -62,8 +65,9 @@ impl Transaction {
     /// # Errors
     /// As there.
     pub fn request_lock(&mut self, index: IndexId, span: Span) -> Result<Request> {
-        self.locked_bytes += LOCK_BYTES + span.0.len() + span.1.as_ref().map_or(0, Vec::len);
-        self.charge()?;
+        let bytes = LOCK_BYTES + span.0.len() + span.1.as_ref().map_or(0, Vec::len);
+        self.locked_bytes += bytes;
+        self.charge().inspect_err(|_| self.locked_bytes -= bytes)?;
         let now = self.parts.env.now();
         let deadline = now.checked_add(self.options.lock_timeout).unwrap_or(Duration::MAX);
         let parts = &self.parts;
@@ -71,8 +75,16 @@ impl Transaction {
         let request = holder.request(index, span, deadline);
         let counter = match &request {
             Ok(request) if request.is_waiting() => &parts.stats.lock_waits,
-            Ok(_) => return request,
-            Err(_) => &parts.stats.deadlocks,
+            Ok(held) => {
+                if !held.is_new() {
+                    self.locked_bytes -= bytes;
+                }
+                return request;
+            }
+            Err(_) => {
+                self.locked_bytes -= bytes;
+                &parts.stats.deadlocks
+            }
         };
         Stats::add(counter, 1);
         request
@@ -92,7 +104,7 @@ impl Transaction {
             (start, end) => set.part(index).add_range(start.clone(), end.clone()),
         }
         // Those who held the lock before are published; writers without locks may not be.
-        let newest = newest(&self.parts, &set);
+        let newest = newest(&self.parts, &set)?;
         wait_published(&self.parts, newest)?;
         let present = view_from(&self.parts, newest)?;
         // Whether what it has locked is as its view shows it.
@@ -106,11 +118,14 @@ impl Transaction {
             let may_stay = is_shown && self.options.isolation == Isolation::Snapshot;
             return if may_stay { Ok(()) } else { Err(stale(error)) };
         }
-        self.reads.move_to(present.seq());
         if self.options.isolation == Isolation::Snapshot {
             let claims = self.claims.at(self.view.seq());
-            self.writes.note(&present, self.hasher, claims)?;
+            if let Err(error) = self.writes.note(&present, self.hasher, claims) {
+                self.reads.reorder();
+                return Err(error);
+            }
         }
+        self.reads.move_to(present.seq());
         self.view = present;
         Ok(())
     }
@@ -122,7 +137,11 @@ fn stale(error: Error) -> Error {
 }
 
 /// The last commit that may have written something of `set`, published or not.
-fn newest(parts: &Parts, set: &ReadSet) -> SeqNo {
+///
+/// # Errors
+/// As [`Tail::check`](crate::tail::Tail::check).
+fn newest(parts: &Parts, set: &ReadSet) -> Result<SeqNo> {
     let tail = parts.tail();
-    tail.oracle.as_ref().map(|oracle| oracle.newest(set)).unwrap_or_default()
+    tail.check()?;
+    Ok(tail.oracle.as_ref().map(|oracle| oracle.newest(set)).unwrap_or_default())
 }

@@ -16,6 +16,8 @@
 //! 4. A transaction moves on to a later view only when it gets a lock, and only if everything that
 //!    it has read is the same there.
 //! 5. A view is not older than the oracle: all commits that were not recorded are in it.
+//! 6. All that was read is as of one moment when the transaction commits, or it fails; without
+//!    writes, too.
 //!
 //! Not for: what keys and values mean, which front-ends know; and one transaction is used by one
 //! thread at a time.
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::commit::{Claim, Commit, CommitHandle, Step, drive};
+use crate::commit::{Claim, Commit, CommitHandle, Step, drive, prove};
 use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::locks::Holder;
@@ -212,6 +214,11 @@ impl Transaction {
 
     /// Charges what is held to the memory of all transactions.
     fn charge(&mut self) -> Result<()> {
+        if self.held() <= self.charged {
+            return Ok(());
+        }
+        // Some of what was read may have been counted twice.
+        self.noted = self.reads.bytes();
         let wanted = self.held();
         if wanted <= self.charged {
             return Ok(());
@@ -279,11 +286,20 @@ impl Transaction {
     }
 
     /// Ends the transaction: its writes as a commit to be driven, or nothing if there are none.
-    /// Without writes there is nothing to prove: all reads are of one moment.
     ///
     /// # Errors
-    /// As [`Commit::new`]. The commit itself ends with `Conflict` when the claim does not hold.
+    /// As [`Commit::new`]; `Conflict` when iterators have read what is not so any more in the later
+    /// view that the transaction has moved on to. The commit itself ends with `Conflict` when the
+    /// claim does not hold.
     pub fn into_commit(mut self) -> Result<Option<Commit>> {
+        for (_, (at, index, (start, end))) in std::mem::take(&mut self.open) {
+            self.reads.at(at).part(index).add_range(start, end);
+        }
+        let is_claimed =
+            self.options.isolation == Isolation::Serializable && !self.writes.is_empty();
+        if !is_claimed {
+            self.prove_one_moment()?;
+        }
         if self.writes.is_empty() {
             return Ok(None);
         }
@@ -293,9 +309,6 @@ impl Transaction {
                 Claim { reads, writes: Some(self.view.seq()) }
             }
             Isolation::Serializable => {
-                for (_, (at, index, (start, end))) in std::mem::take(&mut self.open) {
-                    self.reads.at(at).part(index).add_range(start, end);
-                }
                 Claim { reads: std::mem::take(&mut self.reads), writes: None }
             }
         };
@@ -306,6 +319,18 @@ impl Transaction {
             commit.keep_locks(holder);
         }
         Ok(Some(commit))
+    }
+
+    /// Iterators made before the transaction moved on to its present view have read as of then: it
+    /// must be so in the view, too.
+    fn prove_one_moment(&mut self) -> Result<()> {
+        let mut earlier = std::mem::take(&mut self.reads);
+        earlier.keep_before(self.view.seq());
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        earlier.settle();
+        prove(&self.parts, &mut earlier)
     }
 
     /// Commits as far as the place in the order; see [`Commit::submit`].

@@ -85,7 +85,11 @@ impl Writes {
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let ops: usize = self.batch.parts().iter().map(|(_, ops)| ops.len()).sum();
-        ops + self.private.iter().map(|private| private.memtable.bytes()).sum::<usize>()
+        let lens: usize = self.savepoints.iter().map(|savepoint| savepoint.lens.len()).sum();
+        let savepoints =
+            self.savepoints.len() * size_of::<Savepoint>() + lens * size_of::<(IndexId, usize)>();
+        let private = self.private.iter().map(|private| private.memtable.bytes());
+        ops + savepoints + private.sum::<usize>()
     }
 
     /// All of them, to be committed.

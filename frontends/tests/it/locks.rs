@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use cuesta::env::sim::{Fault, FaultRule, OpKind, SimEnv};
 use cuesta::{
     Database, Durability, ErrorKind, Isolation, Keyspace, Result, Transaction, TransactionOptions,
     Value,
@@ -275,4 +276,81 @@ fn a_waiting_thread_gets_the_lock_when_the_commit_is_published() {
         tx.commit().unwrap();
         assert_eq!(waiting.join().unwrap(), 1);
     });
+}
+
+/// An iterator made before a lock goes on as of then; what comes after the lock is as of later.
+#[test]
+fn reads_of_two_moments_are_a_conflict_even_without_claims() {
+    for isolation in [Isolation::Serializable, Isolation::Snapshot] {
+        for (writes, iterates) in [(false, false), (false, true), (true, false), (true, true)] {
+            let Setup { db, ks, _dir } = setup(&["a", "b", "x"]);
+            let other = db.keyspace("other").unwrap();
+            let tx = db.begin_with(&TransactionOptions::new().isolation(isolation)).unwrap();
+            let mut iter = tx.range(&ks, "a".."c").unwrap();
+            let mut batch = db.batch();
+            batch.put(&ks, "b", 1u64.to_be_bytes()).unwrap();
+            batch.put(&other, "b", 1u64.to_be_bytes()).unwrap();
+            batch.commit().unwrap();
+            assert_eq!(number(tx.get_for_update(&other, "b").unwrap()), 1);
+            if iterates {
+                let old = iter.by_ref().map(|entry| number(Some(entry.unwrap().1)));
+                assert_eq!(old.collect::<Vec<u64>>(), [0, 0]);
+            }
+            drop(iter);
+            if writes {
+                tx.put(&ks, "x", "").unwrap();
+            }
+            let expected = if iterates { CONFLICT } else { None };
+            assert_eq!(kind(tx.commit()), expected, "{isolation:?} {writes} {iterates}");
+        }
+    }
+}
+
+#[test]
+fn locking_again_takes_no_memory() {
+    let Setup { db, ks, _dir } = setup(&[]);
+    let tx = db.begin().unwrap();
+    tx.lock_range(&ks, "a".."c").unwrap();
+    let before = db.stats().get("transaction_bytes");
+    for _ in 0..5000 {
+        tx.get_for_update(&ks, "a").unwrap();
+        tx.lock_range(&ks, "b".."c").unwrap();
+    }
+    assert!(db.stats().get("transaction_bytes") <= before.map(|bytes| bytes + (64 << 10)));
+}
+
+#[test]
+fn nobody_waits_for_the_lock_of_a_commit_that_will_never_be_published() {
+    let env = SimEnv::new(11);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let tx = db.begin().unwrap();
+    tx.get_for_update(&ks, "a").unwrap();
+    tx.put(&ks, "a", "").unwrap();
+    let late = db.begin_with(&TransactionOptions::new().lock_timeout(Duration::MAX)).unwrap();
+    env.disk().inject(FaultRule::nth(1, OpKind::Sync, Fault::SyncFailPagesDropped));
+    let handle = tx.submit().unwrap();
+    assert_eq!(kind(late.get_for_update(&ks, "a")), Some(ErrorKind::Poisoned));
+    assert_eq!(kind(handle.wait()), Some(ErrorKind::Poisoned));
+}
+
+#[test]
+fn nobody_waits_for_a_lock_of_a_closed_database() {
+    let Setup { db, ks, _dir } = setup(&["a"]);
+    let tx = db.begin().unwrap();
+    tx.get_for_update(&ks, "a").unwrap();
+    tx.put(&ks, "a", "").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let options = TransactionOptions::new().lock_timeout(Duration::MAX);
+            let late = db.begin_with(&options).unwrap();
+            kind(late.get_for_update(&ks, "a"))
+        });
+        while db.stats().get("lock_waits") == Some(0) {
+            std::thread::yield_now();
+        }
+        db.clone().close().unwrap();
+        assert_eq!(waiting.join().unwrap(), Some(ErrorKind::Invalid));
+    });
+    assert_eq!(kind(tx.commit()), Some(ErrorKind::Invalid));
 }
