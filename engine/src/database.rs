@@ -1,5 +1,6 @@
 //! An open database: the one place where all parts meet.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +9,8 @@ use crate::batch::Batch;
 use crate::commit::{Commit, CommitHandle, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
 use crate::error::{ErrorKind, Result};
-use crate::id::{IndexId, SeqNo};
+use crate::file::Files;
+use crate::id::{FileId, IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
 use crate::jobs::{Syncer, Worker, clear_released, forget_log, list_catalog};
@@ -51,6 +53,10 @@ pub struct IndexReport {
     pub segment_bytes: u64,
     /// Things in its segments, tombstones included.
     pub entries: u64,
+    /// Bytes of large values that its segments point to.
+    pub blob_bytes: u64,
+    /// Bytes of the files that these lie in.
+    pub blob_file_bytes: u64,
 }
 
 /// What a database is at the moment.
@@ -407,6 +413,9 @@ impl Engine {
         let report = |(id, state): (IndexId, &Arc<dyn ErasedState>)| {
             let entry = current.value.catalog.get(id);
             let listed = state.listed();
+            let blobs = || listed.iter().flat_map(|segment| segment.meta.blobs.iter());
+            let blob_files: BTreeSet<FileId> = blobs().map(|blob| blob.file).collect();
+            let file_bytes = |file| parts.files.whole(file).map_or(0, |region| region.len());
             IndexReport {
                 id,
                 name: entry.map(|entry| entry.name.clone()).unwrap_or_default(),
@@ -415,6 +424,8 @@ impl Engine {
                 segments: listed.len(),
                 segment_bytes: listed.iter().map(|segment| segment.meta.bytes()).sum(),
                 entries: listed.iter().map(|segment| segment.meta.entries).sum(),
+                blob_bytes: blobs().map(|blob| blob.live_bytes).sum(),
+                blob_file_bytes: blob_files.into_iter().map(file_bytes).sum(),
             }
         };
         let indexes: Vec<IndexReport> = current.value.states().map(report).collect();

@@ -25,13 +25,15 @@ pub enum Bug {
     StaleRecordAfterCut,
     /// A merge does not carry over what flushes changed in its inputs meanwhile.
     MissingCatchUp,
+    /// The manifest does not count the blob files that segments point into.
+    BlobReleasedTooEarly,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 11] = [
+    pub const ALL: [Bug; 12] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -42,6 +44,7 @@ impl Bug {
         Bug::TombstoneDroppedTooHigh,
         Bug::StaleRecordAfterCut,
         Bug::MissingCatchUp,
+        Bug::BlobReleasedTooEarly,
         Bug::BlindRangeValidation,
     ];
 }

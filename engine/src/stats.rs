@@ -145,6 +145,10 @@ counters! {
     flushes,
     /// Bytes written by flushes.
     flush_bytes,
+    /// Bytes of large values that flushes wrote to blob files.
+    blob_bytes,
+    /// Bytes of large values that merges wrote anew, out of blob files that hold little else.
+    blob_rewritten_bytes,
     /// Merges installed, moves included.
     merges,
     /// Merges that only moved segments to another level.

@@ -20,6 +20,10 @@ pub struct KeyspaceStats {
     pub segment_bytes: u64,
     /// Entries in its segments, deletions and overwritten ones not yet merged away included.
     pub entries: u64,
+    /// Bytes of large values in files of their own.
+    pub blob_bytes: u64,
+    /// Bytes of these files, values that are needed no longer included.
+    pub blob_file_bytes: u64,
 }
 
 /// A database at one moment; counters and latencies since it was opened.
@@ -55,6 +59,8 @@ impl Stats {
             segments: index.segments,
             segment_bytes: index.segment_bytes,
             entries: index.entries,
+            blob_bytes: index.blob_bytes,
+            blob_file_bytes: index.blob_file_bytes,
         });
         Stats {
             counters: engine.stats().counters(),

@@ -153,6 +153,10 @@ impl Files for OneFile {
     fn region(&self, extent: &Extent) -> Result<Region> {
         Region::new(self.0.clone(), extent, None)
     }
+
+    fn whole(&self, _: FileId) -> Result<Region> {
+        Ok(Region::whole(self.0.clone(), None))
+    }
 }
 
 /// An index with one segment and empty memtables.

@@ -23,12 +23,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use cuesta_engine::SeqNo;
 use cuesta_engine::env::{Env, Event, OpenMode, os::OsEnv};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, Output, Region, Spread};
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, State};
+use cuesta_engine::{FileId, SeqNo};
 use cuesta_indexes::lsm::{Lsm, Options, Reader};
 
 use driver::{Driver, Store, services};
@@ -60,6 +60,10 @@ impl Dir {
 impl Files for Dir {
     fn region(&self, extent: &Extent) -> Result<Region> {
         self.table.region(extent)
+    }
+
+    fn whole(&self, file: FileId) -> Result<Region> {
+        self.table.whole(file)
     }
 }
 

@@ -12,7 +12,7 @@ mod region;
 mod table;
 mod writer;
 
-pub use region::{DataFile, Region};
+pub use region::{CHECKED_BYTES, DataFile, Region};
 pub use table::FileTable;
 pub use writer::{FileOutput, Spread};
 
@@ -49,6 +49,12 @@ pub trait Files: Send + Sync {
     /// `Corrupt` when the file is missing or shorter than the extent says; `Io` when it cannot be
     /// read.
     fn region(&self, extent: &Extent) -> Result<Region>;
+
+    /// All bytes of a sealed file.
+    ///
+    /// # Errors
+    /// As [`Files::region`].
+    fn whole(&self, file: FileId) -> Result<Region>;
 }
 
 /// What background work may do to files. Nothing written here is seen by anybody until the edit
@@ -60,6 +66,13 @@ pub trait Output {
     /// # Errors
     /// `Full` or `Io`.
     fn create(&mut self, kind: FileKind) -> Result<FileId>;
+
+    /// A new sealed file that nothing else of this job shares: it may be written by turns with
+    /// others.
+    ///
+    /// # Errors
+    /// `Full` or `Io`.
+    fn create_apart(&mut self) -> Result<FileId>;
 
     /// Appends to a file created by this output; returns the offset of the first byte. Buffered.
     ///

@@ -1,13 +1,17 @@
 //! Bytes of an open data file: mapped where maps are to be had, else read.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::env::{Map, VfsFile};
 use crate::error::{Error, Result};
 use crate::file::{Extent, FileKind};
 use crate::format::name;
 use crate::id::FileId;
+
+/// Things that are checked at first touch begin at least so many bytes from one another.
+pub const CHECKED_BYTES: u64 = 1024;
 
 /// An open data file.
 pub struct DataFile {
@@ -16,6 +20,8 @@ pub struct DataFile {
     file: Option<Arc<dyn VfsFile>>,
     len: u64,
     map: Option<Map>,
+    /// A bit for each [`CHECKED_BYTES`]: whether what begins there was compared with its checksum.
+    checked: OnceLock<Box<[AtomicU64]>>,
 }
 
 impl DataFile {
@@ -32,7 +38,7 @@ impl DataFile {
             FileKind::InPlace => None,
         };
         let file = map.is_none().then_some(file);
-        Ok(DataFile { id, file, len, map })
+        Ok(DataFile { id, file, len, map, checked: OnceLock::new() })
     }
 
     /// The file's number.
@@ -78,6 +84,39 @@ impl Region {
             extent.len
         );
         Ok(Region { file, offset: extent.offset, len: extent.len, _keep: keep })
+    }
+
+    /// All bytes of a sealed file; `keep` lives as long as the region does.
+    pub fn whole(file: Arc<DataFile>, keep: Option<Arc<dyn fmt::Debug + Send + Sync>>) -> Region {
+        let len = file.len;
+        Region { file, offset: 0, len, _keep: keep }
+    }
+
+    fn checked_bit(&self, offset: u64) -> (usize, u64) {
+        let granule = (self.offset + offset) / CHECKED_BYTES;
+        ((granule / 64) as usize, 1 << (granule % 64))
+    }
+
+    /// Whether what begins at `offset` of the extent was compared with its checksum, by this
+    /// process since the file was opened.
+    #[inline]
+    pub fn is_checked(&self, offset: u64) -> bool {
+        let (word, bit) = self.checked_bit(offset);
+        let words = self.file.checked.get();
+        words.and_then(|words| words.get(word)).is_some_and(|w| w.load(Ordering::Relaxed) & bit > 0)
+    }
+
+    /// Notes that what begins at `offset` of the extent was compared with its checksum.
+    pub fn note_checked(&self, offset: u64) {
+        let (word, bit) = self.checked_bit(offset);
+        let words = self.file.checked.get_or_init(|| {
+            let count = self.file.len / CHECKED_BYTES / 64 + 1;
+            (0..count).map(|_| AtomicU64::new(0)).collect()
+        });
+        // Nothing but this bit depends on it: the bytes of the map do not change.
+        if let Some(word) = words.get(word) {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
     }
 
     /// Bytes of the extent.

@@ -79,13 +79,13 @@ impl FileTable {
         open.get(&file).is_some_and(|file| file.strong_count() > 0)
     }
 
-    fn get(&self, extent: &Extent) -> Result<Arc<OpenFile>> {
+    fn get(&self, id: FileId, kind: FileKind) -> Result<Arc<OpenFile>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = open.get(&extent.file).and_then(Weak::upgrade) {
+        if let Some(file) = open.get(&id).and_then(Weak::upgrade) {
             return Ok(file);
         }
-        let file_name = name::data(extent.file);
-        let mode = match extent.kind {
+        let file_name = name::data(id);
+        let mode = match kind {
             FileKind::Sealed => OpenMode::Read,
             FileKind::InPlace => self.access,
         };
@@ -96,17 +96,22 @@ impl FileTable {
             }
             _ => Error::io(format_args!("opening {file_name}"), e),
         })?;
-        let file = Arc::new(DataFile::new(extent.file, extent.kind, file)?);
+        let file = Arc::new(DataFile::new(id, kind, file)?);
         let file = Arc::new(OpenFile { file, released: self.released.clone() });
         open.retain(|_, file| file.strong_count() > 0);
-        open.insert(extent.file, Arc::downgrade(&file));
+        open.insert(id, Arc::downgrade(&file));
         Ok(file)
     }
 }
 
 impl Files for FileTable {
     fn region(&self, extent: &Extent) -> Result<Region> {
-        let open = self.get(extent)?;
+        let open = self.get(extent.file, extent.kind)?;
         Region::new(open.file.clone(), extent, Some(open.clone()))
+    }
+
+    fn whole(&self, file: FileId) -> Result<Region> {
+        let open = self.get(file, FileKind::Sealed)?;
+        Ok(Region::whole(open.file.clone(), Some(open.clone())))
     }
 }

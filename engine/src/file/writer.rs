@@ -19,6 +19,8 @@ struct Written {
     kind: FileKind,
     file: Arc<dyn VfsFile>,
     is_new: bool,
+    /// Whether segments may share it.
+    spread: Spread,
     /// Bytes in the file, without the buffer.
     len: u64,
     buffer: Vec<u8>,
@@ -84,14 +86,24 @@ impl FileOutput {
             let failed = |e| Error::io(path.display(), e);
             let file = self.env.vfs().open(&path, OpenMode::Write).map_err(failed)?;
             let len = file.len().map_err(failed)?;
-            let (kind, buffer) = (FileKind::InPlace, Vec::new());
-            self.files.insert(id, Written { kind, file, is_new: false, len, buffer });
+            let (kind, buffer, spread) = (FileKind::InPlace, Vec::new(), Spread::Apart);
+            self.files.insert(id, Written { kind, file, is_new: false, spread, len, buffer });
         }
         let written = self.get(id)?;
         if written.kind == FileKind::Sealed {
             return Err(Error::invalid(format!("{} is not written in place", name::data(id))));
         }
         Ok(written)
+    }
+
+    fn create_file(&mut self, kind: FileKind, spread: Spread) -> Result<FileId> {
+        let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
+        let file_name = name::data(id);
+        let file = self.env.vfs().open(&self.dir.join(&file_name), OpenMode::CreateNew);
+        let file = file.map_err(|e| Error::io(format_args!("creating {file_name}"), e))?;
+        let buffer = Vec::with_capacity(BUFFER_BYTES);
+        self.files.insert(id, Written { kind, file, is_new: true, spread, len: 0, buffer });
+        Ok(id)
     }
 
     /// Hands everything to the operating system: from here on the files can be opened.
@@ -154,19 +166,18 @@ impl Output for FileOutput {
         if self.spread == Spread::Shared && kind == FileKind::Sealed {
             let shared = self.files.iter().find(|(_, written)| {
                 let len = written.len + written.buffer.len() as u64;
-                written.is_new && written.kind == FileKind::Sealed && len < SHARED_BYTES
+                written.spread == Spread::Shared && len < SHARED_BYTES
             });
             if let Some((id, _)) = shared {
                 return Ok(*id);
             }
         }
-        let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
-        let file_name = name::data(id);
-        let file = self.env.vfs().open(&self.dir.join(&file_name), OpenMode::CreateNew);
-        let file = file.map_err(|e| Error::io(format_args!("creating {file_name}"), e))?;
-        let buffer = Vec::with_capacity(BUFFER_BYTES);
-        self.files.insert(id, Written { kind, file, is_new: true, len: 0, buffer });
-        Ok(id)
+        let sealed = kind == FileKind::Sealed;
+        self.create_file(kind, if sealed { self.spread } else { Spread::Apart })
+    }
+
+    fn create_apart(&mut self) -> Result<FileId> {
+        self.create_file(FileKind::Sealed, Spread::Apart)
     }
 
     fn append(&mut self, file: FileId, bytes: &[u8]) -> Result<u64> {

@@ -14,6 +14,7 @@ use crate::manifest::edit::{Change, Counters, ManifestEdit};
 use crate::manifest::state::{
     FileUse, INDEX_MAX, IndexRecord, Installed, ManifestState, Marks, NUMBER_MAX,
 };
+use crate::planted::{self, Bug};
 
 /// How to take back an edit.
 #[derive(Debug)]
@@ -338,7 +339,8 @@ impl ManifestState {
 
 fn files_of(meta: &SegmentMeta) -> impl Iterator<Item = (FileId, FileKind)> {
     let extents = meta.extents.iter().map(|extent| (extent.file, extent.kind));
-    extents.chain(meta.blobs.iter().map(|blob| (blob.file, FileKind::Sealed)))
+    let blobs = meta.blobs.iter().filter(|_| !planted::is(Bug::BlobReleasedTooEarly));
+    extents.chain(blobs.map(|blob| (blob.file, FileKind::Sealed)))
 }
 
 fn existing(indexes: &mut BTreeMap<IndexId, IndexRecord>, id: IndexId) -> Result<&mut IndexRecord> {

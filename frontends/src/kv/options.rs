@@ -55,6 +55,13 @@ impl KeyspaceOptions {
         self
     }
 
+    /// Values of at least so many bytes lie apart from their keys, so that merging keys does not
+    /// move them: 16 KiB by default, at least 1 KiB; 0 is never.
+    pub fn blob_threshold(mut self, bytes: u32) -> KeyspaceOptions {
+        self.lsm.blob_threshold = bytes;
+        self
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         self.lsm.encode()
     }

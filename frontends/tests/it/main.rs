@@ -6,6 +6,7 @@ mod api;
 mod budget;
 mod handles;
 mod ids;
+mod large;
 mod locks;
 mod model;
 mod threads;

@@ -6,7 +6,7 @@
 //! binary searches.
 //!
 //! Not for: data that is read far more often than written and fits a machine's memory (`btree` goes
-//! straight to one leaf), and not for values that are mostly above some hundred kilobytes.
+//! straight to one leaf).
 //!
 //! ```text
 //!  put, delete ──► memtable ──flush──► level 0 ──merge──► level 1 ──merge──► level 2 ...
@@ -22,6 +22,8 @@
 //! └─────────────┴──────────────┴──────┴────────┴────────────┴────────┘
 //! ```
 //!
+//! Large values lie apart, in blob files that merges do not move (see `blob`).
+//!
 //! Invariants:
 //! 1. Of a key's versions, a newer one never lies deeper than an older one.
 //! 2. Segments of one level below 0 are disjoint.
@@ -34,6 +36,7 @@ mod order;
 mod filter;
 mod block;
 mod value;
+mod blob;
 mod segment;
 mod options;
 mod layout;
@@ -47,7 +50,6 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cuesta_engine::Error;
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::SegmentId;
@@ -55,6 +57,7 @@ use cuesta_engine::index::{
     Aim, Debt, Edit, Footprint, IndexType, Live, MergePlan, SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
+use cuesta_engine::{Error, FileId};
 
 pub use block::Kind;
 pub use layout::Layout;
@@ -96,8 +99,9 @@ impl Lsm {
 fn pieces<'p>(
     current: &'p [Live<Lsm>],
     busy: &'p BTreeSet<SegmentId>,
+    wasteful: &'p BTreeSet<FileId>,
 ) -> impl Iterator<Item = Piece<'p>> {
-    current.iter().map(|live| {
+    current.iter().map(move |live| {
         let detail = live.segment.detail();
         Piece {
             id: live.id,
@@ -107,6 +111,7 @@ fn pieces<'p>(
             tombstones: detail.tombstones,
             recency: detail.recency,
             codec: detail.codec,
+            stale: live.segment.blob_files().any(|(file, ..)| wasteful.contains(&file)),
             smallest: &detail.smallest,
             largest: &detail.largest,
             busy: busy.contains(&live.id),
@@ -177,9 +182,8 @@ impl IndexType for Lsm {
         let keys = frozen.iter().map(|memtable| memtable.tree().len() as u64).sum();
         let others: Vec<u64> = below.iter().map(|run| run.entries()).collect();
         let shape = self.options.shape(0, keys, &others);
-        // Level 0 is merged whole: larger segments there cost nothing.
-        let segment_bytes = self.sizes.segment_bytes.saturating_mul(2);
-        Ok(Box::new(FlushWork::new(frozen, below, shape, segment_bytes)))
+        let (threshold, stats) = (self.options.threshold(), self.services.stats.clone());
+        Ok(Box::new(FlushWork::new(frozen, below, shape, &self.sizes, threshold, stats)))
     }
 
     fn plan(
@@ -188,7 +192,9 @@ impl IndexType for Lsm {
         busy: &BTreeSet<SegmentId>,
         aim: Aim,
     ) -> Option<MergePlan> {
-        let plan = merge::plan(pieces(current, busy), &self.sizes, &self.codecs(), aim)?;
+        let wasteful = blob::wasteful(current);
+        let pieces = pieces(current, busy, &wasteful);
+        let plan = merge::plan(pieces, &self.sizes, &self.codecs(), aim)?;
         Some(MergePlan {
             inputs: plan.inputs,
             pressure: plan.pressure,
@@ -198,7 +204,7 @@ impl IndexType for Lsm {
     }
 
     fn debt(&self, current: &[Live<Lsm>]) -> Debt {
-        merge::debt(pieces(current, &BTreeSet::new()), &self.sizes)
+        merge::debt(pieces(current, &BTreeSet::new(), &BTreeSet::new()), &self.sizes)
     }
 
     fn merge(&self, plan: &MergePlan, current: &[Live<Lsm>]) -> Result<Box<dyn Work>> {
@@ -226,6 +232,9 @@ impl IndexType for Lsm {
             target,
             shape: self.options.shape(target, keys, &others),
             segment_bytes: self.sizes.segment_bytes,
+            blob_file_bytes: self.sizes.blob_file_bytes(),
+            wasteful: blob::wasteful(current),
+            stats: self.services.stats.clone(),
             newest,
             recency,
         })))

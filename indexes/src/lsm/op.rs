@@ -38,6 +38,8 @@ pub const VALUE_BYTES_MAX: u64 = u32::MAX as u64;
 pub const PUT: u8 = 1;
 /// Number of [`Op::Delete`].
 pub const DELETE: u8 = 2;
+/// Number of entries whose value lies apart; there is no such operation.
+pub const BLOB: u8 = 5;
 
 /// An operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,20 @@
 //! Settings of one index, and their encoding in the catalog.
 //!
 //! ```text
-//! version 1 │ block bytes 4 │ interval 1 │ filter bits 1 │ codec of each level 7
+//! version 2 │ block bytes 4 │ interval 1 │ filter bits 1 │ codec of each level 7 │ threshold 4
 //! ```
-//! No bytes at all are the defaults.
+//! No bytes at all are the defaults; version 1 ends before the threshold.
 
 use cuesta_engine::Error;
 use cuesta_engine::error::Result;
 use cuesta_engine::format::{Codec, Reader, put_u32};
 
 use super::LEVELS;
+use super::blob::BLOB_BYTES_MIN;
 use super::filter;
 use super::segment::Shape;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// How an LSM index lays out its segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +30,37 @@ pub struct Options {
     /// Codec of each level, from the newest to the oldest data. Uncompressed blocks of mapped
     /// files are read in place.
     pub codecs: [Codec; LEVELS as usize],
+    /// Values of at least so many bytes lie in files of their own, which merges do not move; at
+    /// least 1 KiB, or 0 for never.
+    pub blob_threshold: u32,
+}
+
+/// Values of this length lie apart unless an index says otherwise.
+const BLOB_THRESHOLD: u32 = 16 << 10;
+
+/// Which values lie apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Threshold(usize);
+
+impl Threshold {
+    /// Whether a value is to lie apart from its key.
+    #[inline]
+    pub(super) fn is_large(self, value: &[u8]) -> bool {
+        value.len() >= self.0
+    }
 }
 
 impl Default for Options {
     fn default() -> Options {
         let mut codecs = [Codec::Lz4; LEVELS as usize];
         codecs[..3].fill(Codec::None);
-        Options { block_bytes: 8 << 10, restart_interval: 16, filter_bits: 10, codecs }
+        Options {
+            block_bytes: 8 << 10,
+            restart_interval: 16,
+            filter_bits: 10,
+            codecs,
+            blob_threshold: BLOB_THRESHOLD,
+        }
     }
 }
 
@@ -46,6 +71,7 @@ impl Options {
         put_u32(&mut out, self.block_bytes);
         out.extend_from_slice(&[self.restart_interval, self.filter_bits]);
         out.extend(self.codecs.map(Codec::code));
+        put_u32(&mut out, self.blob_threshold);
         out
     }
 
@@ -59,7 +85,7 @@ impl Options {
         }
         let mut reader = Reader::new(bytes, "lsm options");
         let version = reader.u8()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Error::unsupported(format!("lsm options of version {version}")));
         }
         let mut options = Options {
@@ -70,6 +96,9 @@ impl Options {
         };
         for codec in &mut options.codecs {
             *codec = Codec::from_code(reader.u8()?)?;
+        }
+        if version > 1 {
+            options.blob_threshold = reader.u32()?;
         }
         reader.finish()?;
         options.check()?;
@@ -88,7 +117,18 @@ impl Options {
                 return Err(Error::invalid(message));
             }
         }
+        if self.blob_threshold != 0 && self.blob_threshold < BLOB_BYTES_MIN {
+            let (value, least) = (self.blob_threshold, BLOB_BYTES_MIN);
+            let message =
+                format!("lsm option blob_threshold is {value}, not 0 or {least} and more");
+            return Err(Error::invalid(message));
+        }
         Ok(())
+    }
+
+    /// Which values lie apart.
+    pub(super) fn threshold(&self) -> Threshold {
+        Threshold(if self.blob_threshold == 0 { usize::MAX } else { self.blob_threshold as usize })
     }
 
     /// How segments of `level` are laid out, in a run of `keys` keys beside runs of `others`.

@@ -33,6 +33,7 @@ pub struct Reader<'s> {
 enum Seen<'s> {
     Memtable(&'s Memtable, SeqNo, &'s [u8]),
     Segment(Hit<'s>),
+    Large(Hit<'s>),
 }
 
 /// Longer values in memtables are shared, shorter ones copied.
@@ -52,8 +53,10 @@ impl<'s> Reader<'s> {
     /// `Corrupt`, `Unsupported` or `Io` from the segments.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        Ok(self.look_up(key)?.map(|seen| match seen {
+        let Some(seen) = self.look_up(key)? else { return Ok(None) };
+        Ok(Some(match seen {
             Seen::Segment(hit) => hit.into_value(),
+            Seen::Large(hit) => hit.large()?,
             Seen::Memtable(_, _, bytes) if bytes.len() <= COPIED_BYTES_MAX => Value::from(bytes),
             Seen::Memtable(memtable, at, bytes) => {
                 let mut cursor = memtable.tree().cursor(at.0);
@@ -73,8 +76,10 @@ impl<'s> Reader<'s> {
     /// As [`Reader::get`].
     #[inline]
     pub fn get_with<R>(&self, key: &[u8], take: impl FnOnce(&[u8]) -> R) -> Result<Option<R>> {
-        Ok(self.look_up(key)?.map(|seen| match seen {
+        let Some(seen) = self.look_up(key)? else { return Ok(None) };
+        Ok(Some(match seen {
             Seen::Segment(hit) => take(hit.bytes()),
+            Seen::Large(hit) => take(&hit.large()?),
             Seen::Memtable(_, _, bytes) => take(bytes),
         }))
     }
@@ -126,7 +131,11 @@ impl<'s> Reader<'s> {
         if skips > 0 {
             Stats::add(&self.stats().filter_skips, skips);
         }
-        Ok(found.filter(|hit| hit.kind() == Kind::Put).map(Seen::Segment))
+        Ok(found.and_then(|hit| match hit.kind() {
+            Kind::Put => Some(Seen::Segment(hit)),
+            Kind::Blob => Some(Seen::Large(hit)),
+            Kind::Delete => None,
+        }))
     }
 
     fn stats(&self) -> &'s Stats {
@@ -158,6 +167,7 @@ impl<'s> Reader<'s> {
             lower: lower.map(<[u8]>::to_vec),
             upper: upper.map(<[u8]>::to_vec),
             spot: Spot::Fresh,
+            large: None,
         }
     }
 }
@@ -210,6 +220,8 @@ pub struct Cursor {
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     spot: Spot,
+    /// The value that it stands on, if that lies apart from its key.
+    large: Option<Value>,
 }
 
 impl Cursor {
@@ -308,6 +320,7 @@ impl Cursor {
                 break;
             }
             if source.kind() != Kind::Delete {
+                self.large = if source.kind() == Kind::Blob { Some(source.large()?) } else { None };
                 self.spot = Spot::On;
                 return Ok(true);
             }
@@ -324,6 +337,7 @@ impl Cursor {
                 break;
             }
             if source.kind() != Kind::Delete {
+                self.large = if source.kind() == Kind::Blob { Some(source.large()?) } else { None };
                 self.spot = Spot::On;
                 return Ok(true);
             }
@@ -353,11 +367,19 @@ impl Cursor {
     /// The value's bytes; empty when it stands on no key. Valid until it is moved.
     #[inline]
     pub fn value(&self) -> &[u8] {
-        self.source().map_or(&[], Source::value)
+        match (&self.large, self.source()) {
+            (Some(large), Some(_)) => large,
+            (None, Some(source)) => source.value(),
+            (_, None) => &[],
+        }
     }
 
     /// The value, to be kept; not a copy.
     pub fn value_owned(&self) -> Value {
-        self.source().map_or_else(|| Value::from(&[][..]), Source::value_owned)
+        match (&self.large, self.source()) {
+            (Some(large), Some(_)) => large.clone(),
+            (None, Some(source)) => source.value_owned(),
+            (_, None) => Value::from(&[][..]),
+        }
     }
 }

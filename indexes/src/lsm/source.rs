@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cuesta_engine::blinktree;
-use cuesta_engine::error::Result;
+use cuesta_engine::error::{Error, Result};
 
 use super::block::Kind;
 use super::layout::Run;
@@ -160,7 +160,20 @@ impl Source {
         }
     }
 
-    /// The value's bytes.
+    /// The large value that the entry points to.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    pub(super) fn large(&self) -> Result<Value> {
+        match self {
+            Source::Run(RunCursor { inner: Some(inner), .. }) => inner.large(),
+            Source::Run(_) | Source::Memtable(_) => {
+                Err(Error::internal("an entry that points to nothing"))
+            }
+        }
+    }
+
+    /// The bytes of the value, or of the pointer to it.
     #[inline]
     pub(super) fn value(&self) -> &[u8] {
         match self {

@@ -41,7 +41,8 @@ impl Kind for Lsm {
     }
 
     fn options() -> Vec<u8> {
-        Options { block_bytes: 256, restart_interval: 4, ..Options::default() }.encode()
+        let options = Options { block_bytes: 256, restart_interval: 4, ..Options::default() };
+        Options { blob_threshold: 1024, ..options }.encode()
     }
 }
 

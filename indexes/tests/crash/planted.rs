@@ -74,4 +74,5 @@ found! {
     a_tombstone_dropped_too_high_is_found: TombstoneDroppedTooHigh,
     a_stale_record_after_a_cut_is_found: StaleRecordAfterCut,
     a_missing_catch_up_is_found: MissingCatchUp,
+    a_blob_file_released_too_early_is_found: BlobReleasedTooEarly,
 }

@@ -55,6 +55,8 @@ pub enum Kind {
     Put = op::PUT,
     /// It is gone.
     Delete = op::DELETE,
+    /// It has a value that lies elsewhere: the entry holds a pointer.
+    Blob = op::BLOB,
 }
 
 impl Kind {
@@ -67,6 +69,7 @@ impl Kind {
         match code {
             op::PUT => Ok(Kind::Put),
             op::DELETE => Ok(Kind::Delete),
+            op::BLOB => Ok(Kind::Blob),
             _ => Err(unknown_kind(code)),
         }
     }
@@ -77,7 +80,6 @@ fn unknown_kind(code: u8) -> Error {
     match code {
         3 => Error::unsupported("range deletes (entry kind 3) are not known here"),
         4 => Error::unsupported("merge operands (entry kind 4) are not known here"),
-        5 => Error::unsupported("blob pointers (entry kind 5) are not known here"),
         6 => Error::unsupported("puts with expiry (entry kind 6) are not known here"),
         _ => Error::unsupported(format!("entry kind {code} is not known here")),
     }

@@ -3,8 +3,10 @@
 use cuesta_engine::SeqNo;
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{FileKind, Output};
+use cuesta_engine::format::crc32;
 use cuesta_engine::index::SegmentMeta;
 
+use crate::lsm::blob::BlobWriter;
 use crate::lsm::block::Kind;
 use crate::lsm::segment::{Detail, FORMAT, Shape, Writer, Written};
 
@@ -16,14 +18,29 @@ pub(super) struct Outputs {
     shape: Shape,
     level: u8,
     segment_bytes: u64,
+    blobs: BlobWriter,
+    pointer: Vec<u8>,
     writer: Option<Writer>,
     written: Vec<Written>,
 }
 
 impl Outputs {
-    /// Segments of `level` of about `segment_bytes` each.
-    pub(super) fn new(shape: Shape, level: u8, segment_bytes: u64) -> Outputs {
-        Outputs { shape, level, segment_bytes, writer: None, written: Vec::new() }
+    /// Segments of `level` of about `segment_bytes` each, and blob files of `blob_file_bytes`.
+    pub(super) fn new(
+        shape: Shape,
+        level: u8,
+        segment_bytes: u64,
+        blob_file_bytes: u64,
+    ) -> Outputs {
+        Outputs {
+            shape,
+            level,
+            segment_bytes,
+            blobs: BlobWriter::new(blob_file_bytes),
+            pointer: Vec::new(),
+            writer: None,
+            written: Vec::new(),
+        }
     }
 
     /// Adds an entry, whose key is greater than all before.
@@ -53,6 +70,29 @@ impl Outputs {
         writer.add(out, key, kind, value)
     }
 
+    /// Adds an entry whose value is written to a blob file.
+    ///
+    /// # Errors
+    /// As [`Outputs::add`].
+    pub(super) fn add_large(
+        &mut self,
+        out: &mut dyn Output,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<()> {
+        let mut pointer = std::mem::take(&mut self.pointer);
+        pointer.clear();
+        self.blobs.add(out, value, crc32(value))?.encode(&mut pointer);
+        let added = self.add(out, key, Kind::Blob, &pointer);
+        self.pointer = pointer;
+        added
+    }
+
+    /// Bytes of values written to blob files.
+    pub(super) fn blob_bytes(&self) -> u64 {
+        self.blobs.bytes()
+    }
+
     /// Ends the present segment.
     ///
     /// # Errors
@@ -79,7 +119,7 @@ impl Outputs {
         let meta = |written: Written| SegmentMeta {
             format: FORMAT,
             extents: vec![written.extent],
-            blobs: Vec::new(),
+            blobs: written.blobs,
             entries: written.entries,
             newest,
             key_id: 0,

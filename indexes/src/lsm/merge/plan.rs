@@ -122,7 +122,7 @@ impl<'p> Planner<'_, 'p> {
             0 => self.flushed(fullness, |_| true),
             _ => self.cheapest(level, fullness, |_| true),
         });
-        relief.or_else(|| self.deletes())
+        relief.or_else(|| self.deletes()).or_else(|| self.stale(0.4))
     }
 
     fn fullness(&self, level: u8, sizes: &Sizes) -> f64 {
@@ -147,7 +147,15 @@ impl<'p> Planner<'_, 'p> {
             _ => self.cheapest(level, 1.0, |_| true),
         });
         let deletes = || self.tree.level(bottom).iter().find(|p| !p.busy && p.tombstones > 0);
-        upper.or_else(|| deletes().map(|piece| self.rewrite(piece, 1.0)))
+        let deletes = || deletes().map(|piece| self.rewrite(piece, 1.0));
+        upper.or_else(deletes).or_else(|| self.stale(1.0))
+    }
+
+    /// A segment below level 0 that points into blob files of which little else is needed.
+    fn stale(&self, pressure: f64) -> Option<Plan> {
+        let below = self.tree.levels.iter().skip(1).flatten();
+        let stale = below.filter(|piece| piece.stale && !piece.busy).min_by_key(|p| p.bytes);
+        stale.map(|piece| self.rewrite(piece, pressure))
     }
 
     /// A group of level 0: the one with the most segments that can be merged now.
@@ -207,6 +215,7 @@ impl<'p> Planner<'_, 'p> {
         let moves = met.is_empty()
             && source.len() == 1
             && source[0].codec == codec
+            && !source[0].stale
             && (source[0].tombstones == 0 || self.tree.covered_below(target, &hull));
         Some(Plan {
             inputs: inputs.clone().map(|piece| piece.id).collect(),
@@ -217,7 +226,7 @@ impl<'p> Planner<'_, 'p> {
         })
     }
 
-    /// A segment without the deletes that hide nothing, in its place.
+    /// A segment without the deletes that hide nothing and without what is stale, in its place.
     fn rewrite(&self, piece: &Piece<'_>, pressure: f64) -> Plan {
         Plan {
             inputs: vec![piece.id],

@@ -1,16 +1,18 @@
 //! Merges and moves, as work in small steps.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cuesta_engine::SeqNo;
 use cuesta_engine::error::Result;
 use cuesta_engine::file::Output;
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{Edit, SegmentMeta, Work};
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::stats::Stats;
+use cuesta_engine::{FileId, SeqNo};
 
 use super::output::Outputs;
+use crate::lsm::blob::Pointer;
 use crate::lsm::block::Kind;
 use crate::lsm::layout::Run;
 use crate::lsm::merging::Merging;
@@ -88,6 +90,12 @@ pub(in crate::lsm) struct Job {
     pub shape: Shape,
     /// Bytes of an output.
     pub segment_bytes: u64,
+    /// Bytes of a blob file.
+    pub blob_file_bytes: u64,
+    /// Blob files whose values are written anew.
+    pub wasteful: BTreeSet<FileId>,
+    /// The counters.
+    pub stats: Arc<Stats>,
     /// The newest of the inputs.
     pub newest: SeqNo,
     /// The newest recency of the inputs.
@@ -101,6 +109,8 @@ pub(in crate::lsm) struct MergeWork {
     depths: Depths,
     beyond: Beyond,
     inputs: Vec<SegmentId>,
+    wasteful: BTreeSet<FileId>,
+    stats: Arc<Stats>,
     newest: SeqNo,
     recency: u64,
     begun: bool,
@@ -127,14 +137,26 @@ impl MergeWork {
         };
         MergeWork {
             merging: Merging::new(job.runs.into_iter().map(source).collect()),
-            outputs: Outputs::new(job.shape, job.target, share),
+            outputs: Outputs::new(job.shape, job.target, share, job.blob_file_bytes),
             depths: Depths::new(job.deeper),
             beyond,
             inputs: job.inputs,
+            wasteful: job.wasteful,
+            stats: job.stats,
             newest: job.newest,
             recency: job.recency,
             begun: false,
         }
+    }
+}
+
+impl MergeWork {
+    /// Whether a large value lies in a file that is to be let go of.
+    fn is_rewritten(&self, pointer: &[u8]) -> Result<bool> {
+        if self.wasteful.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.wasteful.contains(&Pointer::decode(pointer)?.file))
     }
 }
 
@@ -154,13 +176,20 @@ impl Work for MergeWork {
                 if self.beyond.cut_before(key) {
                     self.outputs.cut(out)?;
                 }
-                self.outputs.add(out, key, kind, value)?;
+                if kind == Kind::Blob && self.is_rewritten(value)? {
+                    let large = source.large()?;
+                    bytes += large.len();
+                    self.outputs.add_large(out, key, &large)?;
+                } else {
+                    self.outputs.add(out, key, kind, value)?;
+                }
             }
             self.merging.next()?;
             if bytes >= STEP_BYTES {
                 return Ok(None);
             }
         }
+        Stats::add(&self.stats.blob_rewritten_bytes, self.outputs.blob_bytes());
         let add = self.outputs.finish(out, self.newest, self.recency)?;
         Ok(Some(Edit { remove: std::mem::take(&mut self.inputs), add }))
     }

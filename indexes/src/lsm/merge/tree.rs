@@ -30,6 +30,11 @@ impl Sizes {
         Sizes { level_1_bytes, segment_bytes: level_1_bytes / 2 }
     }
 
+    /// Bytes of a blob file: smaller ones are let go of sooner, larger ones are fewer.
+    pub(in crate::lsm) fn blob_file_bytes(&self) -> u64 {
+        self.level_1_bytes
+    }
+
     /// Bytes that `level` should hold; without end in the last one.
     pub(in crate::lsm) fn level_bytes(&self, level: u8) -> u64 {
         if level + 1 >= LEVELS {
@@ -57,6 +62,8 @@ pub(in crate::lsm) struct Piece<'p> {
     pub recency: u64,
     /// Codec of its blocks.
     pub codec: u8,
+    /// Whether it points into blob files that are worth writing anew.
+    pub stale: bool,
     /// Its smallest key.
     pub smallest: &'p [u8],
     /// Its largest key.

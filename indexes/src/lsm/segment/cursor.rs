@@ -72,7 +72,15 @@ impl SegmentCursor {
         self.interval.kind()
     }
 
-    /// The value's bytes.
+    /// The large value that the entry points to.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    pub(in crate::lsm) fn large(&self) -> Result<Value> {
+        self.segment.large(self.value(), self.fill)
+    }
+
+    /// The bytes of the value, or of the pointer to it.
     #[inline]
     pub(in crate::lsm) fn value(&self) -> &[u8] {
         match &self.data {

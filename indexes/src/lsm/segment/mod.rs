@@ -15,6 +15,7 @@
 
 mod format;
 mod index;
+mod blobs;
 mod writer;
 mod reader;
 mod cursor;

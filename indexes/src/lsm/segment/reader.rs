@@ -18,6 +18,7 @@ use cuesta_engine::format::{Codec, compress};
 use cuesta_engine::index::{SegmentMeta, Services};
 use cuesta_engine::{Error, ensure_sound};
 
+use super::blobs::{self, BlobFile};
 use super::format::{
     CHUNK_BUCKETS, Detail, FOOTER_BYTES, Footer, Place, Properties, TRAILER_BYTES, codec_of, seed,
     unseal,
@@ -66,6 +67,7 @@ pub struct Segment {
     region: Region,
     pub(super) footer: Footer,
     detail: Detail,
+    pub(super) blobs: Box<[BlobFile]>,
     blocks: Box<[AtomicU64]>,
     cache: Arc<BlockCache>,
 }
@@ -84,8 +86,8 @@ impl Segment {
             let count = meta.extents.len();
             return Err(Error::corrupt(format!("a segment of ordered keys in {count} extents")));
         };
-        if meta.key_id != 0 || !meta.blobs.is_empty() {
-            return Err(Error::unsupported("encrypted segments and blob files are not known here"));
+        if meta.key_id != 0 {
+            return Err(Error::unsupported("encrypted segments are not known here"));
         }
         let detail = Detail::decode(&meta.detail)?;
         let region = files.region(&extent)?;
@@ -104,11 +106,13 @@ impl Segment {
             meta.entries,
             detail.tombstones
         );
+        let blobs = blobs::open(meta, files).map_err(|e| e.context(&place))?;
         let words = footer.ordinals().div_ceil(32) as usize;
         Ok(Segment {
             region,
             footer,
             detail,
+            blobs,
             blocks: (0..words).map(|_| AtomicU64::new(0)).collect(),
             cache: services.cache.clone(),
         })
@@ -123,6 +127,10 @@ impl Segment {
     /// Entries of the segment.
     pub(in crate::lsm) fn entries(&self) -> u64 {
         self.footer.entries
+    }
+
+    pub(super) fn cache(&self) -> &BlockCache {
+        &self.cache
     }
 
     /// Bytes of the segment.
@@ -388,7 +396,15 @@ impl Hit<'_> {
         self.found.kind
     }
 
-    /// The value's bytes.
+    /// The large value that it points to.
+    ///
+    /// # Errors
+    /// As [`Segment::large`].
+    pub(in crate::lsm) fn large(&self) -> Result<Value> {
+        self.segment.large(self.bytes(), Fill::Keep)
+    }
+
+    /// The bytes of the value, or of the pointer to it.
     #[inline]
     pub(in crate::lsm) fn bytes(&self) -> &[u8] {
         self.body.bytes().get(self.found.value.clone()).unwrap_or_default()

@@ -1,12 +1,15 @@
 //! Checks a whole segment: every checksum, every order, every count, every promise of the index,
 //! the filter and the manifest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use cuesta_engine::FileId;
 use cuesta_engine::error::{ErrorKind, Result};
 
 use super::format::Place;
 use super::reader::{Fill, Segment};
+use crate::lsm::blob::Pointer;
 use crate::lsm::block::{Frame, Interval, Kind};
 use crate::lsm::filter;
 
@@ -22,6 +25,8 @@ struct Seen {
     tombstones: u64,
     key_bytes: u64,
     value_bytes: u64,
+    /// Bytes pointed to, by file.
+    blobs: BTreeMap<FileId, u64>,
     /// Where the block before ends, and so this one must begin.
     end: u64,
     last: Option<Vec<u8>>,
@@ -147,6 +152,10 @@ impl Check<'_> {
             if key < detail.smallest || key > detail.largest {
                 self.problem(format!("key {} is outside the range", key.escape_ascii()));
             }
+            if interval.kind() == Kind::Blob {
+                let pointer = bytes.get(interval.value()).unwrap_or_default();
+                self.large(place, &key, pointer)?;
+            }
             value_end = interval.value().end;
             count = count.saturating_add(1);
             self.seen.entries += 1;
@@ -164,6 +173,18 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Checks a large value.
+    fn large(&mut self, place: Place, key: &[u8], pointer: &[u8]) -> Result<()> {
+        let checked = Pointer::decode(pointer).and_then(|pointer| {
+            *self.seen.blobs.entry(pointer.file).or_default() += u64::from(pointer.len);
+            self.segment.check_large(&pointer)
+        });
+        let key = key.escape_ascii();
+        let named = checked.map_err(|e| e.context(format_args!("value of key {key}")));
+        self.sound(named.map_err(|e| self.segment.located(place, e)))?;
+        Ok(())
+    }
+
     fn counts(&mut self) {
         let footer = self.segment.footer;
         let counted = [
@@ -176,6 +197,10 @@ impl Check<'_> {
             if seen != said {
                 self.problem(format!("{seen} {what}, and the footer says {said}"));
             }
+        }
+        let said = self.segment.blob_files().map(|(file, live_bytes, _)| (file, live_bytes));
+        if !said.eq(std::mem::take(&mut self.seen.blobs)) {
+            self.problem("the manifest states wrong sizes of large values");
         }
     }
 

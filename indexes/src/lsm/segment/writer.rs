@@ -2,15 +2,19 @@
 //!
 //! Memory: the block being filled, eight bytes per key for the filter, and the index.
 
+use std::collections::BTreeMap;
+
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Extent, FileKind, Output};
 use cuesta_engine::format::{Codec, compress};
+use cuesta_engine::index::Blob;
 use cuesta_engine::{Error, FileId, ensure_sound};
 
 use super::format::{
     CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Footer, Properties, TRAILER_BYTES, seal, seed,
 };
 use super::index::IndexBuilder;
+use crate::lsm::blob::Pointer;
 use crate::lsm::block::{Builder, KEY_BYTES_MAX, Kind};
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
 use crate::lsm::order;
@@ -37,6 +41,8 @@ pub(in crate::lsm) struct Written {
     pub entries: u64,
     /// Entries that delete.
     pub tombstones: u64,
+    /// Files with its large values.
+    pub blobs: Vec<Blob>,
     /// Smallest key.
     pub smallest: Vec<u8>,
     /// Largest key.
@@ -60,6 +66,8 @@ pub(in crate::lsm) struct Writer {
     /// Full index blocks with their last separators.
     leaves: Vec<(Vec<u8>, Vec<u8>)>,
     hashes: Vec<u64>,
+    /// Bytes pointed to, by file.
+    blobs: BTreeMap<FileId, u64>,
     footer: Footer,
     properties: Properties,
 }
@@ -85,6 +93,7 @@ impl Writer {
             index: IndexBuilder::default(),
             leaves: Vec::new(),
             hashes: Vec::new(),
+            blobs: BTreeMap::new(),
             footer: Footer { codec, depth: 1, ..Footer::default() },
             properties: Properties::default(),
         })
@@ -130,6 +139,10 @@ impl Writer {
         }
         if self.footer.entries == 0 {
             self.properties.smallest = key.to_vec();
+        }
+        if kind == Kind::Blob {
+            let pointer = Pointer::decode(value)?;
+            *self.blobs.entry(pointer.file).or_default() += u64::from(pointer.len);
         }
         self.block.add(key, kind, value);
         self.footer.entries += 1;
@@ -236,6 +249,11 @@ impl Writer {
             },
             entries: self.footer.entries,
             tombstones: self.footer.tombstones,
+            blobs: self
+                .blobs
+                .into_iter()
+                .map(|(file, live_bytes)| Blob { file, live_bytes })
+                .collect(),
             smallest: self.properties.smallest,
             largest: self.properties.largest,
         })

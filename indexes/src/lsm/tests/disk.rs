@@ -1,6 +1,6 @@
 //! A disk in memory: what index types see of the engine's files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -28,6 +28,8 @@ pub struct Disk {
     /// The number of the first file.
     pub next_file: u64,
     files: Mutex<BTreeMap<FileId, Arc<Vec<u8>>>>,
+    /// Files that are not shared.
+    apart: BTreeSet<FileId>,
 }
 
 struct Bytes {
@@ -88,7 +90,13 @@ impl VfsFile for Bytes {
 impl Disk {
     /// An empty disk.
     pub fn new(maps: Maps) -> Disk {
-        Disk { maps, share_bytes: 0, next_file: 1, files: Mutex::new(BTreeMap::new()) }
+        let (files, apart) = (Mutex::new(BTreeMap::new()), BTreeSet::new());
+        Disk { maps, share_bytes: 0, next_file: 1, files, apart }
+    }
+
+    /// Bytes of a file.
+    pub fn len_of(&self, file: FileId) -> u64 {
+        self.files.lock().unwrap().get(&file).map_or(0, |bytes| bytes.len() as u64)
     }
 
     /// Changes the bytes of a file.
@@ -106,18 +114,31 @@ impl Files for Disk {
         let file = Arc::new(DataFile::new(extent.file, extent.kind, file)?);
         Region::new(file, extent, None)
     }
+
+    fn whole(&self, file: FileId) -> Result<Region> {
+        let len = self.len_of(file);
+        self.region(&Extent { file, offset: 0, len, kind: FileKind::Sealed })
+    }
 }
 
 impl Output for Disk {
     fn create(&mut self, _kind: FileKind) -> Result<FileId> {
         let mut files = self.files.lock().unwrap();
-        if let Some((&id, last)) = files.last_key_value()
+        if let Some((&id, last)) = files.iter().rfind(|(id, _)| !self.apart.contains(id))
             && (last.len() as u64) < self.share_bytes
         {
             return Ok(id);
         }
         let id = FileId(files.last_key_value().map_or(self.next_file, |(id, _)| id.0 + 1));
         files.insert(id, Arc::default());
+        Ok(id)
+    }
+
+    fn create_apart(&mut self) -> Result<FileId> {
+        let mut files = self.files.lock().unwrap();
+        let id = FileId(files.last_key_value().map_or(self.next_file, |(id, _)| id.0 + 1));
+        files.insert(id, Arc::default());
+        self.apart.insert(id);
         Ok(id)
     }
 

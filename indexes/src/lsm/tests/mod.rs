@@ -50,7 +50,10 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let value = prop::collection::vec(0u8..3, 0..700);
+    let value = prop_oneof![
+        6 => prop::collection::vec(0u8..3, 0..700),
+        1 => (1000usize..2500, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]),
+    ];
     let entry = (key(), prop::option::weighted(0.7, value));
     prop_oneof![
         10 => prop::collection::vec(entry, 1..12).prop_map(Step::Write),
@@ -235,10 +238,17 @@ proptest! {
         codec in prop::sample::select(vec![Codec::None, Codec::Lz4, Codec::Zstd]),
         interval in 1u8..20,
         filter_bits in prop::sample::select(vec![0u8, 10]),
+        blob_threshold in prop::sample::select(vec![0u32, 1024, 1500]),
     ) {
         let mut codecs = [codec; 7];
         codecs[0] = Codec::None;
-        let options = Options { block_bytes: 512, restart_interval: interval, filter_bits, codecs };
+        let options = Options {
+            block_bytes: 512,
+            restart_interval: interval,
+            filter_bits,
+            codecs,
+            blob_threshold,
+        };
         let mut disk = Disk::new(maps);
         disk.share_bytes = 4 << 10;
         live(&steps, &probes, &options, disk);

@@ -1,0 +1,115 @@
+//! Large values: they read like others, and their space is given back.
+
+use std::path::Path;
+
+use cuesta::{Database, Durability, KeyspaceOptions};
+
+fn value(key: u32, round: u32) -> Vec<u8> {
+    let len = 20_000 + (key * 37) % 3000;
+    let word = |i: u32| (i / 16).wrapping_mul(2_654_435_761).wrapping_add(key ^ round << 16);
+    (0..len).map(|i| (word(i) >> 11) as u8).collect()
+}
+
+fn open(dir: &Path) -> Database {
+    let builder = Database::builder().memory_budget(8 << 20).durability(Durability::Buffered);
+    builder.log_segment_bytes(1 << 20).open(dir).unwrap()
+}
+
+fn bytes_on_disk(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
+    let data = files.filter(|file| file.path().extension().is_some_and(|ext| ext == "seg"));
+    data.map(|file| file.metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn large_values_are_read_everywhere_and_again_after_reopening() {
+    for maps in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || {
+            let builder = Database::builder().memory_budget(4 << 20);
+            let builder = if maps { builder } else { builder.without_maps() };
+            builder.durability(Durability::Buffered).open(dir.path()).unwrap()
+        };
+        let db = open();
+        let ks = db.keyspace("k").unwrap();
+        for key in 0..100u32 {
+            ks.put(key.to_be_bytes(), value(key, 0)).unwrap();
+            ks.put([&key.to_be_bytes()[..], b"small"].concat(), "small").unwrap();
+        }
+        let snapshot = db.snapshot();
+        for key in (0..100u32).step_by(2) {
+            ks.put(key.to_be_bytes(), value(key, 1)).unwrap();
+        }
+        db.compact().unwrap();
+        let check = |db: &Database| {
+            let ks = db.existing_keyspace("k").unwrap();
+            for key in 0..100u32 {
+                let wanted = value(key, (key + 1) % 2);
+                assert_eq!(ks.get(key.to_be_bytes()).unwrap().unwrap(), wanted);
+                assert!(ks.get_with(key.to_be_bytes(), |v| v == wanted).unwrap().unwrap());
+            }
+            assert_eq!(ks.iter().unwrap().count(), 200);
+            let last = ks.iter().unwrap().rev().nth(1).unwrap().unwrap();
+            assert_eq!((last.0, &*last.1), (99u32.to_be_bytes().to_vec(), &value(99, 0)[..]));
+            assert!(db.verify().unwrap().is_sound());
+        };
+        check(&db);
+        for key in 0..100u32 {
+            assert_eq!(snapshot.get(&ks, key.to_be_bytes()).unwrap().unwrap(), value(key, 0));
+        }
+        drop((snapshot, ks));
+        db.close().unwrap();
+        check(&open());
+    }
+}
+
+#[test]
+fn a_transaction_reads_its_own_large_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let ks = db.keyspace("k").unwrap();
+    ks.put("a", value(1, 0)).unwrap();
+    db.flush().unwrap();
+    let tx = db.begin().unwrap();
+    assert_eq!(tx.get(&ks, "a").unwrap().unwrap(), value(1, 0));
+    tx.put(&ks, "a", value(1, 1)).unwrap();
+    assert_eq!(tx.get(&ks, "a").unwrap().unwrap(), value(1, 1));
+    tx.commit().unwrap();
+    assert_eq!(ks.get("a").unwrap().unwrap(), value(1, 1));
+}
+
+#[test]
+fn overwritten_large_values_leave_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let ks = db.keyspace("k").unwrap();
+    let live: u64 = (0..200).map(|key| value(key, 0).len() as u64).sum();
+    for round in 0..10 {
+        for key in 0..200u32 {
+            ks.put(key.to_be_bytes(), value(key, round)).unwrap();
+        }
+    }
+    db.compact().unwrap();
+    let bytes = bytes_on_disk(dir.path());
+    assert!(bytes < live * 3 / 2, "{bytes} bytes on disk for {live}");
+    let stats = db.stats();
+    assert_eq!(stats.keyspaces[0].blob_bytes, live);
+    assert!(stats.keyspaces[0].blob_file_bytes < live * 3 / 2);
+    for key in 0..200u32 {
+        assert_eq!(ks.get(key.to_be_bytes()).unwrap().unwrap(), value(key, 9));
+    }
+}
+
+#[test]
+fn a_keyspace_may_keep_all_values_with_their_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let options = KeyspaceOptions::new().blob_threshold(0);
+    let ks = db.keyspace_with("k", &options).unwrap();
+    ks.put("a", vec![7; 100_000]).unwrap();
+    db.flush().unwrap();
+    assert_eq!(db.stats().keyspaces[0].blob_bytes, 0);
+    assert_eq!(ks.get("a").unwrap().unwrap(), vec![7; 100_000]);
+    let options = KeyspaceOptions::new().blob_threshold(10);
+    assert!(db.keyspace_with("other", &options).is_err());
+}
