@@ -41,15 +41,28 @@ impl Kind for Lsm {
     }
 
     fn options() -> Vec<u8> {
-        let options = Options { block_bytes: 256, restart_interval: 4, ..Options::default() };
-        Options { blob_threshold: 1024, ..options }.encode()
+        Options { block_bytes: 256, restart_interval: 4, ..Options::default() }.encode()
     }
 }
 
-/// All index types. The last is the first with compressed blocks and without filters.
+/// Values of a KiB lie apart.
+fn large_apart() -> Options {
+    let options = Options { block_bytes: 256, restart_interval: 4, ..Options::default() };
+    Options { blob_threshold: 1024, ..options }
+}
+
+/// As [`cast`], with large values apart wherever there are any.
+pub fn cast_of_large_values() -> Cast {
+    let mut cast = cast();
+    cast.shapes[0] = Shape::of::<Lsm>().with_options(large_apart().encode());
+    cast
+}
+
+/// All index types. The last is the first with compressed blocks and large values apart, and
+/// without filters.
 pub fn cast() -> Cast {
     let options =
-        Options { block_bytes: 512, filter_bits: 0, codecs: [Codec::Lz4; 7], ..Options::default() };
+        Options { block_bytes: 512, filter_bits: 0, codecs: [Codec::Lz4; 7], ..large_apart() };
     Cast {
         shapes: vec![
             Shape::of::<Lsm>(),

@@ -6,6 +6,7 @@
 mod harness;
 #[path = "../../../engine/tests/kinds/mod.rs"]
 mod kinds;
+mod large;
 mod lsm;
 
 mod failing;
