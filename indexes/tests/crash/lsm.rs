@@ -52,6 +52,7 @@ fn large_apart() -> Options {
 }
 
 /// As [`cast`], with large values apart wherever there are any.
+#[allow(dead_code, reason = "the example runs the workloads of `cast` alone")]
 pub fn cast_of_large_values() -> Cast {
     let mut cast = cast();
     cast.shapes[0] = Shape::of::<Lsm>().with_options(large_apart().encode());
