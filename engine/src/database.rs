@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::Batch;
+use crate::budget::Part;
 use crate::commit::{Commit, CommitHandle, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
 use crate::error::{ErrorKind, Result};
@@ -72,6 +73,8 @@ pub struct Gauges {
     pub cache_capacity_bytes: u64,
     /// The memory budget.
     pub memory_budget: u64,
+    /// What takes memory: all of it, then each part.
+    pub memory: (u64, Vec<(Part, u64)>),
     /// Bytes held by open transactions.
     pub transaction_bytes: u64,
     /// Locks held by transactions.
@@ -409,6 +412,7 @@ impl Engine {
     /// What the database is at the moment.
     pub fn gauges(&self) -> Gauges {
         let parts = &*self.parts;
+        parts.enforce_view_budget();
         let current = parts.versions.current();
         let report = |(id, state): (IndexId, &Arc<dyn ErasedState>)| {
             let entry = current.value.catalog.get(id);
@@ -434,7 +438,6 @@ impl Engine {
         drop(control);
         let tail = parts.tail();
         let log_bytes = tail.log.retained_bytes();
-        let conflict_bytes = tail.oracle.as_ref().map_or(0, |oracle| oracle.bytes() as u64);
         drop(tail);
         Gauges {
             published: parts.published(),
@@ -442,9 +445,10 @@ impl Engine {
             cache_bytes: parts.services.cache.bytes(),
             cache_capacity_bytes: parts.services.cache.capacity(),
             memory_budget: parts.options.memory_budget,
-            transaction_bytes: parts.transaction_bytes.load(Ordering::Relaxed),
+            memory: parts.services.budget.report(),
+            transaction_bytes: parts.services.budget.used(Part::Transactions),
             locks: parts.locks.len(),
-            conflict_bytes,
+            conflict_bytes: parts.services.budget.used(Part::Conflicts),
             log_bytes,
             pressure: parts.pressure(),
             views: parts.pins.report(&current.value),
@@ -473,7 +477,7 @@ impl Engine {
     /// Whether the next opening would have too much of the log to read.
     fn is_flushed_when_closed(&self) -> bool {
         let parts = &*self.parts;
-        let waiting = parts.memtable_bytes.load(Ordering::Relaxed);
+        let waiting = parts.services.budget.used(Part::Memtables);
         let tail = parts.tail();
         let much = waiting > parts.options.close_flush_bytes
             || tail.log.retained().count() >= CLOSE_LOG_SEGMENTS;

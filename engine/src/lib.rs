@@ -17,6 +17,7 @@ pub mod identity;
 pub mod blinktree;
 pub mod stats;
 pub mod cache;
+pub mod budget;
 pub mod file;
 pub mod index;
 pub mod manifest;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::budget::Strictness;
 use crate::error::{Error, Result};
 use crate::log::LogOptions;
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub sync_interval: Duration,
     /// Memory for everything: memtables, block cache, buffers.
     pub memory_budget: u64,
+    /// Whether the budget may be exceeded.
+    pub strictness: Strictness,
     /// Memory of one memtable before it is frozen; an eighth of the budget when not given.
     pub memtable_limit: Option<u64>,
     /// Bytes of log that recovery may have to read before the oldest memtable is flushed; follows
@@ -74,6 +77,7 @@ impl Default for Options {
             durability: Durability::Sync,
             sync_interval: Duration::from_millis(100),
             memory_budget: 256 << 20,
+            strictness: Strictness::Elastic,
             memtable_limit: None,
             log_limit: None,
             view_budget: 128 << 20,
@@ -116,10 +120,15 @@ impl Options {
         self.memory_budget * 3 / 8
     }
 
-    /// Memory of the block cache: what memtables and the buffers of two merges leave.
+    /// Memory that is kept free for flushes and merges.
+    pub fn buffer_bytes(&self) -> u64 {
+        (self.memory_budget / 16).min(8 << 20)
+    }
+
+    /// Memory of the block cache while nothing else needs it: what memtables and the buffers of
+    /// flushes and merges leave.
     pub fn cache_bytes(&self) -> u64 {
-        let buffers = (self.memory_budget / 16).min(8 << 20);
-        self.memory_budget - self.write_buffer_bytes() - buffers
+        self.memory_budget - self.write_buffer_bytes() - self.buffer_bytes()
     }
 
     /// Bytes of one batch; a larger one does not fit the budget.

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::budget::{Part, Strictness};
 use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Extent, FileTable};
@@ -55,8 +56,6 @@ pub struct Parts {
     pub next_segment: AtomicU64,
     /// The commit clock of the last published commit.
     pub clock_ms: AtomicU64,
-    /// Bytes of all memtables of the current version.
-    pub memtable_bytes: AtomicU64,
     /// The highest [`Debt::pressure`](crate::index::Debt) of all indexes, as bits.
     pressure: AtomicU64,
     /// Time by which commits are to be slowed and have not been.
@@ -65,8 +64,6 @@ pub struct Parts {
     pub locks: Arc<Locks>,
     /// How conflicts are detected: from the first transaction on.
     pub conflicts: OnceLock<Conflicts>,
-    /// Bytes held by transactions.
-    pub transaction_bytes: AtomicU64,
     /// Moves when something was synced, published, flushed or failed.
     pub moved: Arc<Event>,
     /// Moves when there may be work in the background.
@@ -248,12 +245,10 @@ impl Parts {
             next_file: next.0,
             next_segment: AtomicU64::new(next.1.0),
             clock_ms: AtomicU64::new(0),
-            memtable_bytes: AtomicU64::new(0),
             pressure: AtomicU64::new(0),
             owed_nanos: AtomicU64::new(0),
             locks: Arc::default(),
             conflicts: OnceLock::new(),
-            transaction_bytes: AtomicU64::new(0),
             moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),
@@ -306,10 +301,10 @@ impl Parts {
     /// Counts what the memtable of an index takes now. It may be less than before: memtables may
     /// forget.
     pub fn count_memory(&self, writer: &mut IndexWriter, bytes: u64) {
-        if bytes >= writer.bytes {
-            self.memtable_bytes.fetch_add(bytes - writer.bytes, Ordering::Relaxed);
-        } else {
-            self.memtable_bytes.fetch_sub(writer.bytes - bytes, Ordering::Relaxed);
+        let budget = &self.services.budget;
+        match bytes.checked_sub(writer.bytes) {
+            Some(more) => budget.add(Part::Memtables, more),
+            None => budget.sub(Part::Memtables, writer.bytes - bytes),
         }
         writer.bytes = bytes;
     }
@@ -396,7 +391,12 @@ impl Parts {
     /// take: a view that has just been taken does not expire.
     pub fn enforce_view_budget(&self) {
         let current = self.versions.current();
-        let limit = self.options.view_budget.max(self.options.write_buffer_bytes());
-        self.pins.enforce(&current.value, limit);
+        let mut limit = self.options.view_budget.max(self.options.write_buffer_bytes());
+        let budget = &self.services.budget;
+        if budget.strictness() == Strictness::Strict {
+            limit = limit.min(budget.used(Part::Views) + budget.room());
+        }
+        let held = self.pins.enforce(&current.value, limit);
+        budget.set(Part::Views, held.bytes);
     }
 }

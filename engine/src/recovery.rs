@@ -17,10 +17,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::batch::Body;
+use crate::budget::{Budget, Part};
 use crate::cache::BlockCache;
 use crate::commit::{change_catalog, rotate};
 use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
@@ -313,7 +314,14 @@ fn assemble(
     let stats = Arc::new(Stats::default());
     let cache = Arc::new(BlockCache::new(options.cache_bytes(), stats.clone()));
     let memtable_bytes = options.memtable_bytes();
-    let services = Services { cache, stats: stats.clone(), memtable_bytes };
+    let budget = Arc::new(Budget::new(
+        options.memory_budget,
+        options.strictness,
+        options.write_buffer_bytes(),
+        options.buffer_bytes(),
+        cache.clone(),
+    ));
+    let services = Services { cache, budget, stats: stats.clone(), memtable_bytes };
     let work = Arc::new(Event::new());
     let access = if writable { OpenMode::Write } else { OpenMode::Read };
     let files = FileTable::new(env.clone(), dir.to_path_buf(), access, work.clone());
@@ -533,7 +541,7 @@ impl Replay<'_> {
     /// Flushes when memtables are full, as a worker would.
     fn relieve(&self, seq: SeqNo) -> Result<()> {
         let parts = self.parts;
-        let full = parts.memtable_bytes.load(Ordering::Relaxed);
+        let full = parts.services.budget.used(Part::Memtables);
         if full <= parts.options.write_buffer_bytes() {
             return Ok(());
         }

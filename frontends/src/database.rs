@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cuesta_engine::budget::Strictness;
 use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::Registry;
@@ -142,6 +143,15 @@ impl Builder {
     pub fn memory_budget(mut self, bytes: u64) -> Builder {
         self.options.memory_budget = bytes;
         self.options.view_budget = (bytes / 2).max(8 << 20);
+        self
+    }
+
+    /// Makes the memory budget strict: what would exceed it fails with `Full` instead: writes of
+    /// transactions, large batches, iterators and cursors. Snapshots expire earlier. Without this
+    /// the block cache shrinks down to a thirty-second of the budget, and beyond that the budget is
+    /// exceeded; [`Stats`](crate::Stats) tell by what.
+    pub fn strict_memory(mut self) -> Builder {
+        self.options.strictness = Strictness::Strict;
         self
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use cuesta_engine::Engine;
+use cuesta_engine::budget::Part;
 
 use crate::Quantiles;
 use crate::database::Database;
@@ -62,16 +63,25 @@ impl Stats {
             blob_bytes: index.blob_bytes,
             blob_file_bytes: index.blob_file_bytes,
         });
+        let part = |wanted: Part| {
+            let found = gauges.memory.1.iter().find(|(part, _)| *part == wanted);
+            found.map_or(0, |(_, bytes)| *bytes)
+        };
         Stats {
             counters: engine.stats().counters(),
             gauges: vec![
                 ("commit", gauges.published.0),
                 ("memory_budget_bytes", gauges.memory_budget),
+                ("memory_bytes", gauges.memory.0),
                 ("memtable_bytes", gauges.memtable_bytes),
                 ("cache_bytes", gauges.cache_bytes),
                 ("cache_capacity_bytes", gauges.cache_capacity_bytes),
                 ("log_retained_bytes", gauges.log_bytes),
                 ("transaction_bytes", gauges.transaction_bytes),
+                ("commit_bytes", part(Part::Commits)),
+                ("buffer_bytes", part(Part::Buffers)),
+                ("segment_table_bytes", part(Part::Segments)),
+                ("cursor_bytes", part(Part::Cursors)),
                 ("conflict_bytes", gauges.conflict_bytes),
                 ("locks", gauges.locks as u64),
                 ("snapshots", gauges.views.views as u64),

@@ -4,11 +4,7 @@
 //! input | the bytes of the options
 //! ```
 
-use std::sync::Arc;
-
-use cuesta_engine::cache::BlockCache;
 use cuesta_engine::index::{IndexType, Services};
-use cuesta_engine::stats::Stats;
 use cuesta_indexes::lsm::{Lsm, Options};
 
 /// Reads the input as options and makes an index with them.
@@ -32,9 +28,7 @@ pub fn bytes_options(bytes: &[u8]) {
 
 /// What an index gets from a database with memtables of so many bytes.
 pub(crate) fn services(memtable_bytes: u64) -> Services {
-    let stats = Arc::new(Stats::default());
-    let cache = Arc::new(BlockCache::new(1 << 20, stats.clone()));
-    Services { cache, stats, memtable_bytes }
+    Services::alone(1 << 20, memtable_bytes)
 }
 
 pub(crate) fn samples() -> Vec<Vec<u8>> {

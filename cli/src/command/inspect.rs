@@ -11,14 +11,13 @@ use clap::Args;
 use cuesta::env::Env;
 use cuesta::env::os::OsEnv;
 use cuesta::{Error, Result};
-use cuesta_engine::cache::BlockCache;
 use cuesta_engine::env::{Event, OpenMode};
 use cuesta_engine::file::FileTable;
 use cuesta_engine::format::name::{self, FileName};
 use cuesta_engine::identity::Identity;
 use cuesta_engine::index::{IndexType, SegmentMeta, Services};
 use cuesta_engine::manifest::{self, IndexRecord, ManifestState};
-use cuesta_engine::{FileId, SegmentId, log, stats};
+use cuesta_engine::{FileId, SegmentId, log};
 use cuesta_indexes::lsm::Lsm;
 use serde_json::json;
 
@@ -204,9 +203,7 @@ fn describe_segment(
     }
     let moved = Arc::new(Event::new());
     let files = FileTable::new(environment.clone(), folder.to_owned(), OpenMode::Read, moved);
-    let stats = Arc::new(stats::Stats::default());
-    let cache = Arc::new(BlockCache::new(CACHE_BYTES, stats.clone()));
-    let services = Services { cache, stats, memtable_bytes: CACHE_BYTES };
+    let services = Services::alone(CACHE_BYTES, CACHE_BYTES);
     let described = Lsm::configure(&index.options, &services)
         .and_then(|lsm| lsm.open(meta, &*files)?.summary());
     match described {

@@ -76,9 +76,9 @@ impl BlockCache {
         self.blocks.weight()
     }
 
-    /// Gives up `bytes` of its capacity for good: something else needs the memory.
-    pub fn give_up(&self, bytes: u64) {
-        self.blocks.set_capacity(self.blocks.capacity().saturating_sub(bytes));
+    /// Changes how many bytes it may hold.
+    pub fn resize(&self, capacity_bytes: u64) {
+        self.blocks.set_capacity(capacity_bytes);
     }
 
     /// The most bytes it may hold.

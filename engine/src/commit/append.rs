@@ -1,8 +1,8 @@
 //! The part of a commit that happens under the commit lock: number, log, memtables.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
+use crate::budget::Part;
 use crate::commit::{Commit, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, LogPos, SeqNo};
@@ -139,7 +139,7 @@ pub(crate) fn change_catalog(
             if let Some(place) = place {
                 let gone = tail.writers.remove(place);
                 let frozen: u64 = gone.frozen.iter().map(|frozen| frozen.bytes).sum();
-                parts.memtable_bytes.fetch_sub(gone.bytes + frozen, Ordering::Relaxed);
+                parts.services.budget.sub(Part::Memtables, gone.bytes + frozen);
             }
             next = next.with(*id, None);
         }

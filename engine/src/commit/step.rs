@@ -1,10 +1,10 @@
 //! The step machine of one commit.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::batch::Batch;
+use crate::budget::{Charge, Part};
 use crate::commit::sync::{SyncTo, outcome_unknown};
 use crate::commit::validate::Claim;
 use crate::commit::{append, validate};
@@ -64,6 +64,8 @@ pub struct Commit {
     pub(super) holder: Option<Holder>,
     began: Duration,
     state: State,
+    /// Memory of a large record.
+    _charge: Option<Charge>,
 }
 
 enum State {
@@ -136,6 +138,7 @@ impl Commit {
                  raise the budget"
             )));
         }
+        let charge = charge(&parts, len as u64)?;
         let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + len);
         record.resize(RECORD_HEADER_BYTES, 0);
         let ops = batch.encode(&mut record);
@@ -153,6 +156,7 @@ impl Commit {
             holder: None,
             began,
             state,
+            _charge: charge,
         })
     }
 
@@ -259,6 +263,24 @@ impl Drop for Commit {
     }
 }
 
+/// Records above this are charged to the budget; smaller ones cost less than counting them.
+const CHARGED_BYTES_MIN: u64 = 64 << 10;
+
+/// Memory for the record of a commit of `bytes`.
+fn charge(parts: &Parts, bytes: u64) -> Result<Option<Charge>> {
+    if bytes < CHARGED_BYTES_MIN {
+        return Ok(None);
+    }
+    let charge = || Charge::new(&parts.services.budget, Part::Commits, bytes);
+    charge()
+        .or_else(|_| {
+            // Views that are gone may have been counted last.
+            parts.enforce_view_budget();
+            charge()
+        })
+        .map(Some)
+}
+
 /// Holds a commit up while memory is full or merging is far behind. Waits only for work that the
 /// engine can finish: when that fails, so does the commit.
 struct Admission {
@@ -279,7 +301,7 @@ impl Admission {
     fn step(&mut self, parts: &Parts) -> Step<Result<()>> {
         let seen = parts.moved.epoch();
         let limit = parts.options.write_buffer_bytes();
-        let full = parts.memtable_bytes.load(Ordering::Relaxed) > limit;
+        let full = parts.services.budget.used(Part::Memtables) > limit;
         let full = full && append::relieve(parts) == append::Relief::Coming;
         let pressure = parts.pressure();
         if full || pressure >= 2.0 {
@@ -292,7 +314,7 @@ impl Admission {
             }
             return Step::Wait(seen);
         }
-        let filled = parts.memtable_bytes.load(Ordering::Relaxed) as f64 / limit as f64;
+        let filled = parts.services.budget.used(Part::Memtables) as f64 / limit as f64;
         let excess = (pressure - 1.0).max(4.0 * filled - 3.0);
         if excess > 0.0
             && self.slowed.is_none()

@@ -179,6 +179,9 @@ pub trait Work: Send {
     /// # Errors
     /// What reading or writing fails with; the work is then given up and its files are removed.
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>>;
+
+    /// Bytes of memory held, about; cheap.
+    fn memory(&self) -> usize;
 }
 
 /// A current segment.

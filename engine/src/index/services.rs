@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::budget::{Budget, Strictness};
 use crate::cache::BlockCache;
 use crate::stats::Stats;
 
@@ -10,8 +11,21 @@ use crate::stats::Stats;
 pub struct Services {
     /// Blocks in memory.
     pub cache: Arc<BlockCache>,
+    /// Who has how much memory.
+    pub budget: Arc<Budget>,
     /// Counters.
     pub stats: Arc<Stats>,
     /// Memory that one memtable may take before it is frozen.
     pub memtable_bytes: u64,
+}
+
+impl Services {
+    /// Services for segments and memtables outside a database: an elastic budget with a cache of
+    /// `cache_bytes`.
+    pub fn alone(cache_bytes: u64, memtable_bytes: u64) -> Services {
+        let stats = Arc::new(Stats::default());
+        let cache = Arc::new(BlockCache::new(cache_bytes, stats.clone()));
+        let budget = Budget::new(cache_bytes, Strictness::Elastic, 0, 0, cache.clone());
+        Services { cache, budget: Arc::new(budget), stats, memtable_bytes }
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::budget::{Charge, Part};
 use crate::commit::{Step, SyncTo};
 use crate::error::{Error, Result};
 use crate::file::{FileOutput, Spread};
@@ -24,6 +25,7 @@ pub(super) struct Flush {
     out: Option<FileOutput>,
     state: State,
     claimed: Vec<IndexId>,
+    charge: Charge,
 }
 
 struct Flushing {
@@ -79,7 +81,9 @@ impl Flush {
         control.flushes += 1;
         let sync = SyncTo::new(parts.clone(), until);
         let (parts, began) = (parts.clone(), parts.env.now());
-        Ok(Some(Flush { parts, indexes, began, out: None, state: State::Sync(sync), claimed }))
+        let charge = Charge::must(&parts.services.budget, Part::Buffers, 0);
+        let state = State::Sync(sync);
+        Ok(Some(Flush { parts, indexes, began, out: None, state, claimed, charge }))
     }
 
     /// What a crash would otherwise take from the log must not be in segments.
@@ -116,6 +120,7 @@ impl Flush {
                     index.edit = Some(edit);
                     index.work = None;
                 }
+                self.charge.set(index.work.as_ref().map_or(0, |work| work.memory() as u64));
                 return Ok(false);
             }
         }

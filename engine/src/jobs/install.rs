@@ -14,6 +14,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::budget::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
@@ -219,7 +220,7 @@ fn make_current(parts: &Parts, tail: &mut Tail, ready: &[Ready], no: EditNo) -> 
         next = next.with(one.id, Some(state));
         if let Some(writer) = tail.writer(one.id) {
             for frozen in writer.frozen.drain(..one.flushed) {
-                parts.memtable_bytes.fetch_sub(frozen.bytes, Ordering::Relaxed);
+                parts.services.budget.sub(Part::Memtables, frozen.bytes);
             }
         }
     }

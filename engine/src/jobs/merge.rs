@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::budget::{Charge, Part};
 use crate::error::Result;
 use crate::file::{FileOutput, Spread};
 use crate::id::IndexId;
@@ -26,6 +27,7 @@ pub(super) struct Merge {
     out: Option<FileOutput>,
     work: Option<Box<dyn Work>>,
     edit: Option<Edit>,
+    charge: Charge,
     /// Whether it has claimed to edit the index.
     editing: bool,
 }
@@ -69,9 +71,20 @@ impl Merge {
         let busy = plan.inputs.iter().map(|input| (*input, number));
         control.busy.entry(id).or_default().extend(busy);
         control.merges += 1;
-        let (parts, then, began) = (parts.clone(), then.segments_only(), now);
-        let (out, work, edit) = (None, None, None);
-        Ok(Some(Merge { parts, id, number, plan, then, began, out, work, edit, editing: false }))
+        let charge = Charge::must(&parts.services.budget, Part::Buffers, 0);
+        Ok(Some(Merge {
+            parts: parts.clone(),
+            id,
+            number,
+            plan,
+            then: then.segments_only(),
+            began: now,
+            out: None,
+            work: None,
+            edit: None,
+            charge,
+            editing: false,
+        }))
     }
 
     /// Claims to edit the index: no flush and no other merge installs meanwhile.
@@ -130,6 +143,7 @@ impl Task for Merge {
             self.edit = Some(edit);
             self.work = None;
         }
+        self.charge.set(self.work.as_ref().map_or(0, |work| work.memory() as u64));
         Ok(Progress::Again)
     }
 

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::budget::Part;
 use crate::commit::{Claim, Commit, CommitHandle, Step, drive, prove};
 use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
@@ -225,15 +226,19 @@ impl Transaction {
         }
         let grown = (wanted - self.charged).next_multiple_of(CHARGE_BYTES);
         let limit = self.parts.options.transaction_bytes_max();
-        let total = &self.parts.transaction_bytes;
-        let before = total.fetch_add(grown as u64, Ordering::Relaxed);
+        let budget = &self.parts.services.budget;
+        let before = budget.used(Part::Transactions);
         if before + grown as u64 > limit {
-            total.fetch_sub(grown as u64, Ordering::Relaxed);
             return Err(Error::full(format!(
                 "open transactions hold {before} bytes, and {grown} more would exceed {limit}, \
                  half of the memory budget: write less in one transaction, or raise the budget"
             )));
         }
+        budget.charge(Part::Transactions, grown as u64).or_else(|_| {
+            // Views that are gone may have been counted last.
+            self.parts.enforce_view_budget();
+            budget.charge(Part::Transactions, grown as u64)
+        })?;
         self.charged += grown;
         Ok(())
     }
@@ -361,7 +366,7 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        self.parts.transaction_bytes.fetch_sub(self.charged as u64, Ordering::Relaxed);
+        self.parts.services.budget.sub(Part::Transactions, self.charged as u64);
     }
 }
 
@@ -377,7 +382,7 @@ fn conflicts(parts: &Parts) -> Result<Conflicts> {
     if parts.options.access != Access::Read && tail.oracle.is_none() {
         tail.check()?;
         let bytes = parts.options.conflict_bytes();
-        parts.services.cache.give_up(bytes);
+        parts.services.budget.add(Part::Conflicts, bytes);
         tail.oracle = Some(Box::new(Oracle::new(bytes, since, hasher)));
     }
     Ok(*parts.conflicts.get_or_init(|| Conflicts { since, hasher }))

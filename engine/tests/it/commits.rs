@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cuesta_engine::budget::Part;
 use cuesta_engine::commit::{Commit, Step};
 use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{Crash, Random, SimEnv, Task, TaskState};
@@ -309,7 +310,7 @@ fn flushes_and_commits_of_many_small_indexes_stay_within_memory() {
     world.check();
     assert_eq!(world.engine.gauges().memtable_bytes, {
         let parts = Arc::clone(world.engine.parts());
-        parts.memtable_bytes.load(std::sync::atomic::Ordering::Relaxed)
+        parts.services.budget.used(Part::Memtables)
     });
     world.kill_after_writing().check_deeply();
 }
@@ -326,8 +327,7 @@ fn memory_is_counted_as_it_is_even_when_memtables_shrink() {
         if round % 50 == 20 {
             world.engine.flush().unwrap();
         }
-        let counted = &world.engine.parts().memtable_bytes;
-        let counted = counted.load(std::sync::atomic::Ordering::Relaxed);
+        let counted = world.engine.parts().services.budget.used(Part::Memtables);
         assert_eq!(counted, world.engine.gauges().memtable_bytes, "round {round}");
     }
 }

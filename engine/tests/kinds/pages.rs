@@ -473,6 +473,10 @@ struct Plan {
 }
 
 impl Work for Writing {
+    fn memory(&self) -> usize {
+        self.plan.as_ref().map_or(0, |plan| plan.pages.len() * self.page_bytes)
+    }
+
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         let Some(plan) = &mut self.plan else {
             if self.then.is_none() && self.changes.values().all(Option::is_none) {
@@ -634,6 +638,10 @@ struct Rewriting {
 }
 
 impl Work for Rewriting {
+    fn memory(&self) -> usize {
+        self.writing.memory()
+    }
+
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         let edit = self.writing.step(out)?;
         Ok(edit.map(|edit| Edit { remove: vec![self.replaced], ..edit }))

@@ -422,6 +422,10 @@ struct Flush {
 }
 
 impl Work for Flush {
+    fn memory(&self) -> usize {
+        self.writing.rows.len() * size_of::<(u64, Vec<u8>)>()
+    }
+
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         let mut edit = Edit::default();
         if !self.writing.rows.is_empty() {
@@ -482,6 +486,10 @@ struct Merge {
 }
 
 impl Work for Merge {
+    fn memory(&self) -> usize {
+        self.writing.rows.len() * size_of::<(u64, Vec<u8>)>()
+    }
+
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         let Some(data) = self.writing.step(out)? else { return Ok(None) };
         let count = self.writing.rows.len() as u32;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Bound;
 
+use cuesta_engine::budget::Charge;
 use cuesta_engine::version::View;
 use cuesta_indexes::lsm::Cursor as LsmCursor;
 
@@ -20,6 +21,7 @@ pub struct Cursor {
     cursor: LsmCursor,
     /// Of a transaction: what is read.
     tracked: Option<Box<Tracked>>,
+    _charge: Charge,
 }
 
 impl fmt::Debug for Cursor {
@@ -29,8 +31,13 @@ impl fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    pub(super) fn new(view: View, cursor: LsmCursor, tracked: Option<Tracked>) -> Cursor {
-        Cursor { view, cursor, tracked: tracked.map(Box::new) }
+    pub(super) fn new(
+        view: View,
+        cursor: LsmCursor,
+        tracked: Option<Tracked>,
+        charge: Charge,
+    ) -> Cursor {
+        Cursor { view, cursor, tracked: tracked.map(Box::new), _charge: charge }
     }
 
     #[inline]

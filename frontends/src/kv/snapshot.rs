@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
+use cuesta_engine::budget::{Charge, Part};
 use cuesta_engine::version::View;
 use cuesta_indexes::lsm::Reader;
 
@@ -114,6 +115,8 @@ impl Snapshot {
         let cursor = Reader::new(&state, self.view.seq()).cursor(within.0, within.1);
         let track = |shared| Tracked::begin(shared, self.view.seq(), keyspace.id(), within);
         let tracked = self.transaction.as_ref().map(track).transpose()?;
-        Ok(Cursor::new(self.view.clone(), cursor, tracked))
+        let budget = &self.db.engine.parts().services.budget;
+        let charge = Charge::new(budget, Part::Cursors, cursor.memory_max() as u64)?;
+        Ok(Cursor::new(self.view.clone(), cursor, tracked, charge))
     }
 }

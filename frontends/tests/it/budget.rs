@@ -71,3 +71,83 @@ fn the_oldest_snapshots_expire_when_all_hold_too_much() {
     let count = snapshots[39].iter(&ks).unwrap().count();
     assert_eq!(count, 20_000);
 }
+
+/// Parts of the memory that statistics tell, besides the sum.
+const PARTS: [&str; 9] = [
+    "memtable_bytes",
+    "cache_bytes",
+    "transaction_bytes",
+    "conflict_bytes",
+    "commit_bytes",
+    "buffer_bytes",
+    "segment_table_bytes",
+    "cursor_bytes",
+    "snapshot_bytes",
+];
+
+#[test]
+fn a_strict_budget_refuses_and_is_not_exceeded() {
+    let dir = tempfile::tempdir().unwrap();
+    let limit = 8 << 20;
+    let db = Database::builder()
+        .memory_budget(limit)
+        .strict_memory()
+        .durability(Durability::None)
+        .open(dir.path())
+        .unwrap();
+    let ks = db.keyspace("k").unwrap();
+    for key in 0..20_000u32 {
+        ks.put(key.to_be_bytes(), [7; 100]).unwrap();
+    }
+    db.flush().unwrap();
+    let check = || {
+        let stats = db.stats();
+        let sum: u64 = PARTS.iter().map(|part| stats.get(part).unwrap()).sum();
+        // Empty memtables are not counted yet.
+        let total = stats.get("memory_bytes").unwrap();
+        assert!(total.abs_diff(sum) <= 16 << 10, "{total}: {}", stats.to_text());
+        assert!(sum <= limit, "{}", stats.to_text());
+    };
+    // Cursors, until there is no room for one more.
+    let mut cursors = Vec::new();
+    let refused = loop {
+        match ks.cursor::<&[u8]>(..) {
+            Ok(mut cursor) => {
+                assert!(cursor.next().unwrap());
+                cursors.push(cursor);
+            }
+            Err(error) => break error,
+        }
+        if cursors.len() % 16 == 0 {
+            check();
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::Full);
+    assert!(refused.message().contains("open cursors"), "{refused}");
+    assert!(cursors.len() > 100, "{} cursors", cursors.len());
+    check();
+    // What is small still works; what is large is refused, with nothing written.
+    ks.put("small", "value").unwrap();
+    assert!(ks.contains("small").unwrap());
+    let large = |value: &str| {
+        let mut batch = db.batch();
+        batch.put(&ks, "large", value.repeat(100_000)).unwrap();
+        batch.commit()
+    };
+    assert_eq!(large("x").unwrap_err().kind(), ErrorKind::Full);
+    assert!(!ks.contains("large").unwrap());
+    assert_eq!(
+        db.begin()
+            .map(drop)
+            .and_then(|()| {
+                let tx = db.begin()?;
+                tx.put(&ks, "large", "x".repeat(100_000))
+            })
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Full
+    );
+    drop(cursors);
+    large("y").unwrap();
+    check();
+}

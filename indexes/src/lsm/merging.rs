@@ -42,6 +42,11 @@ impl Merging {
         Merging { sources, heads, way: Way::Forward, current: None, rival: None }
     }
 
+    /// Bytes of memory held, about.
+    pub(super) fn memory(&self) -> usize {
+        self.sources.iter().map(Source::memory).sum()
+    }
+
     /// The source that the current entry comes from; `None` when it stands nowhere.
     #[inline]
     pub(super) fn current(&self) -> Option<&Source> {

@@ -36,6 +36,8 @@ enum Seen<'s> {
     Large(Hit<'s>),
 }
 
+/// What a cursor, or a part of one, takes besides blocks.
+const CURSOR_BYTES: usize = 512;
 /// Longer values in memtables are shared, shorter ones copied.
 const COPIED_BYTES_MAX: usize = 512;
 
@@ -168,7 +170,14 @@ impl<'s> Reader<'s> {
             upper: upper.map(<[u8]>::to_vec),
             spot: Spot::Fresh,
             large: None,
+            memory_max: self.memory_max(layout.runs().len()),
         }
+    }
+
+    /// What a cursor over `runs` runs holds at most: a block of each that is not mapped, and its
+    /// own state.
+    fn memory_max(&self, runs: usize) -> usize {
+        CURSOR_BYTES + runs * (CURSOR_BYTES + self.state.index.options().block_bytes as usize)
     }
 }
 
@@ -222,9 +231,15 @@ pub struct Cursor {
     spot: Spot,
     /// The value that it stands on, if that lies apart from its key.
     large: Option<Value>,
+    memory_max: usize,
 }
 
 impl Cursor {
+    /// Bytes of memory that it may hold, apart from values above the size of a block.
+    pub fn memory_max(&self) -> usize {
+        self.memory_max
+    }
+
     /// Goes to the next key; says whether there is one.
     ///
     /// # Errors

@@ -124,6 +124,14 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// Bytes of memory held, besides memtables and the cache.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Source::Memtable(_) => 0,
+            Source::Run(run) => run.inner.as_ref().map_or(0, SegmentCursor::memory),
+        }
+    }
+
     /// Whether it stands on an entry.
     #[inline]
     pub(super) fn valid(&self) -> bool {

@@ -57,6 +57,10 @@ impl FlushWork {
 }
 
 impl Work for FlushWork {
+    fn memory(&self) -> usize {
+        self.outputs.memory()
+    }
+
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         if !self.begun {
             self.merging.first()?;

@@ -43,6 +43,11 @@ impl Outputs {
         }
     }
 
+    /// Bytes of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.writer.as_ref().map_or(0, Writer::memory)
+    }
+
     /// Adds an entry, whose key is greater than all before.
     ///
     /// # Errors

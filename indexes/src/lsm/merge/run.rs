@@ -161,6 +161,10 @@ impl MergeWork {
 }
 
 impl Work for MergeWork {
+    fn memory(&self) -> usize {
+        self.outputs.memory() + self.merging.memory()
+    }
+
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         if !self.begun {
             self.merging.first()?;
@@ -225,6 +229,10 @@ impl MoveWork {
 }
 
 impl Work for MoveWork {
+    fn memory(&self) -> usize {
+        0
+    }
+
     fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
         Stats::add(&self.stats.moves, 1);
         Ok(Some(std::mem::take(&mut self.edit)))

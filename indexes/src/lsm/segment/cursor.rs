@@ -46,6 +46,12 @@ impl SegmentCursor {
         }
     }
 
+    /// Bytes of memory held besides what is mapped, about.
+    pub(in crate::lsm) fn memory(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, |(held, _)| held.memory());
+        data + self.path.iter().map(|leaf| leaf.held.memory()).sum::<usize>()
+    }
+
     /// Turns to another segment, keeping memory.
     pub(in crate::lsm) fn reset(&mut self, segment: Arc<Segment>) {
         self.segment = segment;

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cuesta_engine::budget::{Charge, Part};
 use cuesta_engine::cache::{Block, BlockCache};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Region};
@@ -70,6 +71,7 @@ pub struct Segment {
     pub(super) blobs: Box<[BlobFile]>,
     blocks: Box<[AtomicU64]>,
     cache: Arc<BlockCache>,
+    _charge: Charge,
 }
 
 impl Segment {
@@ -108,6 +110,8 @@ impl Segment {
         );
         let blobs = blobs::open(meta, files).map_err(|e| e.context(&place))?;
         let words = footer.ordinals().div_ceil(32) as usize;
+        let keys = detail.smallest.len() + detail.largest.len();
+        let bytes = words * size_of::<AtomicU64>() + size_of::<Segment>() + keys;
         Ok(Segment {
             region,
             footer,
@@ -115,6 +119,7 @@ impl Segment {
             blobs,
             blocks: (0..words).map(|_| AtomicU64::new(0)).collect(),
             cache: services.cache.clone(),
+            _charge: Charge::must(&services.budget, Part::Segments, bytes as u64),
         })
     }
 
@@ -362,6 +367,14 @@ pub(super) enum Held {
 }
 
 impl Held {
+    /// Bytes of memory held.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Held::Map { .. } => 0,
+            Held::Block(block) => block.len(),
+        }
+    }
+
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         match self {

@@ -109,6 +109,13 @@ impl Writer {
         self.at + self.block.size_with(&[], 0) as u64
     }
 
+    /// Bytes of memory held.
+    pub(in crate::lsm) fn memory(&self) -> usize {
+        let leaves: usize = self.leaves.iter().map(|(key, leaf)| key.len() + leaf.len() + 48).sum();
+        let buffers = self.raw.capacity() + self.packed.capacity() + self.block.size_with(&[], 0);
+        buffers + self.hashes.capacity() * size_of::<u64>() + leaves
+    }
+
     /// Adds an entry with a key greater than all before.
     ///
     /// # Errors

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cuesta_engine::cache::BlockCache;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::index::{
     Aim, Edit, ErasedState, Horizon, IndexType, Listed, MemtableWriter, MergePlan, Services, State,
     Work,
 };
-use cuesta_engine::stats::Stats;
 use cuesta_engine::{EditNo, SegmentId, SeqNo};
 
 use super::lsm::{Lsm, Options, op};
@@ -47,9 +45,7 @@ pub struct Running {
 
 /// Services with a cache of `cache_bytes`.
 pub fn services(cache_bytes: u64, memtable_bytes: u64) -> Services {
-    let stats = Arc::new(Stats::default());
-    let cache = Arc::new(BlockCache::new(cache_bytes, stats.clone()));
-    Services { cache, stats, memtable_bytes }
+    Services::alone(cache_bytes, memtable_bytes)
 }
 
 impl<S: Store> Driver<S> {

@@ -1,0 +1,323 @@
+//! Memory: one number, and who has how much of it.
+//!
+//! ```text
+//! ├── memtables ──┬─ buffers ─┬─ transactions, snapshots, segments, ... ─┬──────── cache ────────┤
+//! │ at least their reserves   │ what they take                           │ the rest              │
+//! 0                                                                                          limit
+//! ```
+//!
+//! Every part says what it takes. The block cache has the rest and shrinks when others grow, down
+//! to a floor. Beyond that an [`Elastic`](Strictness::Elastic) budget is exceeded, visibly; a
+//! [`Strict`](Strictness::Strict) one refuses whatever can be refused. What cannot be refused is
+//! bounded elsewhere: memtables make commits wait, views expire.
+//!
+//! Not for: pages of mapped files, which are the operating system's; values that the caller holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cache::BlockCache;
+use crate::error::{Error, Result};
+
+/// Who takes memory, besides the block cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Memtables of the current version.
+    Memtables,
+    /// Memtables that only views keep.
+    Views,
+    /// Writes and read sets of open transactions.
+    Transactions,
+    /// What tells conflicts of transactions.
+    Conflicts,
+    /// Large commits under way.
+    Commits,
+    /// Flushes and merges under way.
+    Buffers,
+    /// Tables of open segments.
+    Segments,
+    /// Open cursors.
+    Cursors,
+}
+
+impl Part {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Part; 8] = [
+        Part::Memtables,
+        Part::Views,
+        Part::Transactions,
+        Part::Conflicts,
+        Part::Commits,
+        Part::Buffers,
+        Part::Segments,
+        Part::Cursors,
+    ];
+
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Memtables => "memtables",
+            Part::Views => "snapshots",
+            Part::Transactions => "transactions",
+            Part::Conflicts => "conflict detection",
+            Part::Commits => "large commits",
+            Part::Buffers => "flushes and merges",
+            Part::Segments => "open segments",
+            Part::Cursors => "open cursors",
+        }
+    }
+}
+
+/// What happens when the budget does not suffice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// It is exceeded, and the statistics show by whom.
+    #[default]
+    Elastic,
+    /// What can be refused fails with `Full`.
+    Strict,
+}
+
+/// The memory of an open database.
+#[derive(Debug)]
+pub struct Budget {
+    limit: u64,
+    strictness: Strictness,
+    /// What parts are given whether they take it or not.
+    reserves: [u64; Part::ALL.len()],
+    used: [AtomicU64; Part::ALL.len()],
+    cache: Arc<BlockCache>,
+    /// What the others took when the cache was last made to fit.
+    balanced: AtomicU64,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes, of which memtables and the buffers of background work are given
+    /// their reserves at once; `cache` has the rest.
+    pub fn new(
+        limit: u64,
+        strictness: Strictness,
+        memtables: u64,
+        buffers: u64,
+        cache: Arc<BlockCache>,
+    ) -> Budget {
+        let mut reserves = [0; Part::ALL.len()];
+        reserves[Part::Memtables as usize] = memtables;
+        reserves[Part::Buffers as usize] = buffers;
+        let used = Default::default();
+        let budget =
+            Budget { limit, strictness, reserves, used, cache, balanced: AtomicU64::new(0) };
+        budget.balance();
+        budget
+    }
+
+    /// All of it.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Whether it may be exceeded.
+    pub fn strictness(&self) -> Strictness {
+        self.strictness
+    }
+
+    /// What a part takes.
+    pub fn used(&self, part: Part) -> u64 {
+        self.of(part).load(Ordering::Relaxed)
+    }
+
+    /// What all parts and the cache take.
+    pub fn total(&self) -> u64 {
+        Part::ALL.iter().map(|part| self.used(*part)).sum::<u64>() + self.cache.bytes()
+    }
+
+    /// What everything takes together, then what each part takes.
+    pub fn report(&self) -> (u64, Vec<(Part, u64)>) {
+        (self.total(), Part::ALL.iter().map(|part| (*part, self.used(*part))).collect())
+    }
+
+    fn of(&self, part: Part) -> &AtomicU64 {
+        &self.used[part as usize]
+    }
+
+    /// What a part is given whether it takes it or not.
+    #[inline]
+    fn reserve(&self, part: Part) -> u64 {
+        self.reserves[part as usize]
+    }
+
+    /// What is taken or reserved by all but the cache.
+    fn claimed(&self) -> u64 {
+        Part::ALL.iter().map(|part| self.used(*part).max(self.reserve(*part))).sum()
+    }
+
+    /// What the cache keeps whatever happens.
+    fn floor(&self) -> u64 {
+        self.limit / 32
+    }
+
+    /// What can still be claimed without exceeding the budget.
+    pub fn room(&self) -> u64 {
+        self.limit.saturating_sub(self.claimed() + self.floor())
+    }
+
+    /// Takes memory that cannot be refused.
+    #[inline]
+    pub fn add(&self, part: Part, bytes: u64) {
+        let before = self.of(part).fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.reserve(part) {
+            self.balance();
+        }
+    }
+
+    /// Gives memory back.
+    #[inline]
+    pub fn sub(&self, part: Part, bytes: u64) {
+        let before = self.of(part).fetch_sub(bytes, Ordering::Relaxed);
+        if before > self.reserve(part) {
+            self.balance();
+        }
+    }
+
+    /// Says what a part takes that counts by itself.
+    pub fn set(&self, part: Part, bytes: u64) {
+        self.of(part).store(bytes, Ordering::Relaxed);
+        self.balance();
+    }
+
+    /// Takes memory, if the budget is not strict or has it.
+    ///
+    /// # Errors
+    /// `Full`, naming who has how much.
+    pub fn charge(&self, part: Part, bytes: u64) -> Result<()> {
+        if self.strictness == Strictness::Strict && bytes > self.room() {
+            return Err(self.full(part, bytes));
+        }
+        self.add(part, bytes);
+        Ok(())
+    }
+
+    #[cold]
+    fn full(&self, part: Part, bytes: u64) -> Error {
+        let taken: Vec<String> = Part::ALL
+            .iter()
+            .map(|part| (part.name(), self.used(*part)))
+            .filter(|(_, bytes)| *bytes > 0)
+            .map(|(name, bytes)| format!("{name} {bytes}"))
+            .collect();
+        Error::full(format!(
+            "{bytes} bytes more for {} would exceed the memory budget of {} bytes, which is \
+             strict: {} are free; taken are {}; let go of something, or raise the budget",
+            part.name(),
+            self.limit,
+            self.room(),
+            if taken.is_empty() { "none".to_owned() } else { taken.join(", ") }
+        ))
+    }
+
+    /// Makes the cache fit what the others leave, if that has changed by much: changing its size
+    /// is work.
+    fn balance(&self) {
+        let claimed = self.claimed();
+        let before = self.balanced.load(Ordering::Relaxed);
+        if claimed.abs_diff(before) <= self.limit / 64 {
+            return;
+        }
+        // Who loses the race leaves it to the winner; the next change looks again.
+        let swapped =
+            self.balanced.compare_exchange(before, claimed, Ordering::Relaxed, Ordering::Relaxed);
+        if swapped.is_ok() {
+            self.cache.resize(self.limit.saturating_sub(claimed).max(self.floor()));
+        }
+    }
+}
+
+/// Memory that is given back when it is dropped.
+#[derive(Debug)]
+pub struct Charge {
+    budget: Arc<Budget>,
+    part: Part,
+    bytes: u64,
+}
+
+impl Charge {
+    /// Takes memory, if the budget is not strict or has it.
+    ///
+    /// # Errors
+    /// As [`Budget::charge`].
+    pub fn new(budget: &Arc<Budget>, part: Part, bytes: u64) -> Result<Charge> {
+        budget.charge(part, bytes)?;
+        Ok(Charge { budget: budget.clone(), part, bytes })
+    }
+
+    /// Takes memory that cannot be refused.
+    pub fn must(budget: &Arc<Budget>, part: Part, bytes: u64) -> Charge {
+        budget.add(part, bytes);
+        Charge { budget: budget.clone(), part, bytes }
+    }
+
+    /// Says that it is so many bytes now, which cannot be refused.
+    pub fn set(&mut self, bytes: u64) {
+        match bytes.checked_sub(self.bytes) {
+            Some(0) => {}
+            Some(more) => self.budget.add(self.part, more),
+            None => self.budget.sub(self.part, self.bytes - bytes),
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.sub(self.part, self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::stats::Stats;
+
+    const MIB: u64 = 1 << 20;
+
+    fn budget(strictness: Strictness) -> Arc<Budget> {
+        let cache = Arc::new(BlockCache::new(MIB, Arc::new(Stats::default())));
+        Arc::new(Budget::new(64 * MIB, strictness, 24 * MIB, 4 * MIB, cache))
+    }
+
+    #[test]
+    fn the_cache_has_what_others_leave() {
+        let budget = budget(Strictness::Elastic);
+        assert_eq!(budget.cache.capacity(), 36 * MIB);
+        budget.add(Part::Memtables, 20 * MIB);
+        assert_eq!(budget.cache.capacity(), 36 * MIB, "that was reserved");
+        let charge = Charge::must(&budget, Part::Transactions, 10 * MIB);
+        assert_eq!(budget.cache.capacity(), 26 * MIB);
+        budget.add(Part::Memtables, 10 * MIB);
+        assert_eq!(budget.cache.capacity(), 20 * MIB);
+        drop(charge);
+        assert_eq!(budget.cache.capacity(), 30 * MIB);
+        budget.sub(Part::Memtables, 30 * MIB);
+        assert_eq!((budget.cache.capacity(), budget.total()), (36 * MIB, 0));
+    }
+
+    #[test]
+    fn only_a_strict_budget_refuses() {
+        let elastic = budget(Strictness::Elastic);
+        elastic.charge(Part::Cursors, 100 * MIB).unwrap();
+        assert_eq!(elastic.cache.capacity(), 2 * MIB, "the floor");
+
+        let strict = budget(Strictness::Strict);
+        let room = strict.room();
+        let mut charge = Charge::new(&strict, Part::Cursors, room).unwrap();
+        let refused = Charge::new(&strict, Part::Commits, 1).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Full);
+        assert!(refused.message().contains("open cursors 35651584"), "{}", refused.message());
+        assert_eq!(strict.used(Part::Commits), 0);
+        charge.set(room - 1);
+        Charge::new(&strict, Part::Commits, 1).unwrap();
+        drop(charge);
+        assert_eq!((strict.room(), strict.total()), (room, 0));
+    }
+}
