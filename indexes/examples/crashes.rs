@@ -14,6 +14,7 @@ mod harness;
 #[path = "../../engine/tests/kinds/mod.rs"]
 mod kinds;
 #[path = "../tests/crash/lsm.rs"]
+#[allow(dead_code, reason = "tests have casts of their own")]
 mod lsm;
 
 use std::ops::Range;
