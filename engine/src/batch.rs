@@ -44,6 +44,11 @@ impl Batch {
         &mut self.notes
     }
 
+    /// Bytes of notes.
+    pub fn notes_len(&self) -> usize {
+        self.notes.len()
+    }
+
     /// Operations by index.
     pub fn parts(&self) -> &[(IndexId, Vec<u8>)] {
         &self.parts

@@ -10,6 +10,7 @@ use crate::budget::Part;
 use crate::commit::{Commit, CommitHandle, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
 use crate::error::{ErrorKind, Result};
+use crate::feed::Feed;
 use crate::file::Files;
 use crate::id::{FileId, IndexId, SeqNo};
 use crate::identity::Identity;
@@ -23,6 +24,8 @@ use crate::stats::Stats;
 use crate::transaction::{Transaction, TransactionOptions};
 use crate::verify::{VerifyReport, verify};
 use crate::version::{Catalog, CatalogOp, Entry, PinReport, View};
+use crate::watch::Watch;
+use crate::watchers::Scope;
 
 /// With so many log segments behind the present one, memtables are written when the database is
 /// closed, however small they are.
@@ -83,6 +86,16 @@ pub struct Gauges {
     pub conflict_bytes: u64,
     /// Bytes of log that recovery would read.
     pub log_bytes: u64,
+    /// Bytes of log that only feeds need, those to come included.
+    pub log_kept_bytes: u64,
+    /// The first commit in the log.
+    pub log_first: SeqNo,
+    /// Open feeds.
+    pub feeds: usize,
+    /// The earliest place of an open feed.
+    pub feed_oldest: Option<SeqNo>,
+    /// Watches, those of feeds included.
+    pub watches: usize,
     /// How far unmerged data presses: commits are slowed from 1 on and wait from 2 on.
     pub pressure: f64,
     /// What views hold.
@@ -231,6 +244,22 @@ impl Engine {
         }
         let view = self.view();
         ask(&*view.of(handle)?, view.seq())
+    }
+
+    /// Watches for changes of a range, or any.
+    ///
+    /// # Errors
+    /// As [`Watch::new`].
+    pub fn watch(&self, scope: Scope) -> Result<Watch> {
+        Watch::new(&self.parts, scope)
+    }
+
+    /// The commits after `after`, in order.
+    ///
+    /// # Errors
+    /// As [`Feed::open`].
+    pub fn feed(&self, after: SeqNo) -> Result<Feed> {
+        Feed::open(&self.parts, self.identity.uuid.0, after)
     }
 
     /// Creates an index, durably; returns its number.
@@ -438,6 +467,7 @@ impl Engine {
         drop(control);
         let tail = parts.tail();
         let log_bytes = tail.log.retained_bytes();
+        let (log_kept_bytes, log_first) = (tail.log.kept_bytes(), tail.log.first_commit());
         drop(tail);
         Gauges {
             published: parts.published(),
@@ -450,6 +480,11 @@ impl Engine {
             locks: parts.locks.len(),
             conflict_bytes: parts.services.budget.used(Part::Conflicts),
             log_bytes,
+            log_kept_bytes,
+            log_first,
+            feeds: parts.feeds.len(),
+            feed_oldest: parts.feeds.oldest(),
+            watches: parts.watchers.len(),
             pressure: parts.pressure(),
             views: parts.pins.report(&current.value),
             jobs,
@@ -487,6 +522,8 @@ impl Engine {
     fn close_files(&self) -> Result<()> {
         let parts = &*self.parts;
         if parts.options.access == Access::Read {
+            parts.tail().close();
+            parts.feeds.end();
             return Ok(());
         }
         let flushed = if self.is_flushed_when_closed() { self.flush() } else { Ok(()) };
@@ -502,12 +539,15 @@ impl Engine {
         clear_released(parts);
         parts.tail().close();
         parts.locks.wake();
+        // Another handle may write the log from here on, soon.
+        parts.feeds.end();
         let forgotten = forget_log(parts);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
         if synced.is_ok() {
             parts.publish(&mut tail);
         }
+        parts.watchers.end();
         drop(tail);
         tracing::debug!(dir = %parts.dir.display(), "closed");
         parts.moved.notify();

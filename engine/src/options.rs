@@ -59,6 +59,12 @@ pub struct Options {
     pub conflict_limit: Option<u64>,
     /// Sizes of the log.
     pub log: LogOptions,
+    /// The log is kept for feeds that come later as long as what is newer has fewer bytes.
+    pub log_retention_bytes: u64,
+    /// The log is kept for feeds that come later while its commits are younger than this.
+    pub log_retention_age: Duration,
+    /// Feeds, and the age of commits, keep the log only as long as what is newer has fewer bytes.
+    pub feed_bytes_max: u64,
     /// Threads for flushes and merges.
     pub background_threads: usize,
     /// Memtables smaller than this in total stay in the log when the database is closed.
@@ -83,6 +89,9 @@ impl Default for Options {
             view_budget: 128 << 20,
             conflict_limit: None,
             log: LogOptions::default(),
+            log_retention_bytes: 0,
+            log_retention_age: Duration::ZERO,
+            feed_bytes_max: 1 << 30,
             background_threads: 2,
             close_flush_bytes: 1 << 20,
             manifest_bytes: 256 << 10,
@@ -108,6 +117,11 @@ impl Options {
         within("log segment size in bytes", self.log.segment_bytes, 512..=1 << 40)?;
         within("sync interval in milliseconds", interval_ms, 0..=1 << 40)?;
         within("number of background threads", self.background_threads as u64, 1..=256)
+    }
+
+    /// Whether any of the log is to be kept that only feeds may need.
+    pub fn keeps_log(&self) -> bool {
+        self.log_retention_bytes > 0 || !self.log_retention_age.is_zero()
     }
 
     /// Memory of one memtable before it is frozen.

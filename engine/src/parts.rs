@@ -6,6 +6,7 @@
 //! | `tail` | see [`Tail`] | before any lock below |
 //! | `locks` | what transactions have locked | after the tail |
 //! | `control` | who works on what | last |
+//! | inside `watchers`, `feeds` | who waits for what, who reads from where | last |
 //!
 //! Not for: doing anything. Commits, jobs and recovery are in modules of their own.
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::budget::{Part, Strictness};
 use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
+use crate::feeds::Feeds;
 use crate::file::{Extent, FileTable};
 use crate::id::{IndexId, SegmentId, SeqNo};
 use crate::index::{Aim, Listed, Registry, Services};
@@ -29,6 +31,7 @@ use crate::oracle::KeyHasher;
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::{Pair, Pins, Version};
+use crate::watchers::Watchers;
 
 /// Everything an open database is made of.
 pub struct Parts {
@@ -64,6 +67,10 @@ pub struct Parts {
     pub locks: Arc<Locks>,
     /// How conflicts are detected: from the first transaction on.
     pub conflicts: OnceLock<Conflicts>,
+    /// Who waits for changes.
+    pub watchers: Watchers,
+    /// Who reads the log, and from where.
+    pub feeds: Feeds,
     /// Moves when something was synced, published, flushed or failed.
     pub moved: Arc<Event>,
     /// Moves when there may be work in the background.
@@ -94,6 +101,7 @@ pub struct TailGuard<'p> {
     /// Until it is dropped.
     tail: Option<MutexGuard<'p, Tail>>,
     moved: &'p Event,
+    watchers: &'p Watchers,
 }
 
 impl Deref for TailGuard<'_> {
@@ -116,6 +124,7 @@ impl Drop for TailGuard<'_> {
     fn drop(&mut self) {
         drop(self.tail.take());
         self.moved.wake();
+        self.watchers.wake();
     }
 }
 
@@ -249,6 +258,8 @@ impl Parts {
             owed_nanos: AtomicU64::new(0),
             locks: Arc::default(),
             conflicts: OnceLock::new(),
+            watchers: Watchers::default(),
+            feeds: Feeds::default(),
             moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),
@@ -263,7 +274,7 @@ impl Parts {
     /// Takes the commit lock.
     pub fn tail(&self) -> TailGuard<'_> {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        TailGuard { tail: Some(tail), moved: &self.moved }
+        TailGuard { tail: Some(tail), moved: &self.moved, watchers: &self.watchers }
     }
 
     /// Has the log synced up to its present end, by whoever is first.
@@ -313,6 +324,7 @@ impl Parts {
     pub fn poison(&self, tail: &mut Tail, cause: &Error) {
         tail.poison(cause);
         self.locks.wake();
+        self.watchers.end();
         self.moved.notify();
         self.work.notify();
         self.syncer.notify();
@@ -371,6 +383,7 @@ impl Parts {
         self.versions.publish(seq.0);
         self.locks.published(seq);
         self.pins.show_published(seq, clock_ms);
+        self.watchers.published(seq);
         self.moved.notify();
     }
 

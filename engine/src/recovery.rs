@@ -31,9 +31,10 @@ use crate::format::name::{self, FileName};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::{Horizon, Registry, Services};
-use crate::jobs::{flush_now, list_catalog};
+use crate::jobs::{flush_now, list_catalog, trim_log};
 use crate::log::{
-    CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, scan,
+    CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, find_kept,
+    scan,
 };
 use crate::manifest::{
     self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
@@ -114,10 +115,15 @@ pub(crate) fn open(
     }
     report.torn_manifest = recovered.torn.as_ref().map(|torn| torn.to_string());
     let state = recovered.state.clone();
+    let kept = match found.segments.first() {
+        Some((first, _)) if options.keeps_log() || !writable => find_kept(vfs, dir, first),
+        _ => Vec::new(),
+    };
     let manifest = if writable {
         sync_log(vfs, dir, &found)?;
         let manifest = ManifestWriter::resume(vfs, dir, recovered, rotate_at)?;
-        report.removed = clear_leftovers(vfs, dir, &state, start)?;
+        let keep_from = kept.first().map_or(start, |oldest| oldest.number);
+        report.removed = clear_leftovers(vfs, dir, &state, keep_from)?;
         Some(manifest)
     } else {
         None
@@ -129,10 +135,12 @@ pub(crate) fn open(
     let parts =
         assemble(env.clone(), dir, options, registry, &identity, &state, manifest, &found, mark)?;
     let parts = Arc::new(parts);
+    parts.tail().log.adopt(kept);
     if writable && state.log_start() == LogNo(0) {
         begin_log(&parts)?;
     }
     report.replayed = replay(&parts, &state, &found, &identity)?;
+    trim_log(&parts, &mut parts.tail())?;
     parts.update_pressure();
     report.took = env.now().saturating_sub(began);
     Ok(Opened { parts, identity, report, lock })
@@ -272,7 +280,7 @@ fn read_records(
 }
 
 /// Removes what unfinished work left: data files that the manifest does not name, log segments
-/// before its start.
+/// that neither it nor a feed needs.
 fn clear_leftovers(vfs: &dyn Vfs, dir: &Path, state: &ManifestState, start: LogNo) -> Result<u64> {
     let names = vfs.list(dir).map_err(|e| Error::io(dir.display(), e))?;
     let mut removed = 0;

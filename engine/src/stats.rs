@@ -175,6 +175,8 @@ counters! {
     read_retries,
     /// Views that failed because they pinned more than allowed.
     views_expired,
+    /// Feeds that lost their place because they kept too much of the log.
+    feeds_lost,
     /// Files unlinked.
     files_removed,
     /// Transactions begun.

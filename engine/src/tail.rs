@@ -9,15 +9,20 @@
 //! 4. A poisoned tail takes nothing more.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::index::MemtableWriter;
 use crate::log::LogWriter;
 use crate::oracle::Oracle;
+use crate::version::Catalog;
 
 /// Bytes that may gather unsynced under weak durability.
 const UNSYNCED_BYTES: u64 = 16 << 20;
+
+/// Changes of the catalog that are remembered with what was before.
+const CATALOGS_MAX: usize = 1024;
 
 /// A memtable that takes no more commits and waits to be flushed.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +99,8 @@ pub struct Tail {
     /// Changes of the catalog that the manifest does not list yet, oldest first: durable in the
     /// log, and in the current version.
     pub unlisted: Vec<SeqNo>,
+    /// What the catalog was before the commits given, oldest first: the latest changes of it.
+    pub catalogs: VecDeque<(SeqNo, Arc<Catalog>)>,
     /// Pins as known at `pins_epoch`.
     pub pins: Vec<u64>,
     /// See [`Pins::epoch`](crate::version::Pins::epoch).
@@ -116,6 +123,7 @@ impl Tail {
             replaying: false,
             next_index,
             unlisted: Vec::new(),
+            catalogs: VecDeque::new(),
             pins: Vec::new(),
             pins_epoch: 0,
             poisoned: None,
@@ -161,12 +169,32 @@ impl Tail {
         self.closed = true;
     }
 
+    /// Whether the database is closed, or being closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// The write side of an index.
     pub fn writer(&mut self, id: IndexId) -> Option<&mut IndexWriter> {
         match self.writers.binary_search_by_key(&id, |writer| writer.id) {
             Ok(i) => self.writers.get_mut(i),
             Err(_) => None,
         }
+    }
+
+    /// Remembers what the catalog was before the commit `seq`, which changes it.
+    pub fn remember_catalog(&mut self, seq: SeqNo, before: Arc<Catalog>) {
+        if self.catalogs.len() == CATALOGS_MAX {
+            self.catalogs.pop_front();
+        }
+        self.catalogs.push_back((seq, before));
+    }
+
+    /// What the catalog was after the commit `seq`, unless it was changed since; of what is not
+    /// remembered, the oldest that is.
+    pub fn catalog_after(&self, seq: SeqNo) -> Option<Arc<Catalog>> {
+        let changed = self.catalogs.iter().find(|(change, _)| *change > seq);
+        changed.map(|(_, before)| before.clone())
     }
 
     /// Whether nothing depends on the log alone.

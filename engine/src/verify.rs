@@ -105,7 +105,7 @@ fn verify_log(parts: &Parts, uuid: crate::identity::Uuid, report: &mut VerifyRep
     if parts.options.access != Access::Read {
         tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
     }
-    let start: LogNo = match tail.log.oldest() {
+    let start: LogNo = match tail.log.oldest_kept() {
         Some(oldest) => oldest,
         None => return Ok(()),
     };

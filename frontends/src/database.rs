@@ -175,6 +175,29 @@ impl Builder {
         self
     }
 
+    /// Keeps the last so many bytes of the log for [`Database::changes_since`], though nothing else
+    /// needs them; 0 by default. The oldest log segment among them is kept whole.
+    pub fn log_retention_bytes(mut self, bytes: u64) -> Builder {
+        self.options.log_retention_bytes = bytes;
+        self
+    }
+
+    /// Keeps the log of commits younger than this for [`Database::changes_since`], at most
+    /// [`Builder::feed_retention_bytes`] of it; not at all by default. Looked at when a log segment
+    /// could be reused, so it may stay for longer.
+    pub fn log_retention_age(mut self, age: Duration) -> Builder {
+        self.options.log_retention_age = age;
+        self
+    }
+
+    /// The most bytes of log that a [`Changes`](crate::Changes) that does not go on keeps from being
+    /// reused; 1 GiB by default. Beyond it, and beyond what is kept anyway, it fails with
+    /// `Expired`.
+    pub fn feed_retention_bytes(mut self, bytes: u64) -> Builder {
+        self.options.feed_bytes_max = bytes;
+        self
+    }
+
     /// Opens for reading: the database must exist, and nothing in the directory changes.
     pub fn read_only(mut self) -> Builder {
         self.options.access = Access::Read;

@@ -35,15 +35,19 @@
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
 //! - [`id`] has generators of identifiers: sequences, Snowflakes, UUIDs and ULIDs.
 //! - [`Database::checkpoint`] copies a database while it is in use.
+//! - [`Watch`] waits until something changes; [`Changes`] says what, commit by commit.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod database;
 mod report;
 mod keep;
 mod handle;
+mod note;
+mod watch;
 mod transaction;
 mod kv;
 pub mod id;
+mod feed;
 
 pub use cuesta_engine::env;
 pub use cuesta_engine::error::{Error, ErrorKind, Result};
@@ -52,8 +56,10 @@ pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, Isolation, RecoveryReport, VerifyReport};
 pub use cuesta_indexes::lsm::Value;
 pub use database::{Builder, Database};
+pub use feed::{Action, Change, Changes, NextChange, Operation, Operations};
 pub use handle::CommitHandle;
 pub use keep::Checkpoint;
 pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
 pub use report::{KeyspaceStats, Stats};
 pub use transaction::{Savepoint, Transaction, TransactionOptions};
+pub use watch::{Changed, Watch};

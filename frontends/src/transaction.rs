@@ -13,6 +13,7 @@ use cuesta_engine::{IndexId, SeqNo};
 
 use crate::database::Database;
 use crate::handle::CommitHandle;
+use crate::note;
 use crate::{Durability, Error, ErrorKind, Isolation, Result};
 
 /// How often [`Database::transact`] tries unless told otherwise.
@@ -218,6 +219,21 @@ impl Transaction {
             return Ok(());
         }
         Err(Error::invalid("the savepoint belongs to another transaction"))
+    }
+
+    /// Adds a note for those who read [`Database::changes_since`]: who did it, or why. It is logged
+    /// with the commit, which happens even if there is nothing else to write, and kept as long as
+    /// the log is. A later note replaces it; going back to a savepoint does not.
+    ///
+    /// # Errors
+    /// `Invalid` when the transaction has ended.
+    pub fn note(&self, note: impl AsRef<[u8]>) -> Result<()> {
+        let mut notes = Vec::new();
+        note::set(&mut notes, note.as_ref());
+        self.shared.with(|engine| {
+            engine.set_notes(notes);
+            Ok(())
+        })
     }
 
     /// Makes all writes visible at once, and durable as the transaction says. Without writes it

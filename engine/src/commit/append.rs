@@ -54,7 +54,8 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         return Err(error);
     }
     let applied = apply(parts, tail, seq, commit);
-    if let Err(error) = applied.and_then(|()| validate::record(parts, tail, seq, commit)) {
+    let recorded = applied.and_then(|()| validate::record(parts, tail, seq, commit));
+    if let Err(error) = recorded.and_then(|()| validate::note_watched(parts, seq, commit)) {
         parts.poison(tail, &error);
         return Err(error.into_kind(ErrorKind::Poisoned));
     }
@@ -145,6 +146,7 @@ pub(crate) fn change_catalog(
         }
     }
     tail.unlisted.push(seq);
+    tail.remember_catalog(seq, current.value.catalog.clone());
     parts.versions.publish_and_replace(seq.0, next.with_catalog(catalog));
     parts.update_pressure();
     Ok(())

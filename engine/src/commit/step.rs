@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::batch::Batch;
 use crate::budget::{Charge, Part};
 use crate::commit::sync::{SyncTo, outcome_unknown};
-use crate::commit::validate::Claim;
+use crate::commit::validate::{Claim, Effects};
 use crate::commit::{append, validate};
 use crate::error::{Error, Result};
 use crate::format::crc32;
@@ -14,7 +14,7 @@ use crate::id::{IndexId, LogPos, SeqNo};
 use crate::locks::Holder;
 use crate::log::RECORD_HEADER_BYTES;
 use crate::options::Durability;
-use crate::oracle::{Reads, Written};
+use crate::oracle::Reads;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
@@ -56,8 +56,8 @@ pub struct Commit {
     pub(super) body_crc: u32,
     /// Where in the record the operations of each index lie.
     pub(super) ops: Vec<(IndexId, std::ops::Range<usize>)>,
-    /// What it writes, if that is recorded.
-    pub(super) writes: Option<Vec<Written>>,
+    /// What it writes, as far as somebody wants to know.
+    pub(super) effects: Effects,
     /// What must not have been written by others, and since when.
     pub(super) claims: Reads,
     /// Locks to be let go when it is published, or given up.
@@ -104,10 +104,10 @@ impl Commit {
                 "the catalog is changed by creating, renaming and dropping indexes, not by batches",
             ));
         }
-        let writes =
+        let effects =
             parts.versions.read(|version, _| validate::prepare(&parts, version, &mut batch))?;
-        let claims = validate::reads_of(claim, writes.as_deref());
-        Commit::of_prepared(parts, &batch, durability, writes, claims)
+        let claims = validate::reads_of(claim, effects.writes.as_deref());
+        Commit::of_prepared(parts, &batch, durability, effects, claims)
     }
 
     /// Lets locks go when the commit is published, or when it has failed.
@@ -120,14 +120,15 @@ impl Commit {
         parts.check_writable()?;
         let mut batch = Batch::new();
         batch.part(IndexId::CATALOG).extend_from_slice(&op.encode());
-        Commit::of_prepared(parts, &batch, Durability::Sync, Some(Vec::new()), Reads::default())
+        let effects = Effects { writes: Some(Vec::new()), ..Effects::default() };
+        Commit::of_prepared(parts, &batch, Durability::Sync, effects, Reads::default())
     }
 
     fn of_prepared(
         parts: Arc<Parts>,
         batch: &Batch,
         durability: Durability,
-        writes: Option<Vec<Written>>,
+        effects: Effects,
         claims: Reads,
     ) -> Result<Commit> {
         let len = batch.encoded_len();
@@ -151,7 +152,7 @@ impl Commit {
             record,
             body_crc,
             ops,
-            writes,
+            effects,
             claims,
             holder: None,
             began,

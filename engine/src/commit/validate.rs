@@ -28,16 +28,33 @@ pub struct Claim {
 /// Writes of keys that a commit looks at in one go while it holds the commit lock.
 const STEPS: usize = 1024;
 
+/// What the operations of a batch write, as far as somebody wants to know.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// For the oracle; of all indexes, if that is recorded.
+    pub(super) writes: Option<Vec<Written>>,
+    /// For watches, of indexes that are watched; unless it is in `writes`.
+    pub(super) watched: Vec<(IndexId, Footprint)>,
+}
+
+impl Effects {
+    fn of(&self, index: IndexId) -> Option<&Footprint> {
+        let written = self.writes.iter().flatten().find(|written| written.index() == index);
+        let watched = || self.watched.iter().find(|(id, _)| *id == index);
+        written.map(Written::footprint).or_else(|| watched().map(|(_, footprint)| footprint))
+    }
+}
+
 /// Prepares all operations of a batch; returns what they write if that will be recorded.
-pub(super) fn prepare(
-    parts: &Parts,
-    version: &Version,
-    batch: &mut Batch,
-) -> Result<Option<Vec<Written>>> {
+pub(super) fn prepare(parts: &Parts, version: &Version, batch: &mut Batch) -> Result<Effects> {
+    let mut watched = Vec::new();
     let Some(conflicts) = parts.conflicts.get() else {
-        let parts = batch.parts_mut();
-        parts.iter_mut().try_for_each(|(id, ops)| version.state(*id)?.prepare(ops, None))?;
-        return Ok(None);
+        for (id, ops) in batch.parts_mut() {
+            let mut footprint = parts.watchers.has_ranges_of(*id).then(Footprint::default);
+            version.state(*id)?.prepare(ops, footprint.as_mut())?;
+            watched.extend(footprint.map(|footprint| (*id, footprint)));
+        }
+        return Ok(Effects { writes: None, watched });
     };
     let mut writes = Vec::new();
     for (id, ops) in batch.parts_mut() {
@@ -45,7 +62,7 @@ pub(super) fn prepare(
         version.state(*id)?.prepare(ops, Some(&mut footprint))?;
         writes.push(Written::new(conflicts.hasher, *id, footprint));
     }
-    Ok(Some(writes))
+    Ok(Effects { writes: Some(writes), watched })
 }
 
 /// What is to be checked for a claim.
@@ -104,7 +121,7 @@ fn count(parts: &Parts, error: &crate::Error) {
 /// None that could happen: the operations were prepared.
 pub(super) fn record(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<()> {
     let Some(oracle) = &mut tail.oracle else { return Ok(()) };
-    match &commit.writes {
+    match &commit.effects.writes {
         Some(writes) => oracle.record(seq, writes),
         // The first transaction began after this commit was prepared.
         None => {
@@ -121,6 +138,34 @@ pub(super) fn record(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit
     for (_, range) in commit.ops.iter().filter(|(id, _)| *id == IndexId::CATALOG) {
         if let CatalogOp::Drop { id } = CatalogOp::decode(&commit.record[range.clone()])? {
             oracle.record_drop(seq, id);
+        }
+    }
+    Ok(())
+}
+
+/// Notes for those who watch what the commit `seq` writes, under the commit lock.
+///
+/// # Errors
+/// None that could happen: the operations were prepared.
+pub(super) fn note_watched(parts: &Parts, seq: SeqNo, commit: &Commit) -> Result<()> {
+    if !parts.watchers.has_ranges() {
+        return Ok(());
+    }
+    for (id, range) in &commit.ops {
+        let ops = &commit.record[range.clone()];
+        if *id == IndexId::CATALOG {
+            if let CatalogOp::Drop { id } = CatalogOp::decode(ops)? {
+                let all = Footprint { whole: true, ..Footprint::default() };
+                parts.watchers.note(seq, id, &all);
+            }
+        } else if let Some(footprint) = commit.effects.of(*id) {
+            parts.watchers.note(seq, *id, footprint);
+        } else if parts.watchers.has_ranges_of(*id) {
+            // The watch was made after this commit was prepared.
+            let mut footprint = Footprint::default();
+            let current = parts.versions.current();
+            current.value.state(*id)?.prepare(&mut ops.to_vec(), Some(&mut footprint))?;
+            parts.watchers.note(seq, *id, &footprint);
         }
     }
     Ok(())

@@ -19,8 +19,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Edit, ErasedState, Listed, Opened};
-use crate::log::CloseMark;
+use crate::log::{CloseMark, Keep};
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
+use crate::options::Access;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
@@ -96,7 +97,7 @@ pub(crate) fn install(
         parts.poison(&mut tail, &error);
         return Err(error);
     }
-    release_log(&mut tail, start);
+    release_log(parts, &mut tail, start);
     // Whoever waits for the work must find it counted.
     count(&parts.stats);
     drop(tail);
@@ -228,12 +229,34 @@ fn make_current(parts: &Parts, tail: &mut Tail, ready: &[Ready], no: EditNo) -> 
     Ok(())
 }
 
-fn release_log(tail: &mut Tail, start: Option<LogNo>) {
-    if let Some(start) = start
-        && let Err(error) = tail.log.release(start)
-    {
+fn release_log(parts: &Parts, tail: &mut Tail, start: Option<LogNo>) {
+    let Some(start) = start else { return };
+    tail.log.set_aside(start);
+    if let Err(error) = trim_log(parts, tail) {
         tracing::warn!(%error, "left log segments behind that are not needed");
     }
+}
+
+/// Lets go of log segments that neither recovery nor a feed needs, and that are not to be kept for
+/// feeds to come.
+///
+/// # Errors
+/// `Io`; what failed stays until the database is opened again.
+pub(crate) fn trim_log(parts: &Parts, tail: &mut Tail) -> Result<()> {
+    let options = &parts.options;
+    if options.access == Access::Read {
+        return Ok(());
+    }
+    let keep = Keep {
+        bytes: options.log_retention_bytes,
+        age_ms: u64::try_from(options.log_retention_age.as_millis()).unwrap_or(u64::MAX),
+        position: parts.feeds.oldest(),
+        bytes_max: options.feed_bytes_max,
+    };
+    let trimmed = tail.log.trim(&keep);
+    let lost = parts.feeds.lose_before(tail.log.first_commit());
+    Stats::add(&parts.stats.feeds_lost, lost);
+    trimmed
 }
 
 /// Unlinks what an edit is about to remove before the edit is durable: a planted bug.
@@ -285,7 +308,7 @@ pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
     append(parts, manifest, ManifestEdit { no, changes })?;
     let mut tail = parts.tail();
     tail.log.set_manifest(mark_of(manifest));
-    release_log(&mut tail, Some(start));
+    release_log(parts, &mut tail, Some(start));
     Ok(())
 }
 

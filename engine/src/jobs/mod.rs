@@ -14,7 +14,7 @@ mod sync;
 
 pub(crate) use clear::clear_released;
 pub(crate) use flush::flush_now;
-pub(crate) use install::{Installing, forget_log, install, list_catalog};
+pub(crate) use install::{Installing, forget_log, install, list_catalog, trim_log};
 pub use sync::Syncer;
 
 use std::sync::Arc;

@@ -27,7 +27,9 @@ mod reader;
 mod record;
 mod segment;
 mod sync;
+mod retained;
 mod writer;
+mod follow;
 
 #[cfg(test)]
 mod tests;
@@ -37,4 +39,6 @@ pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 pub use sync::{SyncTarget, SyncTurn};
-pub use writer::{Append, LogOptions, LogSetup, LogWriter, Retained};
+pub use follow::Follow;
+pub use retained::{Keep, Place, Retained, find_kept};
+pub use writer::{Append, LogOptions, LogSetup, LogWriter};

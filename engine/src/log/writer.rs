@@ -14,8 +14,8 @@ use crate::format::name::{self, FileName};
 use crate::id::{LogNo, LogPos, SeqNo};
 use crate::log::reader::offset_of;
 use crate::log::{
-    CloseMark, Kind, RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES, Scan, SegmentHeader,
-    SyncTarget, SyncTurn,
+    CloseMark, Kind, RECORD_HEADER_BYTES, RecordHeader, Retained, SEGMENT_HEADER_BYTES, Scan,
+    SegmentHeader, SyncTarget, SyncTurn,
 };
 use crate::stats::Stats;
 
@@ -46,17 +46,6 @@ impl Default for LogOptions {
 
 /// A log that opening reads in no time.
 const SHORT_LOG_BYTES: u64 = 256 << 10;
-
-/// A segment whose records may be needed for recovery.
-#[derive(Clone, Copy, Debug)]
-pub struct Retained {
-    /// Its number.
-    pub number: LogNo,
-    /// Bytes of records in it.
-    pub bytes: u64,
-    /// The last commit in it, or before it.
-    pub last_seq: SeqNo,
-}
 
 #[derive(Debug)]
 struct Active {
@@ -96,6 +85,8 @@ pub struct LogWriter {
     next: LogNo,
     /// Older segments that are still needed, oldest first.
     retained: VecDeque<Retained>,
+    /// Segments before those, which only feeds need, oldest first.
+    kept: VecDeque<Retained>,
     spares: Vec<LogNo>,
     last_seq: SeqNo,
     clock_ms: u64,
@@ -125,13 +116,7 @@ impl LogWriter {
     ) -> Result<LogWriter> {
         let LogSetup { env, dir, uuid, options, stats } = setup;
         let end = scan.segments.last().map_or(LogPos(0), |(_, end)| *end);
-        let mut retained = VecDeque::new();
-        for (i, (header, end)) in scan.segments.iter().enumerate() {
-            let last_seq =
-                scan.segments.get(i + 1).map_or(scan.last_seq, |(next, _)| next.last_seq);
-            let bytes = end.0 - header.base.0;
-            retained.push_back(Retained { number: header.number, bytes, last_seq });
-        }
+        let retained = Retained::of_scan(scan);
         let names = env.vfs().list(&dir).map_err(|e| Error::io(dir.display(), e))?;
         let spares = names.iter().filter_map(|name| match FileName::parse(name) {
             Some(FileName::Spare(number)) => Some(number),
@@ -147,6 +132,7 @@ impl LogWriter {
             active: None,
             next: scan.segments.last().map_or(next, |(header, _)| next.max(header.number.next())),
             retained,
+            kept: VecDeque::new(),
             spares,
             last_seq: scan.last_seq,
             clock_ms: scan.clock_ms,
@@ -229,13 +215,15 @@ impl LogWriter {
         self.retained.iter()
     }
 
-    /// All segments that are kept, the one being written included, oldest first; as far as they
+    /// All segments that recovery needs, the one being written included, oldest first; as far as they
     /// are written.
     pub fn segments(&self) -> Vec<Retained> {
         let active = self.active.as_ref().map(|active| Retained {
             number: active.header.number,
             bytes: self.written.0 - active.header.base.0,
+            before: active.header.last_seq,
             last_seq: self.last_seq,
+            clock_ms: self.clock_ms,
         });
         self.retained.iter().copied().chain(active).collect()
     }
@@ -419,9 +407,7 @@ impl LogWriter {
         self.give_name(from, number)?;
         let zeroed = if is_recycled { capacity } else { SEGMENT_HEADER_BYTES };
         if let Some(old) = self.active.replace(Active { header, file, capacity, zeroed }) {
-            let bytes = self.end.0 - old.header.base.0;
-            let last_seq = self.last_seq;
-            self.retained.push_back(Retained { number: old.header.number, bytes, last_seq });
+            self.retained.push_back(Retained::between(&old.header, &header));
         }
         self.next = number.next();
         self.closed = false;
@@ -502,29 +488,6 @@ impl LogWriter {
         self.begin_segment(0)
     }
 
-    /// Lets go of all segments before `start`: they are kept for reuse, or removed. The manifest
-    /// must say durably that they are not needed.
-    ///
-    /// # Errors
-    /// `Io`; what failed stays until the database is opened again.
-    pub fn release(&mut self, start: LogNo) -> Result<()> {
-        while let Some(front) = self.retained.front().copied()
-            && front.number < start
-        {
-            self.retained.pop_front();
-            let path = self.dir.join(name::log(front.number));
-            let vfs = self.env.vfs();
-            if self.spares.len() < self.options.spares {
-                let spare = self.dir.join(name::spare_log(front.number));
-                vfs.rename(&path, &spare).map_err(|e| Error::io(path.display(), e))?;
-                self.spares.push(front.number);
-            } else {
-                vfs.remove(&path).map_err(|e| Error::io(path.display(), e))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Syncs everything, writes the close record and gives unused space back. A log that was
     /// closed and to which nothing was added stays as it is.
     ///
@@ -566,6 +529,8 @@ pub enum Append {
     /// At once, and it will be synced: zeros ahead pay.
     Synced,
 }
+
+mod kept;
 
 #[cfg(test)]
 mod tests;

@@ -75,6 +75,11 @@ impl Written {
         self.index
     }
 
+    /// What is written, without hashes.
+    pub fn footprint(&self) -> &Footprint {
+        &self.footprint
+    }
+
     /// Adds this to `reads`, as if it had been read: two writes of one thing conflict, too.
     pub fn add_to(&self, reads: &mut ReadSet) {
         let part = reads.part(self.index);

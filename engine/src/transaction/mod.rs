@@ -338,6 +338,11 @@ impl Transaction {
         prove(&self.parts, &mut earlier)
     }
 
+    /// Replaces the notes that the commit will carry.
+    pub fn set_notes(&mut self, notes: Vec<u8>) {
+        self.writes.set_notes(notes);
+    }
+
     /// Commits as far as the place in the order; see [`Commit::submit`].
     ///
     /// # Errors

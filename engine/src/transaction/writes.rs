@@ -77,7 +77,12 @@ impl Writes {
         self.batch.part(index)
     }
 
-    /// Whether there are none.
+    /// Replaces the notes of the commit.
+    pub(super) fn set_notes(&mut self, notes: Vec<u8>) {
+        *self.batch.notes() = notes;
+    }
+
+    /// Whether there are none, and no notes.
     pub(super) fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }
@@ -89,7 +94,7 @@ impl Writes {
         let savepoints =
             self.savepoints.len() * size_of::<Savepoint>() + lens * size_of::<(IndexId, usize)>();
         let private = self.private.iter().map(|private| private.memtable.bytes());
-        ops + savepoints + private.sum::<usize>()
+        ops + self.batch.notes_len() + savepoints + private.sum::<usize>()
     }
 
     /// All of them, to be committed.

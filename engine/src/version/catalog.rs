@@ -79,6 +79,24 @@ impl Catalog {
         Ok(())
     }
 
+    /// Changes the catalog as far as the operation makes sense: for who follows the log from a place
+    /// where the catalog was not quite known.
+    pub fn learn(&mut self, op: &CatalogOp) {
+        match op {
+            CatalogOp::Create { id, entry } => {
+                self.entries.insert(*id, entry.clone());
+            }
+            CatalogOp::Rename { id, name } => {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    entry.name.clone_from(name);
+                }
+            }
+            CatalogOp::Drop { id } => {
+                self.entries.remove(id);
+            }
+        }
+    }
+
     fn check_free(&self, name: &str) -> Result<()> {
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(Error::invalid(format!(
@@ -168,6 +186,17 @@ impl CatalogOp {
         };
         reader.finish()?;
         Ok(op)
+    }
+
+    /// The name in an operation that [`CatalogOp::decode`] reads: of the new index, or the new one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn name_in(bytes: &[u8]) -> Result<Option<&str>> {
+        let mut reader = Reader::new(bytes, "catalog operation");
+        let tag = reader.u8()?;
+        reader.varint()?;
+        if tag == 3 { Ok(None) } else { reader.text().map(Some) }
     }
 
     /// The index it is about.

@@ -8,6 +8,7 @@ use cuesta_indexes::lsm::op;
 use crate::database::Database;
 use crate::handle::CommitHandle;
 use crate::kv::Keyspace;
+use crate::note;
 use crate::{Durability, Result};
 
 /// Writes to any number of keyspaces that become visible and durable together. The last write of
@@ -64,6 +65,13 @@ impl Batch {
         op::delete(self.operations.part(keyspace.id()), key.as_ref())?;
         self.len += 1;
         Ok(())
+    }
+
+    /// Adds a note for those who read [`Database::changes_since`]: who did it, or why. It is logged
+    /// with the commit, and kept as long as the log is. A later note replaces it.
+    pub fn note(&mut self, note: impl AsRef<[u8]>) -> &mut Batch {
+        note::set(self.operations.notes(), note.as_ref());
+        self
     }
 
     /// Writes so far.

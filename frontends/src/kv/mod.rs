@@ -12,6 +12,7 @@ mod snapshot;
 mod swap;
 mod tracked;
 mod transaction;
+mod watching;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 mod api;
 mod budget;
+mod feed;
 mod handles;
 mod ids;
 mod large;
@@ -11,3 +12,4 @@ mod locks;
 mod model;
 mod threads;
 mod transactions;
+mod watch;

@@ -1,0 +1,100 @@
+//! The segments behind the end of the log: which are needed, which are kept, which let go.
+//!
+//! ```text
+//! kept for feeds  │ retained for recovery │ active
+//! ──────────────── ◄─ set aside ───────── ◄─ begun ─
+//! ```
+
+use super::LogWriter;
+use crate::error::{Error, Result};
+use crate::format::name;
+use crate::id::{LogNo, SeqNo};
+use crate::log::retained::Keep;
+use crate::log::{Place, Retained};
+
+impl LogWriter {
+    /// Takes on segments that were kept before the first that recovery needs.
+    pub fn adopt(&mut self, kept: Vec<Retained>) {
+        self.kept = kept.into();
+    }
+
+    /// Bytes of records in segments that recovery does not need.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// The oldest segment that is there, whether or not recovery needs it.
+    pub fn oldest_kept(&self) -> Option<LogNo> {
+        self.kept.front().map(|segment| segment.number).or(self.oldest())
+    }
+
+    /// The first commit that is in the log, or will be.
+    pub fn first_commit(&self) -> SeqNo {
+        let oldest = self.kept.front().or(self.retained.front()).map(|oldest| oldest.before);
+        let active = self.active.as_ref().map(|active| active.header.last_seq);
+        oldest.or(active).unwrap_or(self.last_seq).next()
+    }
+
+    /// Where a commit lies; of one that is not there yet, the newest segment. `None` when it is
+    /// there no longer.
+    pub fn place_of(&self, seq: SeqNo) -> Option<Place> {
+        if seq < self.first_commit() {
+            return None;
+        }
+        let holds = |segment: &&Retained| segment.last_seq >= seq;
+        if let Some(Retained { number, last_seq, .. }) =
+            self.kept.iter().chain(&self.retained).find(holds)
+        {
+            return Some(Place { number: *number, last_seq: *last_seq });
+        }
+        Some(Place { number: self.newest()?, last_seq: self.last_seq })
+    }
+
+    /// Notes that recovery does not need the segments before `start`. The manifest must say so
+    /// durably.
+    pub fn set_aside(&mut self, start: LogNo) {
+        while let Some(front) = self.retained.front().copied()
+            && front.number < start
+        {
+            self.retained.pop_front();
+            self.kept.push_back(front);
+        }
+    }
+
+    /// Lets go of segments that were set aside and are not worth keeping.
+    ///
+    /// # Errors
+    /// As [`LogWriter::release`].
+    pub fn trim(&mut self, keep: &Keep) -> Result<()> {
+        let excess = keep.excess(&self.kept, self.retained_bytes(), self.env.wall_ms());
+        match excess.checked_sub(1).and_then(|last| self.kept.get(last)) {
+            Some(last) => self.release(last.number.next()),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets go of all segments before `start`: they become spares, or are removed. The manifest
+    /// must say durably that they are not needed.
+    ///
+    /// # Errors
+    /// `Io`; what failed stays until the database is opened again.
+    pub fn release(&mut self, start: LogNo) -> Result<()> {
+        while let Some(front) = self.kept.front().or(self.retained.front()).copied()
+            && front.number < start
+        {
+            if self.kept.pop_front().is_none() {
+                self.retained.pop_front();
+            }
+            let path = self.dir.join(name::log(front.number));
+            let vfs = self.env.vfs();
+            if self.spares.len() < self.options.spares {
+                let spare = self.dir.join(name::spare_log(front.number));
+                vfs.rename(&path, &spare).map_err(|e| Error::io(path.display(), e))?;
+                self.spares.push(front.number);
+            } else {
+                vfs.remove(&path).map_err(|e| Error::io(path.display(), e))?;
+            }
+        }
+        Ok(())
+    }
+}
