@@ -50,5 +50,5 @@ pub use keep::CheckpointReport;
 pub use options::{Access, Durability, Options};
 pub use recovery::RecoveryReport;
 pub use transaction::{Isolation, Transaction, TransactionOptions};
-pub use watch::Watch;
 pub use verify::VerifyReport;
+pub use watch::Watch;

@@ -33,8 +33,8 @@ use crate::identity::{self, Identity};
 use crate::index::{Horizon, Registry, Services};
 use crate::jobs::{flush_now, list_catalog, trim_log};
 use crate::log::{
-    CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, find_kept,
-    scan,
+    CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn,
+    find_kept, scan,
 };
 use crate::manifest::{
     self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,

@@ -35,10 +35,10 @@ mod follow;
 mod tests;
 
 pub use copy::{close_copy, copy_segment};
+pub use follow::Follow;
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
+pub use retained::{Keep, Place, Retained, find_kept};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 pub use sync::{SyncTarget, SyncTurn};
-pub use follow::Follow;
-pub use retained::{Keep, Place, Retained, find_kept};
 pub use writer::{Append, LogOptions, LogSetup, LogWriter};
