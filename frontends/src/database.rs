@@ -190,8 +190,8 @@ impl Builder {
         self
     }
 
-    /// The most bytes of log that a [`Changes`](crate::Changes) that does not go on keeps from being
-    /// reused; 1 GiB by default. Beyond it, and beyond what is kept anyway, it fails with
+    /// The most bytes of log that a [`Changes`](crate::Changes) that does not go on keeps from
+    /// being reused; 1 GiB by default. Beyond it, and beyond what is kept anyway, it fails with
     /// `Expired`.
     pub fn feed_retention_bytes(mut self, bytes: u64) -> Builder {
         self.options.feed_bytes_max = bytes;

@@ -111,8 +111,8 @@ impl Changes {
         }
     }
 
-    /// As [`Changes::next_wait`], to be awaited, on any runtime or none. It may be dropped and asked
-    /// for again: nothing is missed.
+    /// As [`Changes::next_wait`], to be awaited, on any runtime or none. It may be dropped and
+    /// asked for again: nothing is missed.
     ///
     /// # Errors
     /// As there.

@@ -215,8 +215,8 @@ impl LogWriter {
         self.retained.iter()
     }
 
-    /// All segments that recovery needs, the one being written included, oldest first; as far as they
-    /// are written.
+    /// All segments that recovery needs, the one being written included, oldest first; as far as
+    /// they are written.
     pub fn segments(&self) -> Vec<Retained> {
         let active = self.active.as_ref().map(|active| Retained {
             number: active.header.number,

@@ -79,8 +79,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Changes the catalog as far as the operation makes sense: for who follows the log from a place
-    /// where the catalog was not quite known.
+    /// Changes the catalog as far as the operation makes sense: for who follows the log from a
+    /// place where the catalog was not quite known.
     pub fn learn(&mut self, op: &CatalogOp) {
         match op {
             CatalogOp::Create { id, entry } => {

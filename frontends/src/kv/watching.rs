@@ -10,8 +10,8 @@ use crate::kv::{Keyspace, after, after_prefix, bounds, half_open};
 use crate::watch::Watch;
 
 impl Keyspace {
-    /// A [`Watch`] of the keys in `range`, those that are not there yet included. Making it may wait
-    /// for a sync: commits that are on their way are not told.
+    /// A [`Watch`] of the keys in `range`, those that are not there yet included. Making it may
+    /// wait for a sync: commits that are on their way are not told.
     ///
     /// # Errors
     /// `NotFound` when the keyspace was dropped; `Poisoned`; `Invalid` when the database is closed;
