@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::Batch;
@@ -215,8 +214,7 @@ impl Engine {
 
     /// A view of the present.
     pub fn view(&self) -> View {
-        let clock_ms = self.parts.clock_ms.load(Ordering::Relaxed);
-        View::take(&self.parts.versions, &self.parts.pins, clock_ms)
+        View::take(&self.parts.versions, &self.parts.pins, || self.parts.services.clock.now_ms())
     }
 
     /// Asks an index of the present one short question, without taking a view: `ask` gets the

@@ -19,6 +19,7 @@ pub mod stats;
 pub mod cache;
 pub mod budget;
 pub mod file;
+pub mod clock;
 pub mod index;
 pub mod manifest;
 pub mod log;

@@ -57,8 +57,6 @@ pub struct Parts {
     pub next_file: Arc<AtomicU64>,
     /// Number of the next segment.
     pub next_segment: AtomicU64,
-    /// The commit clock of the last published commit.
-    pub clock_ms: AtomicU64,
     /// The highest [`Debt::pressure`](crate::index::Debt) of all indexes, as bits.
     pressure: AtomicU64,
     /// Time by which commits are to be slowed and have not been.
@@ -253,7 +251,6 @@ impl Parts {
             files,
             next_file: next.0,
             next_segment: AtomicU64::new(next.1.0),
-            clock_ms: AtomicU64::new(0),
             pressure: AtomicU64::new(0),
             owed_nanos: AtomicU64::new(0),
             locks: Arc::default(),
@@ -379,7 +376,6 @@ impl Parts {
     /// Publishes `seq` and what is before it; the caller holds the tail.
     pub fn publish_up_to(&self, tail: &Tail, seq: SeqNo) {
         let clock_ms = tail.log.clock_ms();
-        self.clock_ms.store(clock_ms, Ordering::Relaxed);
         self.versions.publish(seq.0);
         self.locks.published(seq);
         self.pins.show_published(seq, clock_ms);

@@ -27,13 +27,17 @@ pub enum Bug {
     MissingCatchUp,
     /// The manifest does not count the blob files that segments point into.
     BlobReleasedTooEarly,
+    /// Expired values are dropped although older data lies below.
+    ExpiredResurfaces,
+    /// What a merge in memory builds on is pruned.
+    OperandLost,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 12] = [
+    pub const ALL: [Bug; 14] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -45,6 +49,8 @@ impl Bug {
         Bug::StaleRecordAfterCut,
         Bug::MissingCatchUp,
         Bug::BlobReleasedTooEarly,
+        Bug::ExpiredResurfaces,
+        Bug::OperandLost,
         Bug::BlindRangeValidation,
     ];
 }

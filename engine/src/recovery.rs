@@ -23,6 +23,7 @@ use std::time::Duration;
 use crate::batch::Body;
 use crate::budget::{Budget, Part};
 use crate::cache::BlockCache;
+use crate::clock::Clock;
 use crate::commit::{change_catalog, rotate};
 use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
 use crate::error::{Error, ErrorKind, Result};
@@ -329,7 +330,8 @@ fn assemble(
         options.buffer_bytes(),
         cache.clone(),
     ));
-    let services = Services { cache, budget, stats: stats.clone(), memtable_bytes };
+    let clock = Arc::new(Clock::new(env.clone(), found.clock_ms));
+    let services = Services { cache, budget, stats: stats.clone(), clock, memtable_bytes };
     let work = Arc::new(Event::new());
     let access = if writable { OpenMode::Write } else { OpenMode::Read };
     let files = FileTable::new(env.clone(), dir.to_path_buf(), access, work.clone());
@@ -497,12 +499,13 @@ impl Replay<'_> {
         if record.kind()? != Kind::Commit {
             return Ok(());
         }
-        let seq = record.header.seq;
+        let at = (record.header.seq, record.header.clock_ms);
+        let seq = at.0;
         let body = Body::decode(record.body)?;
         let mut tail = self.parts.tail();
         let mut applied = false;
         for (id, ops) in body.parts {
-            applied |= self.apply(&mut tail, seq, id, ops).map_err(as_damage)?;
+            applied |= self.apply(&mut tail, at, id, ops).map_err(as_damage)?;
         }
         self.replayed += u64::from(applied);
         self.parts.versions.publish(seq.0);
@@ -516,7 +519,13 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn apply(&self, tail: &mut Tail, seq: SeqNo, id: IndexId, ops: &[u8]) -> Result<bool> {
+    fn apply(
+        &self,
+        tail: &mut Tail,
+        (seq, clock_ms): (SeqNo, u64),
+        id: IndexId,
+        ops: &[u8],
+    ) -> Result<bool> {
         if id == IndexId::CATALOG {
             if seq > self.state.catalog_flushed() {
                 change_catalog(self.parts, tail, seq, &CatalogOp::decode(ops)?)?;
@@ -541,7 +550,7 @@ impl Replay<'_> {
         });
         prepared.map_err(|e| e.context(format_args!("commit {seq}, index {id}")))?;
         let horizon = Horizon { published: seq.0 - 1, pins: &[] };
-        writer.writer.apply(seq, &checked, &horizon);
+        writer.writer.apply(seq, clock_ms, &checked, &horizon);
         writer.first.get_or_insert(seq);
         Ok(true)
     }

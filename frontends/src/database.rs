@@ -10,15 +10,16 @@ use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::Registry;
 use cuesta_engine::{Access, Engine, Options};
-use cuesta_indexes::lsm::Lsm;
+use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
 
-use crate::{Durability, RecoveryReport, Result, VerifyReport};
+use crate::{Durability, Error, RecoveryReport, Result, VerifyReport};
 
 /// An open database. Cloning is cheap and shares it; it is closed by [`Database::close`] or when
 /// the last clone, keyspace, batch and snapshot of it is gone.
 #[derive(Clone)]
 pub struct Database {
     pub(crate) engine: Arc<Engine>,
+    operators: Arc<Operators>,
 }
 
 impl fmt::Debug for Database {
@@ -42,7 +43,20 @@ impl Database {
 
     /// Settings to open a database with.
     pub fn builder() -> Builder {
-        Builder { options: Options::default(), env: None }
+        Builder { options: Options::default(), env: None, operators: Operators::default() }
+    }
+
+    /// The time by which values expire.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.engine.parts().services.clock.now_ms()
+    }
+
+    /// Fails unless a merge operator is known.
+    pub(crate) fn check_operator(&self, name: &str) -> Result<()> {
+        if name.is_empty() || self.operators.get(name).is_some() {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!("merge operator {name:?} is not registered")))
     }
 
     /// Checks every checksum and invariant of everything stored. Reads all of it.
@@ -123,6 +137,7 @@ impl Database {
 pub struct Builder {
     options: Options,
     env: Option<Arc<dyn Env>>,
+    operators: Operators,
 }
 
 impl Builder {
@@ -219,6 +234,51 @@ impl Builder {
         self
     }
 
+    /// Knows a merge operator, which keyspaces name: see [`KeyspaceOptions::merge_operator`]. The
+    /// operators `add`, `max`, `min` and `append` are known without being registered.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path();
+    /// use std::sync::Arc;
+    ///
+    /// use cuesta::{Database, KeyspaceOptions, MergeOperator};
+    ///
+    /// /// The longest of all words.
+    /// struct Longest;
+    ///
+    /// impl MergeOperator for Longest {
+    ///     fn name(&self) -> &str {
+    ///         "longest"
+    ///     }
+    ///
+    ///     fn merge(
+    ///         &self,
+    ///         base: Option<&[u8]>,
+    ///         operands: &[&[u8]],
+    ///     ) -> cuesta::Result<Option<Vec<u8>>> {
+    ///         let words = base.iter().chain(operands);
+    ///         Ok(words.rev().max_by_key(|word| word.len()).map(|word| word.to_vec()))
+    ///     }
+    /// }
+    ///
+    /// let db = Database::builder().merge_operator(Arc::new(Longest)).open(path)?;
+    /// let words = db.keyspace_with("words", &KeyspaceOptions::new().merge_operator("longest"))?;
+    /// words.merge("c", "cat")?;
+    /// words.merge("c", "caterpillar")?;
+    /// words.merge("c", "cow")?;
+    /// assert_eq!(words.get("c")?.unwrap(), "caterpillar");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`KeyspaceOptions::merge_operator`]: crate::KeyspaceOptions::merge_operator
+    pub fn merge_operator(mut self, operator: Arc<dyn MergeOperator>) -> Builder {
+        self.operators.add(operator);
+        self
+    }
+
     /// Runs in another world than the operating system's: for tests.
     pub fn environment(mut self, env: Arc<dyn Env>) -> Builder {
         self.env = Some(env);
@@ -240,8 +300,8 @@ impl Builder {
     /// out of range.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         let env = self.env.unwrap_or_else(|| OsEnv::new());
-        let registry = Registry::new().with::<Lsm>();
+        let registry = Registry::new().with_factory(Factory::new(self.operators.clone()));
         let engine = Engine::open(env, path.as_ref(), self.options, registry)?;
-        Ok(Database { engine: Arc::new(engine) })
+        Ok(Database { engine: Arc::new(engine), operators: Arc::new(self.operators) })
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cuesta_engine::feed::{self, Feed};
 use cuesta_engine::version::{Catalog, CatalogOp};
 use cuesta_engine::{IndexId, SeqNo};
-use cuesta_indexes::lsm::op::{Op, Ops};
+use cuesta_indexes::lsm::op::{self, Op, Ops};
 
 use crate::database::Database;
 use crate::{Result, note};
@@ -200,6 +200,17 @@ pub struct Operation<'c> {
     pub action: Action<'c>,
 }
 
+/// Operands of one merge; at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operands<'c>(&'c [u8]);
+
+impl<'c> Operands<'c> {
+    /// Each of them, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &'c [u8]> + use<'c> {
+        op::operands(self.0)
+    }
+}
+
 /// What an [`Operation`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -210,6 +221,22 @@ pub enum Action<'c> {
         key: &'c [u8],
         /// The value.
         value: &'c [u8],
+    },
+    /// The key has this value from now on until it expires.
+    PutUntil {
+        /// The key.
+        key: &'c [u8],
+        /// The value.
+        value: &'c [u8],
+        /// When it expires, in milliseconds since 1970-01-01 UTC.
+        expiry_ms: u64,
+    },
+    /// What the key has is merged with operands, as the merge operator of the keyspace says.
+    Merge {
+        /// The key.
+        key: &'c [u8],
+        /// The operands.
+        operands: Operands<'c>,
     },
     /// The key is gone from now on; it need not have been there.
     Delete {
@@ -233,13 +260,21 @@ impl<'c> Action<'c> {
         match op {
             Op::Put { key, value } => Action::Put { key, value },
             Op::Delete { key } => Action::Delete { key },
+            Op::Merge { key, operands } => Action::Merge { key, operands: Operands(operands) },
+            Op::Expiring { key, .. } => {
+                let (expiry_ms, value) = op.expiring().unwrap_or_default();
+                Action::PutUntil { key, value, expiry_ms }
+            }
         }
     }
 
     /// The key, if it is about one.
     pub fn key(&self) -> Option<&'c [u8]> {
         match self {
-            Action::Put { key, .. } | Action::Delete { key } => Some(key),
+            Action::Put { key, .. }
+            | Action::PutUntil { key, .. }
+            | Action::Merge { key, .. }
+            | Action::Delete { key } => Some(key),
             Action::Create | Action::Rename { .. } | Action::Drop => None,
         }
     }

@@ -29,6 +29,7 @@
 //!
 //! - [`Database`] opens and closes, and does what concerns all keyspaces.
 //! - [`Keyspace`] reads and writes single keys, and iterates.
+//! - [`MergeOperator`] changes values without reading them first.
 //! - [`Batch`] writes many keys, of any keyspaces, at once.
 //! - [`Snapshot`] reads many keys as of one moment.
 //! - [`CommitHandle`] is a commit that is waited for later.
@@ -54,12 +55,12 @@ pub use cuesta_engine::error::{Error, ErrorKind, Result};
 pub use cuesta_engine::log::Torn;
 pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, Isolation, RecoveryReport, VerifyReport};
-pub use cuesta_indexes::lsm::Value;
+pub use cuesta_indexes::lsm::{MergeOperator, Value};
 pub use database::{Builder, Database};
-pub use feed::{Action, Change, Changes, NextChange, Operation, Operations};
+pub use feed::{Action, Change, Changes, NextChange, Operands, Operation, Operations};
 pub use handle::CommitHandle;
 pub use keep::Checkpoint;
-pub use kv::{Batch, Compression, Cursor, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
+pub use kv::{Batch, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
 pub use report::{KeyspaceStats, Stats};
 pub use transaction::{Savepoint, Transaction, TransactionOptions};
 pub use watch::{Changed, Watch};

@@ -7,8 +7,11 @@
 use std::collections::BTreeMap;
 
 use cuesta_engine::error::ErrorKind;
-use cuesta_engine::index::Footprint;
+use cuesta_engine::index::{Footprint, IndexType};
+use cuesta_indexes::lsm::Lsm;
 use cuesta_indexes::lsm::op::{self, Op, Ops};
+
+use crate::options::services;
 
 /// Reads the input as operations and prepares them for the log.
 ///
@@ -16,9 +19,10 @@ use cuesta_indexes::lsm::op::{self, Op, Ops};
 /// key, in the order of the keys, and nothing else; that it leaves what it prepared as it is; that
 /// the footprint names the keys; and that refused operations are left as they are.
 pub fn bytes_lsm_ops(bytes: &[u8]) {
+    let lsm = Lsm::configure(&[], &services(1 << 20)).expect("the defaults");
     let mut prepared = bytes.to_vec();
     let mut footprint = Footprint::default();
-    let outcome = op::prepare(&mut prepared, Some(&mut footprint));
+    let outcome = lsm.prepare(&mut prepared, Some(&mut footprint));
     let ops: Result<Vec<Op<'_>>, _> = Ops::new(bytes).collect();
     let ops = match (ops, outcome) {
         (Ok(ops), Ok(())) => ops,
@@ -26,6 +30,12 @@ pub fn bytes_lsm_ops(bytes: &[u8]) {
             use ErrorKind::{Corrupt, Invalid, Unsupported};
             assert_eq!(read.kind(), prepare.kind());
             assert!(matches!(read.kind(), Corrupt | Invalid | Unsupported), "{read:?}");
+            assert_eq!(prepared, bytes, "refused operations were changed");
+            return;
+        }
+        // An index without a merge operator takes no operands.
+        (Ok(ops), Err(refused)) if ops.iter().any(|op| matches!(op, Op::Merge { .. })) => {
+            assert_eq!(refused.kind(), ErrorKind::Invalid);
             assert_eq!(prepared, bytes, "refused operations were changed");
             return;
         }
@@ -39,7 +49,7 @@ pub fn bytes_lsm_ops(bytes: &[u8]) {
     let keys: Vec<&[u8]> = last.keys().copied().collect();
     assert_eq!(footprint.points, keys, "the footprint is not that of the keys");
     let mut again = prepared.clone();
-    op::prepare(&mut again, None).expect("preparing again");
+    lsm.prepare(&mut again, None).expect("preparing again");
     assert_eq!(again, prepared, "preparing again changed something");
 }
 
@@ -49,6 +59,11 @@ fn encoded(ops: &[Op<'_>]) -> Vec<u8> {
         match op {
             Op::Put { key, value } => op::put(&mut encoded, key, value),
             Op::Delete { key } => op::delete(&mut encoded, key),
+            Op::Merge { .. } => panic!("a merge without an operator was prepared"),
+            Op::Expiring { key, stored } => {
+                let (expiry, value) = stored.split_first_chunk().expect("an expiry");
+                op::put_expiring(&mut encoded, key, value, u64::from_le_bytes(*expiry))
+            }
         }
         .expect("what was read can be written");
     }
@@ -62,6 +77,7 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         Vec::new(),
         encoded(&[put(b"a", b"1"), put(b"b", b""), delete(b"c")]),
         encoded(&[put(b"b", b"1"), delete(b"a"), put(b"a", b"2"), put(b"b", b"3"), delete(b"")]),
+        encoded(&[Op::Expiring { key: b"k", stored: b"expiry..value" }, delete(b"l")]),
         encoded(&[put(b"same begin 1", b"1"), put(b"same begin 2", b"2"), put(b"same", b"3")]),
         encoded(&[put(&[7; 300], &[8; 300]), delete(&[7; 301]), put(&[0; 8], b""), put(&[0], b"")]),
         include_bytes!("../../indexes/tests/formats/lsm-operations-v1").to_vec(),

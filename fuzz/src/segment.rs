@@ -175,7 +175,7 @@ fn answers(state: &State<Lsm>) -> Answers {
         let checked = state.index.verify(live, &mut |problem| problems.push(problem));
         problems.extend(checked.err().map(|e| e.to_string()));
     }
-    let reader = Reader::new(state, SeqNo(7));
+    let reader = Reader::new(state, SeqNo(7), 0);
     let forward = walk(&reader, Cursor::next);
     let backward = walk(&reader, Cursor::prev);
     let mut keys: Vec<Vec<u8>> = vec![Vec::new(), vec![0], vec![0x80], vec![0xff; 9]];

@@ -127,7 +127,7 @@ fn touched(value: &[u8]) -> usize {
 }
 
 fn reads(name: &str, state: &State<Lsm>, at: SeqNo, keys: u64) {
-    let reader = Reader::new(state, at);
+    let reader = Reader::now(state, at);
     let runs = state.live.len();
     println!("-- {name}: {runs} segments");
     let gets = 300_000;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::entry::EntryPtr;
 use super::node::NodePtr;
-use super::tree::{Spot, Tree, Version};
+use super::tree::{Chain, Spot, Tree, Version};
 use super::version::VersionPtr;
 
 /// A place among the keys that have a version committed at or before [`Cursor::at`].
@@ -70,6 +70,14 @@ impl Cursor {
     /// one that is committed under that number after the cursor came here is not seen.
     #[inline]
     pub fn version(&self) -> Option<Version<'_>> {
+        let place = self.place?;
+        // SAFETY: the version lies in the arena of `self.tree`, which `self` keeps.
+        Some(unsafe { place.version.of() }.into())
+    }
+
+    /// The version of its key as [`Cursor::version`] gives it, and the older ones; none if it is
+    /// not valid.
+    pub fn chain(&self) -> Option<Chain<'_>> {
         let place = self.place?;
         // SAFETY: the version lies in the arena of `self.tree`, which `self` keeps.
         Some(unsafe { place.version.of() }.into())

@@ -42,8 +42,9 @@
 //!    link that skips it is stored with `Release`. A reader that followed this link (`Acquire`) and
 //!    then loads `pruned_to` gets `s` or more. It missed something only if it reads as of less than
 //!    `s`, and then sees that it may have.
-//! 6. *A pinned view never misses anything.* A version leaves only if the one that hides it is
-//!    published and no pin lies between the two; see [`Horizon`] for why no pin is overlooked.
+//! 6. *A pinned view never misses anything.* A version leaves only if the next newer one is
+//!    published, does not lean on it, and no pin lies between the two; see [`Horizon`] for why no
+//!    pin is overlooked.
 //! 7. *The newest two versions of a key stay*: the newest is not published when it is inserted.
 //! 8. *Entries only move to the right*: to a greater slot of their leaf, or to a new leaf right of
 //!    it, and are there before they leave where they were. Between two leaves linked by `next`,
@@ -73,7 +74,8 @@ mod writer;
 
 pub use cursor::Cursor;
 pub use horizon::Horizon;
-pub use tree::{Tree, Version};
+pub use tree::{Chain, Tree, Version};
+pub use version::LEANS;
 pub use writer::{Writer, create, create_under};
 
 #[cfg(all(test, loom))]

@@ -38,6 +38,31 @@ impl<'a> From<VersionRef<'a>> for Version<'a> {
     }
 }
 
+/// Versions of one key, newest first, with those left out that were pruned.
+///
+/// What a version leans on is there: it leaves the chain only after that version did, which then
+/// still leads to it.
+#[derive(Clone)]
+pub struct Chain<'a> {
+    next: Option<VersionRef<'a>>,
+}
+
+impl<'a> From<VersionRef<'a>> for Chain<'a> {
+    fn from(version: VersionRef<'a>) -> Chain<'a> {
+        Chain { next: Some(version) }
+    }
+}
+
+impl<'a> Iterator for Chain<'a> {
+    type Item = Version<'a>;
+
+    fn next(&mut self) -> Option<Version<'a>> {
+        let version = self.next?;
+        self.next = version.older();
+        Some(version.into())
+    }
+}
+
 /// The read half of a tree. Any number of threads may read while the writer inserts.
 ///
 /// A reader names the sequence number `at` that it reads as of, and sees every insertion with a
@@ -83,6 +108,15 @@ impl Tree {
     pub fn get(&self, key: &[u8], at: u64) -> Option<Version<'_>> {
         match self.locate(&Wanted::new(key, Edge::After, &self.digests)) {
             (_, _, Found::Equal(entry)) => entry.visible(at).map(Version::from),
+            _ => None,
+        }
+    }
+
+    /// The versions of `key` committed at or before `at`, newest first; `None` when there is none.
+    /// O(log n), no allocation.
+    pub fn chain(&self, key: &[u8], at: u64) -> Option<Chain<'_>> {
+        match self.locate(&Wanted::new(key, Edge::After, &self.digests)) {
+            (_, _, Found::Equal(entry)) => entry.visible(at).map(Chain::from),
             _ => None,
         }
     }

@@ -32,6 +32,10 @@ pub(super) struct VersionHead {
     kind: u8,
 }
 
+/// Set in the kind of a version that says nothing without the next older one of its key, which
+/// therefore stays as long as it does. All else in a kind is the caller's.
+pub const LEANS: u8 = 0x80;
+
 /// Where the value starts, in bytes from the start of the version.
 const VALUE_AT: usize = std::mem::offset_of!(VersionHead, kind) + 1;
 
@@ -104,6 +108,12 @@ impl<'a> VersionRef<'a> {
     #[inline]
     pub(super) fn kind(self) -> u8 {
         self.head().kind
+    }
+
+    /// Whether it says nothing without the next older one.
+    #[inline]
+    pub(super) fn leans(self) -> bool {
+        self.kind() & LEANS != 0
     }
 
     #[inline]

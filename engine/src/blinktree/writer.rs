@@ -23,6 +23,7 @@ use super::sync::Ordering::{Relaxed, Release};
 use super::tree::{Spot, Tree};
 use super::version::VersionRef;
 use super::wanted::{Edge, Wanted};
+use crate::planted::{self, Bug};
 
 /// Links of a chain that any insertion may look at to prune.
 const PRUNE_STEPS: usize = 8;
@@ -81,8 +82,9 @@ impl Writer {
     /// the tree, and returns the bytes of memory that it took. `kind` is the caller's.
     ///
     /// O(log n); O(1) where `key` follows the key of the last insertion with none between them, or
-    /// is that key. Versions that `horizon` shows to be of no use leave the chain; their memory
-    /// stays until the tree goes.
+    /// is that key. With [`LEANS`](super::LEANS) in `kind`, the version before this one stays as
+    /// long as this one does. Versions that `horizon` shows to be of no use leave the chain; their
+    /// memory stays until the tree goes.
     ///
     /// # Panics
     /// If the key has a version at `at` or later, or a length is 4 GiB or more.
@@ -263,7 +265,8 @@ fn prune(tree: &Tree, newest: VersionRef<'_>, horizon: &Horizon<'_>, steps: usiz
         let Some(older) = kept.older() else {
             return;
         };
-        if horizon.hides(older.seq(), kept.seq()) {
+        let needed = kept.leans() && !planted::is(Bug::OperandLost);
+        if !needed && horizon.hides(older.seq(), kept.seq()) {
             // First the word to readers, then the act (invariant 5 of the tree).
             if tree.pruned_to.load(Relaxed) < kept.seq() {
                 tree.pruned_to.store(kept.seq(), Release);

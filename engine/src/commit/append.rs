@@ -34,7 +34,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         return Err(error);
     }
     let seq = tail.log.last_seq().next();
-    tail.log.tick();
+    let clock_ms = tail.log.tick(parts.services.clock.now_ms());
     let how = match commit.durability {
         Durability::Sync => Append::Synced,
         Durability::Interval | Durability::Buffered => Append::Written,
@@ -53,7 +53,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         parts.poison(tail, &error);
         return Err(error);
     }
-    let applied = apply(parts, tail, seq, commit);
+    let applied = apply(parts, tail, (seq, clock_ms), commit);
     let recorded = applied.and_then(|()| validate::record(parts, tail, seq, commit));
     if let Err(error) = recorded.and_then(|()| validate::note_watched(parts, seq, commit)) {
         parts.poison(tail, &error);
@@ -86,7 +86,12 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
     Ok((seq, end))
 }
 
-fn apply(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<()> {
+fn apply(
+    parts: &Parts,
+    tail: &mut Tail,
+    (seq, clock_ms): (SeqNo, u64),
+    commit: &Commit,
+) -> Result<()> {
     let published = parts.versions.published();
     let epoch = parts.pins.epoch();
     if tail.pins_epoch != epoch {
@@ -103,7 +108,7 @@ fn apply(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit) -> Result<
             parts.publish(tail);
             change_catalog(parts, tail, seq, &CatalogOp::decode(ops)?)?;
         } else if let Some(writer) = tail.writer(*id) {
-            writer.writer.apply(seq, ops, &horizon);
+            writer.writer.apply(seq, clock_ms, ops, &horizon);
             writer.first.get_or_insert(seq);
         }
     }

@@ -359,6 +359,12 @@ impl Registry {
         self
     }
 
+    /// Knows the type of `factory` too.
+    pub fn with_factory(mut self, factory: impl IndexFactory + 'static) -> Registry {
+        self.factories.push(Box::new(factory));
+        self
+    }
+
     /// The factory for a type.
     ///
     /// # Errors

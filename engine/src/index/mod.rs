@@ -155,11 +155,12 @@ pub struct Debt {
 
 /// The write half of a memtable.
 pub trait MemtableWriter: Send + 'static {
-    /// Applies prepared operations committed at `at`, which is later than all before. Versions
-    /// that `horizon` shows to be unneeded may be dropped.
+    /// Applies prepared operations committed at `at`, which is later than all before, and at the
+    /// time `clock_ms`, which is not earlier than any before. Versions that `horizon` shows to be
+    /// unneeded may be dropped.
     ///
     /// Cannot fail: the operations went through [`IndexType::prepare`].
-    fn apply(&mut self, at: SeqNo, ops: &[u8], horizon: &Horizon<'_>);
+    fn apply(&mut self, at: SeqNo, clock_ms: u64, ops: &[u8], horizon: &Horizon<'_>);
 }
 
 /// The read half of a memtable; its readers filter by sequence number.

@@ -180,10 +180,14 @@ fn changes_of(
     let start = needed_from(parts, &tail, &flushed);
     let start = start.map(|start| start.max(manifest.state().log_start()));
     push_marks(parts, &tail, start, &mut changes);
+    let published = manifest.state().published();
+    // What has expired by a clock is not to come back by an earlier one.
+    let wall_ms = tail.log.clock_ms().max(parts.services.clock.relied_ms());
     if let Some(seq) = flushed.iter().map(|(_, seq)| *seq).max() {
         // Flushes of different indexes are not installed in the order in which they froze.
-        let seq = seq.max(manifest.state().published());
-        changes.push(Change::Clock { seq, wall_ms: tail.log.clock_ms() });
+        changes.push(Change::Clock { seq: seq.max(published), wall_ms });
+    } else if parts.services.clock.relied_ms() > manifest.state().wall_ms() {
+        changes.push(Change::Clock { seq: published, wall_ms });
     }
     (changes, start)
 }
@@ -302,7 +306,8 @@ pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
     let mut changes = Vec::new();
     push_marks(parts, &tail, Some(start), &mut changes);
     let seq = tail.log.last_seq();
-    changes.push(Change::Clock { seq, wall_ms: tail.log.clock_ms() });
+    let wall_ms = tail.log.clock_ms().max(parts.services.clock.relied_ms());
+    changes.push(Change::Clock { seq, wall_ms });
     drop(tail);
     let no = manifest.next_edit();
     append(parts, manifest, ManifestEdit { no, changes })?;

@@ -35,9 +35,13 @@ pub(super) struct Merge {
 impl Merge {
     /// Claims the most urgent merge of all indexes.
     pub(super) fn claim(parts: &Arc<Parts>) -> Result<Option<Merge>> {
-        if parts.tail().is_poisoned() {
+        let tail = parts.tail();
+        if tail.is_poisoned() {
             return Ok(None);
         }
+        // What merges take for expired, they take for it by this time or an earlier one.
+        parts.services.clock.settle();
+        drop(tail);
         let mut control = parts.control();
         // Loaded under the lock: what is neither busy nor removed now is nobody else's.
         let current = parts.versions.current();

@@ -41,11 +41,11 @@ fn writer(env: &Arc<SimEnv>) -> LogWriter {
     LogWriter::resume(setup, &Scan::default(), LogNo(1), MARK).unwrap()
 }
 
-fn commit(writer: &mut LogWriter, body: &[u8], how: Append) {
+fn commit(env: &SimEnv, writer: &mut LogWriter, body: &[u8], how: Append) {
     let mut record = vec![0; RECORD_HEADER_BYTES];
     record.extend_from_slice(body);
     writer.reserve(record.len() as u64).unwrap();
-    writer.tick();
+    writer.tick(env.wall_ms());
     let seq = writer.last_seq().next();
     writer.append(Kind::Commit, seq, crc32(body), &mut record, how).unwrap();
     if how == Append::Synced {
@@ -98,7 +98,7 @@ impl Log {
             let n = writer.last_seq().0;
             let body = vec![n as u8 + 1; 60 + (n as usize * 7) % 20];
             let how = if n.is_multiple_of(3) { Append::Synced } else { Append::Written };
-            commit(&mut writer, &body, how);
+            commit(&env, &mut writer, &body, how);
             env.advance(Duration::from_millis(7));
             if before < Some(START) && writer.newest() == Some(START) {
                 writer.release(START).unwrap();
@@ -191,7 +191,7 @@ fn the_bytes_of_version_1_stay_as_they_are() {
     let env = SimEnv::new(1);
     let mut writer = writer(&env);
     for body in sample_bodies() {
-        commit(&mut writer, &body, Append::Synced);
+        commit(&env, &mut writer, &body, Append::Synced);
         env.advance(Duration::from_millis(250));
     }
     writer.close().unwrap();
@@ -373,11 +373,11 @@ fn remains_of_an_earlier_life_never_validate() {
     let env = SimEnv::new(1);
     let mut writer = writer(&env);
     while writer.newest() < Some(START) {
-        commit(&mut writer, &[7; 60], Append::Synced);
+        commit(&env, &mut writer, &[7; 60], Append::Synced);
     }
     writer.release(START).unwrap();
     while writer.newest() < Some(LogNo(3)) {
-        commit(&mut writer, &[7; 60], Append::Synced);
+        commit(&env, &mut writer, &[7; 60], Append::Synced);
     }
     let bytes = env.disk().read_file(dir().join(name::log(LogNo(3))));
     let header = SegmentHeader::decode(LogNo(3), &bytes).unwrap();

@@ -233,9 +233,9 @@ impl LogWriter {
         self.manifest = mark;
     }
 
-    /// The clock of the next commit: the wall clock, but never going back.
-    pub fn tick(&mut self) -> u64 {
-        self.clock_ms = self.clock_ms.max(self.env.wall_ms());
+    /// The clock of the next commit: `now_ms`, but never going back.
+    pub fn tick(&mut self, now_ms: u64) -> u64 {
+        self.clock_ms = self.clock_ms.max(now_ms);
         self.clock_ms
     }
 

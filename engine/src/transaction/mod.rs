@@ -27,7 +27,6 @@ mod writes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::budget::Part;
@@ -396,8 +395,7 @@ fn conflicts(parts: &Parts) -> Result<Conflicts> {
 /// A view that has at least the commits up to `since` in it.
 fn view_from(parts: &Parts, since: SeqNo) -> Result<View> {
     loop {
-        let clock_ms = parts.clock_ms.load(Ordering::Relaxed);
-        let view = View::take(&parts.versions, &parts.pins, clock_ms);
+        let view = View::take(&parts.versions, &parts.pins, || parts.services.clock.now_ms());
         if view.seq() >= since {
             return Ok(view);
         }

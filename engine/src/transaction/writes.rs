@@ -134,7 +134,7 @@ impl Writes {
         let private = &mut self.private[place];
         if !news.is_empty() {
             private.at = private.at.next();
-            private.writer.apply(private.at, &news, &Horizon::UNKNOWN);
+            private.writer.apply(private.at, view.clock_ms(), &news, &Horizon::UNKNOWN);
             private.applied = applied;
         }
         state.with_private(&private.memtable, private.at).map(Some)

@@ -148,10 +148,15 @@ impl Pins {
 
     /// Pins the present: the number is loaded after the table has moved on, so a writer that
     /// prunes for an earlier table has published less than this view sees.
-    pub(super) fn take(&self, versions: &Pair<Version>, clock_ms: u64) -> Arc<Pinned> {
+    pub(super) fn take(
+        &self,
+        versions: &Pair<Version>,
+        clock_ms: impl FnOnce() -> u64,
+    ) -> Arc<Pinned> {
         let mut views = self.lock();
         self.epoch.fetch_add(1, Ordering::SeqCst);
         let (version, seq) = versions.load();
+        let clock_ms = clock_ms();
         let token = views.next_token;
         views.next_token += 1;
         let pinned = Arc::new(Pinned::new(token, version, SeqNo(seq), clock_ms));

@@ -331,7 +331,7 @@ fn with_private(view: &View, batch: &Batch) -> Result<View> {
     batch.parts().iter().try_fold(view.clone(), |view, (id, ops)| {
         let state = view.state(*id)?;
         let (mut writer, private) = state.private();
-        writer.apply(SeqNo(1), ops, &Horizon::UNKNOWN);
+        writer.apply(SeqNo(1), 0, ops, &Horizon::UNKNOWN);
         Ok(view.with_private(*id, state.with_private(&private, SeqNo(1))?))
     })
 }

@@ -82,7 +82,7 @@ pub struct TableWriter {
 }
 
 impl MemtableWriter for TableWriter {
-    fn apply(&mut self, at: SeqNo, ops: &[u8], horizon: &Horizon<'_>) {
+    fn apply(&mut self, at: SeqNo, _clock_ms: u64, ops: &[u8], horizon: &Horizon<'_>) {
         let changes = match decode_ops(ops) {
             Ok(changes) => changes,
             Err(error) => panic!("operations that were not prepared reach a memtable: {error}"),

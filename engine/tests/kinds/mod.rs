@@ -39,6 +39,18 @@ pub trait Kind: IndexType {
     /// # Errors
     /// `Corrupt` or `Io`.
     fn dump(state: &State<Self>, at: SeqNo) -> Result<BTreeMap<Vec<u8>, Vec<u8>>>;
+    /// As [`Kind::dump`], with what has expired at `clock_ms` left out.
+    ///
+    /// # Errors
+    /// As there.
+    fn dump_by(
+        state: &State<Self>,
+        at: SeqNo,
+        clock_ms: u64,
+    ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let _ = clock_ms;
+        Self::dump(state, at)
+    }
     /// Options that suit tests.
     fn options() -> Vec<u8>;
 }

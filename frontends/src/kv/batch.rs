@@ -1,6 +1,7 @@
 //! Writes that happen together.
 
 use std::fmt;
+use std::time::Duration;
 
 use cuesta_engine::Batch as Operations;
 use cuesta_indexes::lsm::op;
@@ -12,7 +13,7 @@ use crate::note;
 use crate::{Durability, Result};
 
 /// Writes to any number of keyspaces that become visible and durable together. The last write of
-/// a key wins.
+/// a key wins; a merge builds on those before.
 #[must_use = "a batch does nothing until it is committed"]
 pub struct Batch {
     db: Database,
@@ -51,7 +52,44 @@ impl Batch {
         value: impl AsRef<[u8]>,
     ) -> Result<()> {
         keyspace.check_same(&self.db)?;
-        op::put(self.operations.part(keyspace.id()), key.as_ref(), value.as_ref())?;
+        let ops = self.operations.part(keyspace.id());
+        keyspace.append_put(ops, key.as_ref(), value.as_ref())?;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Sets the value of `key` in `keyspace` for some time: see [`Keyspace::put_with_ttl`].
+    ///
+    /// # Errors
+    /// As [`Batch::put`].
+    pub fn put_with_ttl(
+        &mut self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        ttl: Duration,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let ops = self.operations.part(keyspace.id());
+        keyspace.append_put_for(ops, key.as_ref(), value.as_ref(), ttl)?;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Merges what `key` has with `operand`: see [`Keyspace::merge`]. What the batch has written to
+    /// the key before is merged too; if that does not fit, [`Batch::commit`] fails with `Invalid`.
+    ///
+    /// # Errors
+    /// As [`Keyspace::merge`], for what is wrong with the operand; the batch is as it was.
+    pub fn merge(
+        &mut self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        operand: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let ops = self.operations.part(keyspace.id());
+        keyspace.append_merge(ops, key.as_ref(), operand.as_ref())?;
         self.len += 1;
         Ok(())
     }

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cuesta_engine::IndexId;
 use cuesta_engine::index::{Handle, IndexType};
-use cuesta_indexes::lsm::{Lsm, Reader};
+use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
 
 use crate::database::Database;
+use crate::kv::lifetime::end_ms;
 use crate::kv::{Cursor, Iter, KeyspaceOptions, Snapshot};
 use crate::{ErrorKind, Result, Value};
 
@@ -23,6 +25,8 @@ pub struct Keyspace {
     db: Database,
     handle: Handle<Lsm>,
     name: Arc<str>,
+    /// How long values live unless they say otherwise; 0 is for ever.
+    ttl_ms: u64,
 }
 
 impl fmt::Debug for Keyspace {
@@ -41,7 +45,8 @@ impl Keyspace {
                 entry.kind
             )));
         }
-        Ok(Some(Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into() }))
+        let ttl_ms = Options::decode(&entry.options)?.ttl_ms;
+        Ok(Some(Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into(), ttl_ms }))
     }
 
     pub(crate) fn open_or_create(
@@ -52,8 +57,12 @@ impl Keyspace {
         if let Some(found) = Keyspace::find(db, name)? {
             return Ok(found);
         }
+        db.check_operator(options.operator())?;
+        let ttl_ms = options.ttl_ms();
         match db.engine.create_index(name, Lsm::NAME, &options.encode()) {
-            Ok(id) => Ok(Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into() }),
+            Ok(id) => {
+                Ok(Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into(), ttl_ms })
+            }
             // Another thread was faster.
             Err(error) if error.kind() == ErrorKind::Exists => db.existing_keyspace(name),
             Err(error) => Err(error),
@@ -85,6 +94,86 @@ impl Keyspace {
         Err(crate::Error::invalid(format!("keyspace {:?} belongs to another database", self.name)))
     }
 
+    /// Appends a put with the keyspace's time to live, if it has one.
+    pub(super) fn append_put(&self, ops: &mut Vec<u8>, key: &[u8], value: &[u8]) -> Result<()> {
+        match self.ttl_ms {
+            0 => op::put(ops, key, value),
+            ttl_ms => {
+                let expiry_ms = self.db.now_ms().saturating_add(ttl_ms);
+                op::put_expiring(ops, key, value, expiry_ms)
+            }
+        }
+    }
+
+    /// Appends a put with a time to live.
+    pub(super) fn append_put_for(
+        &self,
+        ops: &mut Vec<u8>,
+        key: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<()> {
+        op::put_expiring(ops, key, value, end_ms(self.db.now_ms(), ttl))
+    }
+
+    /// Appends a merge, unless the operator refuses the operand.
+    pub(super) fn append_merge(&self, ops: &mut Vec<u8>, key: &[u8], operand: &[u8]) -> Result<()> {
+        let checked =
+            self.db.engine.ask(self.handle, |state, _| state.index.check_operand(operand));
+        checked.map_err(|error| error.context(format_args!("keyspace {:?}", self.name)))?;
+        op::merge(ops, key, operand)
+    }
+
+    /// Sets the value of `key` for some time: then it is gone, and what the key had before does not
+    /// come back. A snapshot, iterator or transaction goes by the time at which it was taken. With
+    /// [`Duration::ZERO`] the value is never seen.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    pub fn put_with_ttl(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        ttl: Duration,
+    ) -> Result<()> {
+        let mut batch = self.db.batch();
+        batch.put_with_ttl(self, key, value, ttl)?;
+        batch.commit()
+    }
+
+    /// Merges what `key` has with `operand`, as the merge operator of the keyspace says, without
+    /// reading it: see [`KeyspaceOptions::merge_operator`].
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// use cuesta::KeyspaceOptions;
+    ///
+    /// let visits = db.keyspace_with("visits", &KeyspaceOptions::new().merge_operator("add"))?;
+    /// visits.merge("home", 1i64.to_le_bytes())?;
+    /// visits.merge("home", 2i64.to_le_bytes())?;
+    /// assert_eq!(visits.get("home")?.unwrap(), 3i64.to_le_bytes());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A value that has expired when the merge is committed does not count; what is merged with one
+    /// that has not expires when that does, unless the keyspace gives values a time to live: then
+    /// it begins anew.
+    ///
+    /// Where operands do not fit the value that they meet, reading the key fails with `Invalid`
+    /// until it is put or deleted, and the value and the operands are kept.
+    ///
+    /// # Errors
+    /// `Invalid` when the keyspace has no merge operator or that refuses the operand; `Unsupported`
+    /// when it is not registered in this program; else as [`Keyspace::put`].
+    pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        let mut batch = self.db.batch();
+        batch.merge(self, key, operand)?;
+        batch.commit()
+    }
+
     /// Sets the value of `key`.
     ///
     /// # Errors
@@ -114,7 +203,7 @@ impl Keyspace {
     #[inline]
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| Reader::new(state, at).get(key))
+        self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).get(key))
     }
 
     /// Hands the value of `key` to `take`, if it has one: no copy, no allocation. `take` may be
@@ -129,7 +218,7 @@ impl Keyspace {
         mut take: impl FnMut(&[u8]) -> R,
     ) -> Result<Option<R>> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| Reader::new(state, at).get_with(key, &mut take))
+        self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).get_with(key, &mut take))
     }
 
     /// Whether `key` has a value.
@@ -139,7 +228,7 @@ impl Keyspace {
     #[inline]
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| Reader::new(state, at).contains(key))
+        self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).contains(key))
     }
 
     /// All entries, by key.

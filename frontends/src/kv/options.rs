@@ -1,7 +1,11 @@
 //! How a keyspace lies on disk.
 
+use std::time::Duration;
+
 use cuesta_engine::format::Codec;
 use cuesta_indexes::lsm;
+
+use crate::kv::lifetime::ttl_ms;
 
 /// How blocks are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,57 @@ impl KeyspaceOptions {
     pub fn blob_threshold(mut self, bytes: u32) -> KeyspaceOptions {
         self.lsm.blob_threshold = bytes;
         self
+    }
+
+    /// Gives every value this time to live, unless it is put with another one; a part of a
+    /// millisecond counts as a whole one. Zero, the default, is none: values stay.
+    ///
+    /// A merge renews it as a put does.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// use std::time::Duration;
+    ///
+    /// use cuesta::{Expiry, KeyspaceOptions};
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let sessions = db.keyspace_with("sessions", &KeyspaceOptions::new().ttl(hour))?;
+    /// sessions.put("ada", "token")?;
+    /// sessions.put_with_ttl("bob", "token", Duration::ZERO)?;
+    /// assert!(matches!(sessions.expiry("ada")?, Some(Expiry::In(left)) if left <= hour));
+    /// assert_eq!(sessions.get("bob")?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ttl(mut self, ttl: Duration) -> KeyspaceOptions {
+        self.lsm.ttl_ms = ttl_ms(ttl);
+        self
+    }
+
+    /// Lets values be merged with operands: see [`Keyspace::merge`](crate::Keyspace::merge). The
+    /// name is that of an operator that is registered, or one of these:
+    ///
+    /// | operator | values and operands | the result |
+    /// | --- | --- | --- |
+    /// | `add` | i64, little-endian | their sum, wrapping around |
+    /// | `max` | i64, little-endian | the greatest |
+    /// | `min` | i64, little-endian | the smallest |
+    /// | `append` | any bytes | one behind the other |
+    ///
+    /// A key without a value takes on the operand.
+    pub fn merge_operator(mut self, name: &str) -> KeyspaceOptions {
+        name.clone_into(&mut self.lsm.merge_operator);
+        self
+    }
+
+    pub(crate) fn operator(&self) -> &str {
+        &self.lsm.merge_operator
+    }
+
+    pub(crate) fn ttl_ms(&self) -> u64 {
+        self.lsm.ttl_ms
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

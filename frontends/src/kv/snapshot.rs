@@ -53,7 +53,23 @@ impl Snapshot {
     pub fn get(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         keyspace.check_same(&self.db)?;
         let state = self.view.of(keyspace.handle())?;
-        Reader::new(&state, self.view.seq()).get(key.as_ref())
+        Reader::new(&state, self.view.seq(), self.view.clock_ms()).get(key.as_ref())
+    }
+
+    /// Asks about a keyspace.
+    pub(super) fn ask<R>(
+        &self,
+        keyspace: &Keyspace,
+        ask: impl FnOnce(Reader<'_>) -> Result<R>,
+    ) -> Result<R> {
+        keyspace.check_same(&self.db)?;
+        let state = self.view.of(keyspace.handle())?;
+        ask(Reader::new(&state, self.view.seq(), self.view.clock_ms()))
+    }
+
+    /// The time by which values expire here.
+    pub(super) fn clock_ms(&self) -> u64 {
+        self.view.clock_ms()
     }
 
     /// Whether `key` had a value.
@@ -63,7 +79,7 @@ impl Snapshot {
     pub fn contains(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<bool> {
         keyspace.check_same(&self.db)?;
         let state = self.view.of(keyspace.handle())?;
-        Reader::new(&state, self.view.seq()).contains(key.as_ref())
+        Reader::new(&state, self.view.seq(), self.view.clock_ms()).contains(key.as_ref())
     }
 
     /// All entries of a keyspace, by key.
@@ -112,7 +128,8 @@ impl Snapshot {
     pub(crate) fn cursor_within(&self, keyspace: &Keyspace, within: Bounds<'_>) -> Result<Cursor> {
         keyspace.check_same(&self.db)?;
         let state = self.view.of(keyspace.handle())?;
-        let cursor = Reader::new(&state, self.view.seq()).cursor(within.0, within.1);
+        let cursor =
+            Reader::new(&state, self.view.seq(), self.view.clock_ms()).cursor(within.0, within.1);
         let track = |shared| Tracked::begin(shared, self.view.seq(), keyspace.id(), within);
         let tracked = self.transaction.as_ref().map(track).transpose()?;
         let budget = &self.db.engine.parts().services.budget;

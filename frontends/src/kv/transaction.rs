@@ -1,6 +1,7 @@
 //! Keyspaces in transactions.
 
 use std::ops::{Bound, RangeBounds};
+use std::time::Duration;
 
 use cuesta_engine::transaction::point;
 use cuesta_indexes::lsm::{Reader, op};
@@ -28,7 +29,7 @@ impl Transaction {
         self.look_up(keyspace, key.as_ref(), |reader, key| reader.contains(key))
     }
 
-    fn look_up<R>(
+    pub(super) fn look_up<R>(
         &self,
         keyspace: &Keyspace,
         key: &[u8],
@@ -38,7 +39,7 @@ impl Transaction {
         self.shared.with(|engine| {
             let view = engine.view(keyspace.id())?;
             let state = view.of(keyspace.handle())?;
-            let reader = Reader::new(&state, view.seq());
+            let reader = Reader::new(&state, view.seq(), view.clock_ms());
             if !reader.is_private(key) {
                 engine.note_point(keyspace.id(), key);
             }
@@ -110,7 +111,45 @@ impl Transaction {
     ) -> Result<()> {
         keyspace.check_same(&self.db)?;
         let (key, value) = (key.as_ref(), value.as_ref());
-        self.shared.with(|engine| engine.write(keyspace.id(), |ops| op::put(ops, key, value)))
+        let put = |ops: &mut Vec<u8>| keyspace.append_put(ops, key, value);
+        self.shared.with(|engine| engine.write(keyspace.id(), put))
+    }
+
+    /// Sets the value of `key` for some time, which begins now: see [`Keyspace::put_with_ttl`].
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn put_with_ttl(
+        &self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        ttl: Duration,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let (key, value) = (key.as_ref(), value.as_ref());
+        let put = |ops: &mut Vec<u8>| keyspace.append_put_for(ops, key, value, ttl);
+        self.shared.with(|engine| engine.write(keyspace.id(), put))
+    }
+
+    /// Merges what `key` has with `operand`: see [`Keyspace::merge`].
+    ///
+    /// This reads nothing, so serializable transactions that merge with the same key do not make
+    /// each other fail, whatever their order. Under snapshot isolation a merge conflicts with
+    /// other writes of the key, merges included.
+    ///
+    /// # Errors
+    /// As [`Keyspace::merge`], for what is wrong with the operand; else as [`Transaction::put`].
+    pub fn merge(
+        &self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        operand: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let (key, operand) = (key.as_ref(), operand.as_ref());
+        let merge = |ops: &mut Vec<u8>| keyspace.append_merge(ops, key, operand);
+        self.shared.with(|engine| engine.write(keyspace.id(), merge))
     }
 
     /// Removes `key`, whether or not it is there.

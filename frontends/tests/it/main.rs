@@ -6,6 +6,7 @@ mod api;
 mod budget;
 mod feed;
 mod handles;
+mod lively;
 mod ids;
 mod large;
 mod locks;

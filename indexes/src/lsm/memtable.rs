@@ -3,33 +3,91 @@
 //! A B-link tree whose kinds of versions are the kinds of operations. Memtables of one index learn
 //! from each other what their keys start with, which makes searching them faster.
 //!
+//! An operand that comes to a key that this memtable knows is merged at once where that is cheap;
+//! else it becomes a version that leans on the older one, and a chain of these is merged when it
+//! outweighs what it leans on. So a counter costs the same however often it is added to, and a
+//! long value is not copied for each small operand.
+//!
 //! Not for: merging what several memtables and segments say of a key.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cuesta_engine::SeqNo;
-use cuesta_engine::blinktree::{self, Tree};
+use cuesta_engine::blinktree::{self, Chain, LEANS, Tree};
+use cuesta_engine::error::Result;
 use cuesta_engine::index::{self, Horizon, MemtableWriter};
 
-use super::op::{self, Op, Ops};
+use super::kind::Kind;
+use super::op::Ops;
+use super::operand::{Below, Pile, Rules};
 
 #[cfg(test)]
 mod tests;
 
 /// Keys in a memtable, at least, for something to be learnt from it.
 const KEYS_LEARNT_FROM_MIN: usize = 1000;
+/// Values and operands of so many bytes together are merged at once.
+const MERGED_AT_ONCE_MAX: usize = 256;
 
 /// Makes the memtables of one index.
 #[derive(Debug, Default)]
 pub struct Memtables {
     prefix: Arc<Prefix>,
+    rules: Arc<Rules>,
+    index: Arc<Lively>,
+}
+
+/// What memtables and segments of one index let each other know.
+#[derive(Debug, Default)]
+struct Lively {
+    /// Something that expires was written at some time.
+    expiring: AtomicBool,
+    /// Memtables with operands.
+    merging: AtomicUsize,
 }
 
 impl Memtables {
+    /// For an index with these rules.
+    pub(super) fn new(rules: Arc<Rules>) -> Memtables {
+        Memtables { rules, ..Memtables::default() }
+    }
+
     /// An empty memtable, as its two halves.
     pub fn create(&self) -> (Writer, Arc<Memtable>) {
         let (tree, read) = blinktree::create_under(&self.prefix.get());
-        (Writer { tree, prefix: self.prefix.clone() }, Arc::new(Memtable { tree: read }))
+        let (index, merges) = (self.index.clone(), AtomicBool::new(false));
+        let memtable = Arc::new(Memtable { tree: read, index, merges });
+        let writer = Writer {
+            tree,
+            memtable: memtable.clone(),
+            prefix: self.prefix.clone(),
+            rules: self.rules.clone(),
+            chains: HashMap::new(),
+        };
+        (writer, memtable)
+    }
+
+    /// Notes that a segment holds something that expires.
+    pub(super) fn note_expiring(&self) {
+        self.index.expiring.store(true, Ordering::SeqCst);
+    }
+
+    /// What operands that are merged now may have below them.
+    pub(super) fn below(&self) -> Below {
+        self.index.below()
+    }
+
+    /// Whether some memtable, of a view perhaps, holds operands.
+    pub(super) fn hold_operands(&self) -> bool {
+        self.index.merging.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Lively {
+    fn below(&self) -> Below {
+        if self.expiring.load(Ordering::SeqCst) { Below::Expiring } else { Below::Lasting }
     }
 }
 
@@ -69,20 +127,90 @@ fn shared<'a>(a: &'a [u8], b: &[u8]) -> &'a [u8] {
 #[derive(Debug)]
 pub struct Writer {
     tree: blinktree::Writer,
+    memtable: Arc<Memtable>,
     prefix: Arc<Prefix>,
+    rules: Arc<Rules>,
+    /// Bytes of operands that may still be added to what leans on some version, by key.
+    chains: HashMap<Box<[u8]>, usize>,
 }
 
 impl MemtableWriter for Writer {
     #[expect(clippy::expect_used, reason = "what cannot be read is refused when it is prepared")]
-    fn apply(&mut self, at: SeqNo, ops: &[u8], horizon: &Horizon<'_>) {
+    fn apply(&mut self, at: SeqNo, clock_ms: u64, ops: &[u8], horizon: &Horizon<'_>) {
         for op in Ops::new(ops) {
-            let (kind, key, value) = match op.expect("operations are prepared before applied") {
-                Op::Put { key, value } => (op::PUT, key, value),
-                Op::Delete { key } => (op::DELETE, key, &[][..]),
-            };
-            self.tree.insert(key, at.0, kind, value, horizon);
+            let op = op.expect("operations are prepared before applied");
+            let (key, (kind, value)) = (op.key(), op.entry());
+            match kind {
+                Kind::Put | Kind::Delete | Kind::Blob => {}
+                Kind::Expiring => self.memtable.index.expiring.store(true, Ordering::SeqCst),
+                Kind::Merge => {
+                    let merged = self.merge((at.0, clock_ms), key, value, horizon);
+                    merged.expect("operands are prepared before applied");
+                    continue;
+                }
+            }
+            self.tree.insert(key, at.0, kind as u8, value, horizon);
         }
     }
+}
+
+impl Writer {
+    /// Applies operands, as the log has them.
+    ///
+    /// # Errors
+    /// `Corrupt` for operands, or versions of this memtable, that make no sense.
+    fn merge(
+        &mut self,
+        (at, clock_ms): (u64, u64),
+        key: &[u8],
+        operands: &[u8],
+        horizon: &Horizon<'_>,
+    ) -> Result<()> {
+        self.memtable.note_operands();
+        let tree = self.tree.tree().clone();
+        let mut pile = Pile::of_logged(operands, clock_ms)?;
+        let Some(mut chain) = tree.chain(key, u64::MAX) else {
+            self.tree.insert(key, at, Kind::Merge as u8, &pile.encode(), horizon);
+            return Ok(());
+        };
+        let newest = chain.clone().next();
+        let leans = newest.is_some_and(|newest| newest.kind & LEANS != 0);
+        let weight = newest.map_or(0, |newest| newest.value.len());
+        if leans || weight + operands.len() > MERGED_AT_ONCE_MAX {
+            let left = match self.chains.get_mut(key).filter(|_| leans) {
+                Some(left) => left,
+                None => {
+                    let left = self.chains.entry(key.into()).or_default();
+                    *left = weight.max(MERGED_AT_ONCE_MAX);
+                    left
+                }
+            };
+            if let Some(less) = left.checked_sub(operands.len()) {
+                *left = less;
+                self.tree.insert(key, at, Kind::Merge as u8 | LEANS, &pile.encode(), horizon);
+                return Ok(());
+            }
+            self.chains.remove(key);
+        }
+        add_chain(&mut pile, &mut chain)?;
+        let (kind, value) = pile.into_entry(&self.rules, self.memtable.index.below());
+        self.tree.insert(key, at, kind as u8, &value, horizon);
+        Ok(())
+    }
+}
+
+/// Adds what a memtable says of a key to what newer places say; whether that leaves nothing open.
+///
+/// # Errors
+/// `Corrupt` for versions that make no sense.
+pub(super) fn add_chain<'t>(pile: &mut Pile<'t>, chain: &mut Chain<'t>) -> Result<bool> {
+    for version in chain {
+        let whole = pile.add(Kind::from_code(version.kind & !LEANS)?, version.value)?;
+        if whole || version.kind & LEANS == 0 {
+            return Ok(whole);
+        }
+    }
+    Ok(false)
 }
 
 impl Drop for Writer {
@@ -95,12 +223,29 @@ impl Drop for Writer {
 #[derive(Debug)]
 pub struct Memtable {
     tree: Arc<Tree>,
+    index: Arc<Lively>,
+    /// It is counted among the memtables with operands.
+    merges: AtomicBool,
+}
+
+impl Drop for Memtable {
+    fn drop(&mut self) {
+        if *self.merges.get_mut() {
+            self.index.merging.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Memtable {
     /// The versions, each of the kind that its operation has in the log.
     pub fn tree(&self) -> &Arc<Tree> {
         &self.tree
+    }
+
+    fn note_operands(&self) {
+        if !self.merges.swap(true, Ordering::SeqCst) {
+            self.index.merging.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 
 use cuesta_engine::error::Result;
 
+use super::operand::Pile;
 use super::order;
 use super::source::Source;
 
@@ -51,6 +52,30 @@ impl Merging {
     #[inline]
     pub(super) fn current(&self) -> Option<&Source> {
         self.sources.get(self.current?)
+    }
+
+    /// All sources that stand on the current key, newest first.
+    pub(super) fn here(&self) -> impl Iterator<Item = &Source> {
+        let current = self.current.unwrap_or(self.sources.len());
+        let same = move |i: &usize| {
+            let there = self.sources[*i].valid() && self.order(*i, current) == Ordering::Equal;
+            *i == current || there
+        };
+        (current..self.sources.len()).filter(same).map(|i| &self.sources[i])
+    }
+
+    /// What all of them say of the current key, together.
+    ///
+    /// # Errors
+    /// `Corrupt` for an entry that makes no sense.
+    pub(super) fn pile(&self) -> Result<Pile<'_>> {
+        let mut pile = Pile::new();
+        for source in self.here() {
+            if source.add_to(&mut pile)? {
+                break;
+            }
+        }
+        Ok(pile)
     }
 
     /// Goes to the first entry.

@@ -27,10 +27,17 @@
 //! Invariants:
 //! 1. Of a key's versions, a newer one never lies deeper than an older one.
 //! 2. Segments of one level below 0 are disjoint.
-//! 3. A delete is dropped only where nothing deeper can hold the key.
+//! 3. A delete, or a value that has expired, is dropped only where nothing deeper can hold the key.
+//!    Operands are merged into a value only with everything older that the key has.
 //! 4. What a segment's bytes say is used after their checksum was compared, never before.
 
+mod kind;
+mod expiry;
+mod fields;
 pub mod op;
+mod operator;
+mod operand;
+mod prepare;
 pub mod memtable;
 mod order;
 mod filter;
@@ -44,6 +51,7 @@ mod source;
 mod merging;
 mod merge;
 mod query;
+mod factory;
 #[cfg(test)]
 mod tests;
 
@@ -59,15 +67,20 @@ use cuesta_engine::index::{
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId};
 
-pub use block::Kind;
+pub use factory::Factory;
+pub use kind::Kind;
 pub use layout::Layout;
+pub use operator::{MergeOperator, Operators};
 pub use options::Options;
 pub use query::{Cursor, Reader};
 pub use segment::Segment;
 pub use value::Value;
 
 use memtable::{Memtable, Memtables, Writer};
-use merge::{FlushWork, Job, MergeWork, Mode, MoveWork, Piece, Sizes};
+use merge::{
+    Depths, DropWork, Expiry, FlushWork, Job, MergeWork, Mode, MoveWork, Newer, Piece, Sizes,
+};
+use operand::Rules;
 
 /// Levels of an index.
 const LEVELS: u8 = 7;
@@ -78,12 +91,43 @@ pub struct Lsm {
     sizes: Sizes,
     services: Services,
     memtables: Memtables,
+    rules: Arc<Rules>,
 }
 
 impl Lsm {
     /// How its segments are laid out.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// An index with `options` that knows `operators`; see [`IndexType::configure`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_operators(
+        options: &[u8],
+        services: &Services,
+        operators: &Operators,
+    ) -> Result<Lsm> {
+        let options = Options::decode(options)?;
+        let operator = Some(options.merge_operator.as_str()).filter(|name| !name.is_empty());
+        let rules = Arc::new(Rules::new(operator, options.ttl_ms, operators));
+        Ok(Lsm {
+            sizes: Sizes::of(services.memtable_bytes),
+            services: services.clone(),
+            memtables: Memtables::new(rules.clone()),
+            rules,
+            options,
+        })
+    }
+
+    /// Checks an operand that is to be written.
+    ///
+    /// # Errors
+    /// `Invalid` when the index has no merge operator, or when that refuses the operand;
+    /// `Unsupported` when the operator is not known here.
+    pub fn check_operand(&self, operand: &[u8]) -> Result<()> {
+        self.rules.operator()?.check(operand)
     }
 
     fn services(&self) -> &Services {
@@ -100,7 +144,12 @@ fn pieces<'p>(
     current: &'p [Live<Lsm>],
     busy: &'p BTreeSet<SegmentId>,
     wasteful: &'p BTreeSet<FileId>,
+    known: &Known,
 ) -> impl Iterator<Item = Piece<'p>> {
+    // What operands may still build on is not gone.
+    let merges = |live: &Live<Lsm>| live.segment.detail().facts.merges > 0;
+    let keeps = known.operands == Operands::InMemory || current.iter().any(merges);
+    let clock_ms = if keeps { 0 } else { known.clock_ms };
     current.iter().map(move |live| {
         let detail = live.segment.detail();
         Piece {
@@ -109,6 +158,7 @@ fn pieces<'p>(
             bytes: live.meta.bytes(),
             entries: live.meta.entries,
             tombstones: detail.tombstones,
+            expired: detail.facts.expired(clock_ms),
             recency: detail.recency,
             codec: detail.codec,
             stale: live.segment.blob_files().any(|(file, ..)| wasteful.contains(&file)),
@@ -138,9 +188,81 @@ fn run_sizes(inputs: &[&Live<Lsm>], current: &[Live<Lsm>], target: u8) -> Result
     Ok((keys, others))
 }
 
-/// A merge plan's detail: the target level, and above it whether segments only move.
-fn encode_detail(target: u8, mode: Mode) -> u64 {
-    u64::from(target) | u64::from(mode == Mode::Move) << 8
+/// Whether operands may build on what has expired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Operands {
+    /// There are none, but for those in segments.
+    #[default]
+    NotInMemory,
+    /// Some memtable has them.
+    InMemory,
+}
+
+/// What was known when a merge was planned, and must not be asked again: operands that were in
+/// memory then may be in segments by now, that the merge does not know.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// What expires by this time has expired; a settled time.
+    clock_ms: u64,
+    operands: Operands,
+}
+
+/// A merge plan's detail.
+///
+/// ```text
+/// bits | 0 to 7: target level | 8, 9: mode | 10: operands in memory | 16 to 63: clock
+/// ```
+fn encode_detail(target: u8, mode: Mode, known: &Known) -> u64 {
+    let mode = match mode {
+        Mode::Write => 0,
+        Mode::Move => 1,
+        Mode::Drop => 2,
+    };
+    let operands = u64::from(known.operands == Operands::InMemory);
+    u64::from(target) | mode << 8 | operands << 10 | known.clock_ms << 16
+}
+
+fn decode_detail(detail: u64) -> (u8, Mode, Known) {
+    let mode = match detail >> 8 & 3 {
+        0 => Mode::Write,
+        1 => Mode::Move,
+        _ => Mode::Drop,
+    };
+    let in_memory = detail >> 10 & 1 == 1;
+    let operands = if in_memory { Operands::InMemory } else { Operands::NotInMemory };
+    (detail as u8, mode, Known { clock_ms: detail >> 16, operands })
+}
+
+impl Lsm {
+    fn known(&self) -> Known {
+        let in_memory = self.rules.can_merge() && self.memtables.hold_operands();
+        Known {
+            // A clock that does not fit is one by which nothing expires yet.
+            clock_ms: Some(self.services.clock.settled_ms())
+                .filter(|ms| ms >> 48 == 0)
+                .unwrap_or(0),
+            operands: if in_memory { Operands::InMemory } else { Operands::NotInMemory },
+        }
+    }
+
+    /// What a merge into `target` may do about what has expired.
+    fn expiry(
+        &self,
+        plan: &MergePlan,
+        current: &[Live<Lsm>],
+        target: u8,
+        known: &Known,
+    ) -> Result<Expiry> {
+        let newer = current.iter().filter(|live| {
+            let detail = live.segment.detail();
+            detail.facts.merges > 0 && detail.level <= target && !plan.inputs.contains(&live.id)
+        });
+        let operands = match known.operands {
+            Operands::InMemory => Newer::Anywhere,
+            Operands::NotInMemory => Newer::Within(Depths::new(arranged(newer)?.runs().to_vec())),
+        };
+        Ok(Expiry { by_ms: known.clock_ms, operands, clock: self.services.clock.clone() })
+    }
 }
 
 impl IndexType for Lsm {
@@ -153,16 +275,11 @@ impl IndexType for Lsm {
     type Layout = Layout;
 
     fn configure(options: &[u8], services: &Services) -> Result<Lsm> {
-        Ok(Lsm {
-            options: Options::decode(options)?,
-            sizes: Sizes::of(services.memtable_bytes),
-            services: services.clone(),
-            memtables: Memtables::default(),
-        })
+        Lsm::with_operators(options, services, &Operators::default())
     }
 
     fn prepare(&self, ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()> {
-        op::prepare(ops, footprint)
+        prepare::prepare(ops, &self.rules, &|| self.services.clock.now_ms(), footprint)
     }
 
     fn create(&self) -> (Writer, Arc<Memtable>) {
@@ -170,7 +287,12 @@ impl IndexType for Lsm {
     }
 
     fn open(&self, meta: &Arc<SegmentMeta>, files: &dyn Files) -> Result<Segment> {
-        Segment::open(meta, files, &self.services)
+        let segment = Segment::open(meta, files, &self.services)?;
+        let facts = &segment.detail().facts;
+        if facts.expiring + facts.merges_expiring > 0 {
+            self.memtables.note_expiring();
+        }
+        Ok(segment)
     }
 
     fn arrange(&self, current: &[Live<Lsm>]) -> Result<Layout> {
@@ -183,7 +305,15 @@ impl IndexType for Lsm {
         let others: Vec<u64> = below.iter().map(|run| run.entries()).collect();
         let shape = self.options.shape(0, keys, &others);
         let (threshold, stats) = (self.options.threshold(), self.services.stats.clone());
-        Ok(Box::new(FlushWork::new(frozen, below, shape, &self.sizes, threshold, stats)))
+        Ok(Box::new(FlushWork::new(
+            frozen,
+            below,
+            (self.rules.clone(), self.memtables.below()),
+            shape,
+            &self.sizes,
+            threshold,
+            stats,
+        )))
     }
 
     fn plan(
@@ -192,29 +322,34 @@ impl IndexType for Lsm {
         busy: &BTreeSet<SegmentId>,
         aim: Aim,
     ) -> Option<MergePlan> {
-        let wasteful = blob::wasteful(current);
-        let pieces = pieces(current, busy, &wasteful);
+        let (known, wasteful) = (self.known(), blob::wasteful(current));
+        let pieces = pieces(current, busy, &wasteful, &known);
         let plan = merge::plan(pieces, &self.sizes, &self.codecs(), aim)?;
         Some(MergePlan {
             inputs: plan.inputs,
             pressure: plan.pressure,
             bytes: plan.bytes,
-            detail: encode_detail(plan.target, plan.mode),
+            detail: encode_detail(plan.target, plan.mode, &known),
         })
     }
 
     fn debt(&self, current: &[Live<Lsm>]) -> Debt {
-        merge::debt(pieces(current, &BTreeSet::new(), &BTreeSet::new()), &self.sizes)
+        let none = BTreeSet::new();
+        merge::debt(pieces(current, &BTreeSet::new(), &none, &Known::default()), &self.sizes)
     }
 
     fn merge(&self, plan: &MergePlan, current: &[Live<Lsm>]) -> Result<Box<dyn Work>> {
         let inputs: Vec<&Live<Lsm>> =
             current.iter().filter(|live| plan.inputs.contains(&live.id)).collect();
-        let target = plan.detail as u8;
+        let (target, mode, known) = decode_detail(plan.detail);
         if inputs.len() != plan.inputs.len() || inputs.is_empty() || target >= LEVELS {
             return Err(Error::internal("a merge plan that does not fit the current segments"));
         }
-        if plan.detail == encode_detail(target, Mode::Move) {
+        if mode == Mode::Drop {
+            self.services.clock.rely_on(known.clock_ms);
+            return Ok(Box::new(DropWork::new(plan.inputs.clone())));
+        }
+        if mode == Mode::Move {
             let moved: Vec<_> = inputs
                 .iter()
                 .map(|live| (live.id, live.meta.clone(), live.segment.clone()))
@@ -237,6 +372,9 @@ impl IndexType for Lsm {
             stats: self.services.stats.clone(),
             newest,
             recency,
+            rules: self.rules.clone(),
+            below: self.memtables.below(),
+            expiry: self.expiry(plan, current, target, &known)?,
         })))
     }
 

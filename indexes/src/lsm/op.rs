@@ -7,27 +7,26 @@
 //! kind 1, put          | key: byte string | value: byte string
 //!      2, delete       | key: byte string
 //!      3, range delete | start: byte string | end, exclusive: byte string
-//!      4, merge        | key: byte string | operand: byte string
+//!      4, merge        | key: byte string | operands: byte string
 //!      5, blob         | key: byte string | where the value lies: byte string
-//!      6, put + expiry | key: byte string | expiry u64, ms since 1970 | value: byte string
+//!      6, put + expiry | key: byte string | expiry u64, ms since 1970, and value: byte string
+//! operands             | operand: byte string, ... oldest first, at least one
 //! ```
 //!
-//! A byte string is a varint length and the bytes. Kinds 3 to 6 are reserved: this version refuses
+//! A byte string is a varint length and the bytes. Kinds 3 and 5 are reserved: this version refuses
 //! them by name. Normative: `docs/formats/lsm-operations.md`.
 //!
-//! Not for: what the operations mean to a reader (that is `memtable.rs` and what is below it).
+//! Not for: what the operations mean to a reader (that is `memtable.rs` and what is below it), and
+//! their order in the log (`prepare.rs`).
 //!
 //! Invariants
-//! 1. Prepared operations are strictly ascending by key: at most one per key. (Range deletes will
-//!    come before all others.)
-//! 2. Kind numbers are never reused, and are the same in memtables and segments.
+//! 1. Kind numbers are never reused, and are the same in memtables and segments.
 
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::format::{Reader, put_bytes, varint_len};
-use cuesta_engine::index::Footprint;
+use cuesta_engine::format::{Reader, put_bytes, put_varint, varint_len};
 
-#[cfg(test)]
-mod tests;
+use super::expiry::{self, EXPIRY_BYTES};
+use super::kind::Kind;
 
 /// The longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 65_535;
@@ -35,11 +34,15 @@ pub const KEY_BYTES_MAX: usize = 65_535;
 pub const VALUE_BYTES_MAX: u64 = u32::MAX as u64;
 
 /// Number of [`Op::Put`].
-pub const PUT: u8 = 1;
+pub const PUT: u8 = Kind::Put as u8;
 /// Number of [`Op::Delete`].
-pub const DELETE: u8 = 2;
+pub const DELETE: u8 = Kind::Delete as u8;
+/// Number of [`Op::Merge`].
+pub const MERGE: u8 = Kind::Merge as u8;
 /// Number of entries whose value lies apart; there is no such operation.
-pub const BLOB: u8 = 5;
+pub const BLOB: u8 = Kind::Blob as u8;
+/// Number of [`Op::Expiring`].
+pub const EXPIRING: u8 = Kind::Expiring as u8;
 
 /// An operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +59,50 @@ pub enum Op<'a> {
         /// The key.
         key: &'a [u8],
     },
+    /// What the key has is to be merged with operands.
+    Merge {
+        /// The key.
+        key: &'a [u8],
+        /// Byte strings one after the other, oldest first.
+        operands: &'a [u8],
+    },
+    /// The key has a value from now on, until it expires.
+    Expiring {
+        /// The key.
+        key: &'a [u8],
+        /// The expiry and the value.
+        stored: &'a [u8],
+    },
 }
 
 impl<'a> Op<'a> {
+    /// The expiry and the value of one that expires.
+    pub fn expiring(&self) -> Option<(u64, &'a [u8])> {
+        match self {
+            Op::Expiring { stored, .. } => expiry::split(stored).ok(),
+            Op::Put { .. } | Op::Delete { .. } | Op::Merge { .. } => None,
+        }
+    }
+
+    /// Its kind, and the bytes besides the key.
+    #[inline]
+    pub fn entry(&self) -> (Kind, &'a [u8]) {
+        match self {
+            Op::Put { value, .. } => (Kind::Put, value),
+            Op::Delete { .. } => (Kind::Delete, &[]),
+            Op::Merge { operands, .. } => (Kind::Merge, operands),
+            Op::Expiring { stored, .. } => (Kind::Expiring, stored),
+        }
+    }
+
     /// The key.
     #[inline]
     pub fn key(&self) -> &'a [u8] {
         match self {
-            Op::Put { key, .. } | Op::Delete { key } => key,
+            Op::Put { key, .. }
+            | Op::Delete { key }
+            | Op::Merge { key, .. }
+            | Op::Expiring { key, .. } => key,
         }
     }
 }
@@ -96,13 +135,46 @@ pub fn delete(ops: &mut Vec<u8>, key: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Appends the operation that gives `key` this value until `expiry_ms`, in milliseconds since 1970.
+///
+/// # Errors
+/// As [`put`]; the value may be as long but for eight bytes.
+#[inline]
+pub fn put_expiring(ops: &mut Vec<u8>, key: &[u8], value: &[u8], expiry_ms: u64) -> Result<()> {
+    check_key(key)?;
+    let len = (value.len() + EXPIRY_BYTES) as u64;
+    check_value(len)?;
+    ops.reserve(1 + 3 + key.len() + varint_len(len) + len as usize);
+    ops.push(EXPIRING);
+    put_bytes(ops, key);
+    put_varint(ops, len);
+    ops.extend_from_slice(&expiry_ms.to_le_bytes());
+    ops.extend_from_slice(value);
+    Ok(())
+}
+
+/// Appends the operation that merges what `key` has with an operand.
+///
+/// # Errors
+/// As [`put`], with an operand in the place of the value.
+pub fn merge(ops: &mut Vec<u8>, key: &[u8], operand: &[u8]) -> Result<()> {
+    check_key(key)?;
+    let len = varint_len(operand.len() as u64) + operand.len();
+    check_value(len as u64)?;
+    ops.push(MERGE);
+    put_bytes(ops, key);
+    put_varint(ops, len as u64);
+    put_bytes(ops, operand);
+    Ok(())
+}
+
 #[inline]
 fn check_key(key: &[u8]) -> Result<()> {
     if key.len() <= KEY_BYTES_MAX { Ok(()) } else { Err(long_key(key.len())) }
 }
 
 #[inline]
-fn check_value(len: u64) -> Result<()> {
+pub(super) fn check_value(len: u64) -> Result<()> {
     if len <= VALUE_BYTES_MAX { Ok(()) } else { Err(long_value(len)) }
 }
 
@@ -120,9 +192,7 @@ fn long_value(len: u64) -> Error {
 fn unknown_kind(kind: u8, offset: usize) -> Error {
     let name = match kind {
         3 => "range delete",
-        4 => "merge",
         5 => "blob",
-        6 => "put with expiry",
         _ => "unknown",
     };
     let message = format!("operation of kind {kind} ({name}) at byte {offset}: not supported here");
@@ -144,7 +214,7 @@ impl<'a> Ops<'a> {
 
     /// Bytes taken so far.
     #[inline]
-    fn offset(&self) -> usize {
+    pub(super) fn offset(&self) -> usize {
         self.reader.offset()
     }
 
@@ -152,18 +222,45 @@ impl<'a> Ops<'a> {
     fn take(&mut self) -> Result<Op<'a>> {
         let offset = self.offset();
         let kind = self.reader.u8()?;
-        if kind != PUT && kind != DELETE {
-            return Err(unknown_kind(kind, offset));
-        }
+        let kind = match Kind::from_code(kind) {
+            Ok(Kind::Blob) | Err(_) => return Err(unknown_kind(kind, offset)),
+            Ok(kind) => kind,
+        };
         let key = self.reader.bytes()?;
         check_key(key)?;
-        if kind == DELETE {
+        if kind == Kind::Delete {
             return Ok(Op::Delete { key });
         }
         let value = self.reader.bytes()?;
         check_value(value.len() as u64)?;
-        Ok(Op::Put { key, value })
+        match kind {
+            Kind::Merge => {
+                check_operands(value)?;
+                Ok(Op::Merge { key, operands: value })
+            }
+            Kind::Expiring => {
+                expiry::split(value)?;
+                Ok(Op::Expiring { key, stored: value })
+            }
+            Kind::Put | Kind::Delete | Kind::Blob => Ok(Op::Put { key, value }),
+        }
     }
+}
+
+/// The operands in a list of them, oldest first, as far as it makes sense.
+pub fn operands(list: &[u8]) -> impl Iterator<Item = &[u8]> + use<'_> {
+    let mut reader = Reader::new(list, "merge operands");
+    std::iter::from_fn(move || if reader.is_empty() { None } else { reader.bytes().ok() })
+}
+
+/// Checks that there are operands and nothing else.
+fn check_operands(operands: &[u8]) -> Result<()> {
+    let mut reader = Reader::new(operands, "merge operands");
+    reader.bytes()?;
+    while !reader.is_empty() {
+        reader.bytes()?;
+    }
+    Ok(())
 }
 
 impl<'a> Iterator for Ops<'a> {
@@ -183,75 +280,4 @@ impl<'a> Iterator for Ops<'a> {
         }
         Some(op)
     }
-}
-
-/// Checks operations and brings them into order, with the last one of each key; adds the keys to
-/// the footprint. Operations in strictly ascending order stay as they are, and nothing allocates.
-///
-/// # Errors
-/// See [`Ops::next`]; `ops` are then unchanged.
-pub fn prepare(ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()> {
-    if !check(ops)? {
-        *ops = normalised(ops)?;
-    }
-    if let Some(footprint) = footprint {
-        for op in Ops::new(ops) {
-            footprint.points.push(op?.key().to_vec());
-        }
-    }
-    Ok(())
-}
-
-/// Checks all operations and says whether they are strictly ascending by key.
-fn check(ops: &[u8]) -> Result<bool> {
-    let mut ascending = true;
-    let mut last: Option<&[u8]> = None;
-    for op in Ops::new(ops) {
-        let key = op?.key();
-        ascending &= last.is_none_or(|last| last < key);
-        last = Some(key);
-    }
-    Ok(ascending)
-}
-
-/// The last operation of each key, by key.
-fn normalised(ops: &[u8]) -> Result<Vec<u8>> {
-    let mut sorted = Vec::new();
-    let mut rest = Ops::new(ops);
-    loop {
-        let start = rest.offset();
-        let Some(op) = rest.next() else {
-            break;
-        };
-        let key = op?.key();
-        sorted.push(Placed { first: first_eight(key), key, start, end: rest.offset() });
-    }
-    sorted.sort_unstable_by(|a, b| {
-        // Of one key, later operations first: the first is the one that stays.
-        a.first.cmp(&b.first).then_with(|| a.key.cmp(b.key)).then(b.start.cmp(&a.start))
-    });
-    sorted.dedup_by(|later, earlier| later.key == earlier.key);
-    let mut normalised = Vec::with_capacity(sorted.iter().map(|op| op.end - op.start).sum());
-    for op in &sorted {
-        normalised.extend_from_slice(&ops[op.start..op.end]);
-    }
-    Ok(normalised)
-}
-
-/// An operation's key and its place.
-struct Placed<'a> {
-    /// Orders as the key does, but for ties.
-    first: u64,
-    key: &'a [u8],
-    start: usize,
-    end: usize,
-}
-
-/// The first eight bytes, big-endian, as if zeros followed the last one.
-#[inline]
-fn first_eight(key: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    let len = key.len().min(8);
-    first[..len].copy_from_slice(&key[..len]);
-    u64::from_be_bytes(first)
 }

@@ -3,18 +3,22 @@
 //! Not for: changing anything, and pinning: whoever asks holds the view.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
-use cuesta_engine::error::Result;
+use cuesta_engine::error::{Error, Result};
 use cuesta_engine::index::State;
 use cuesta_engine::stats::Stats;
 
 use super::Lsm;
-use super::block::Kind;
+use super::expiry::{self, EXPIRY_BYTES};
 use super::filter;
+use super::kind::Kind;
 use super::layout::Run;
-use super::memtable::Memtable;
+use super::memtable::{Memtable, add_chain};
 use super::merging::Merging;
+use super::op::{DELETE, EXPIRING, PUT};
+use super::operand::{Pile, Rules};
 use super::segment::{Fill, Hit};
 use super::source::{RunCursor, Source};
 use super::value::Value;
@@ -27,13 +31,17 @@ use super::value::Value;
 pub struct Reader<'s> {
     state: &'s State<Lsm>,
     at: SeqNo,
+    /// The clock by which values expire; the present where there is none.
+    clock_ms: Option<u64>,
 }
 
-/// What was found of a key that has a value.
+/// What was found of a key that has a value, and when it expires.
 enum Seen<'s> {
-    Memtable(&'s Memtable, SeqNo, &'s [u8]),
-    Segment(Hit<'s>),
+    /// The stored bytes begin with the expiry, if there is one.
+    Memtable(&'s Memtable, SeqNo, &'s [u8], Option<u64>),
+    Segment(Hit<'s>, Option<u64>),
     Large(Hit<'s>),
+    Merged(Vec<u8>, Option<u64>),
 }
 
 /// What a cursor, or a part of one, takes besides blocks.
@@ -42,10 +50,23 @@ const CURSOR_BYTES: usize = 512;
 const COPIED_BYTES_MAX: usize = 512;
 
 impl<'s> Reader<'s> {
-    /// Reads `state` as of `at`. Costs nothing.
+    /// Reads `state` as of `at`, and as of `clock_ms` what expires: of a view, both are the view's.
+    /// Costs nothing.
     #[inline]
-    pub fn new(state: &'s State<Lsm>, at: SeqNo) -> Reader<'s> {
-        Reader { state, at }
+    pub fn new(state: &'s State<Lsm>, at: SeqNo, clock_ms: u64) -> Reader<'s> {
+        Reader { state, at, clock_ms: Some(clock_ms) }
+    }
+
+    /// Reads `state`, which is the present one, as of `at`; looks at the clock only where something
+    /// expires. Costs nothing.
+    #[inline]
+    pub fn now(state: &'s State<Lsm>, at: SeqNo) -> Reader<'s> {
+        Reader { state, at, clock_ms: None }
+    }
+
+    /// The clock by which values expire.
+    pub fn clock_ms(&self) -> u64 {
+        self.clock_ms.unwrap_or_else(|| self.state.index.services().clock.now_ms())
     }
 
     /// The value of `key`. Costs a filter probe per run that may hold the key, and one block where
@@ -57,17 +78,21 @@ impl<'s> Reader<'s> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         let Some(seen) = self.look_up(key)? else { return Ok(None) };
         Ok(Some(match seen {
-            Seen::Segment(hit) => hit.into_value(),
+            Seen::Segment(hit, _) => hit.into_value(),
             Seen::Large(hit) => hit.large()?,
-            Seen::Memtable(_, _, bytes) if bytes.len() <= COPIED_BYTES_MAX => Value::from(bytes),
-            Seen::Memtable(memtable, at, bytes) => {
+            Seen::Merged(value, _) => Value::from(Arc::from(value)),
+            Seen::Memtable(_, _, bytes, expiry) if bytes.len() <= COPIED_BYTES_MAX => {
+                Value::from(without_expiry(bytes, expiry))
+            }
+            Seen::Memtable(memtable, at, bytes, expiry) => {
                 let mut cursor = memtable.tree().cursor(at.0);
                 cursor.seek(key);
                 // Without a pin the version may have left its chain since.
                 let same = cursor.valid()
                     && cursor.key() == key
                     && cursor.version().is_some_and(|version| std::ptr::eq(version.value, bytes));
-                if same { Value::in_memtable(cursor) } else { Value::from(bytes) }
+                let value = if same { Value::in_memtable(cursor) } else { Value::from(bytes) };
+                if expiry.is_some() { value.skip(EXPIRY_BYTES) } else { value }
             }
         }))
     }
@@ -80,9 +105,24 @@ impl<'s> Reader<'s> {
     pub fn get_with<R>(&self, key: &[u8], take: impl FnOnce(&[u8]) -> R) -> Result<Option<R>> {
         let Some(seen) = self.look_up(key)? else { return Ok(None) };
         Ok(Some(match seen {
-            Seen::Segment(hit) => take(hit.bytes()),
+            Seen::Segment(hit, _) => take(hit.bytes()),
             Seen::Large(hit) => take(&hit.large()?),
-            Seen::Memtable(_, _, bytes) => take(bytes),
+            Seen::Memtable(_, _, bytes, expiry) => take(without_expiry(bytes, expiry)),
+            Seen::Merged(value, _) => take(&value),
+        }))
+    }
+
+    /// When the value of `key` expires, in milliseconds since 1970: `None` if it has no value,
+    /// `Some(None)` if it does not expire.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub fn expiry_ms(&self, key: &[u8]) -> Result<Option<Option<u64>>> {
+        Ok(self.look_up(key)?.map(|seen| match seen {
+            Seen::Large(_) => None,
+            Seen::Memtable(_, _, _, expiry)
+            | Seen::Segment(_, expiry)
+            | Seen::Merged(_, expiry) => expiry,
         }))
     }
 
@@ -95,10 +135,12 @@ impl<'s> Reader<'s> {
         Ok(self.look_up(key)?.is_some())
     }
 
-    /// Whether what is found of `key` is a transaction's own write.
+    /// Whether what is found of `key` is a transaction's own write, and nothing else: what is
+    /// merged with something of the view is not.
     pub fn is_private(&self, key: &[u8]) -> bool {
-        let private = self.state.private.as_ref();
-        private.is_some_and(|private| private.memtable.tree().get(key, private.at.0).is_some())
+        let Some(private) = &self.state.private else { return false };
+        let chain = private.memtable.tree().chain(key, private.at.0);
+        chain.is_some_and(|mut chain| add_chain(&mut Pile::new(), &mut chain).unwrap_or(false))
     }
 
     #[inline]
@@ -109,8 +151,16 @@ impl<'s> Reader<'s> {
         let private = private.iter().map(|private| (&private.memtable, private.at));
         for (memtable, at) in private.chain(memtables) {
             if let Some(version) = memtable.tree().get(key, at.0) {
-                let put = version.kind != Kind::Delete as u8;
-                return Ok(put.then_some(Seen::Memtable(memtable, at, version.value)));
+                return match version.kind {
+                    PUT => Ok(Some(Seen::Memtable(memtable, at, version.value, None))),
+                    DELETE => Ok(None),
+                    EXPIRING => {
+                        let (expiry_ms, _) = expiry::split(version.value)?;
+                        let seen = Seen::Memtable(memtable, at, version.value, Some(expiry_ms));
+                        Ok((expiry_ms > self.clock_ms()).then_some(seen))
+                    }
+                    _ => self.merged(key),
+                };
             }
         }
         if layout.runs().is_empty() {
@@ -133,11 +183,59 @@ impl<'s> Reader<'s> {
         if skips > 0 {
             Stats::add(&self.stats().filter_skips, skips);
         }
-        Ok(found.and_then(|hit| match hit.kind() {
-            Kind::Put => Some(Seen::Segment(hit)),
-            Kind::Blob => Some(Seen::Large(hit)),
-            Kind::Delete => None,
-        }))
+        let Some(mut hit) = found else { return Ok(None) };
+        match hit.kind() {
+            Kind::Put => Ok(Some(Seen::Segment(hit, None))),
+            Kind::Blob => Ok(Some(Seen::Large(hit))),
+            Kind::Delete => Ok(None),
+            Kind::Expiring => {
+                let expiry_ms = hit.take_expiry()?;
+                let seen = Seen::Segment(hit, Some(expiry_ms));
+                Ok((expiry_ms > self.clock_ms()).then_some(seen))
+            }
+            Kind::Merge => self.merged(key),
+        }
+    }
+
+    /// What comes of all that is said of `key`, the newest of which is a merge.
+    #[cold]
+    fn merged(&self, key: &[u8]) -> Result<Option<Seen<'s>>> {
+        let State { private, active, frozen, layout, .. } = self.state;
+        let memtables = std::iter::once((active, self.at))
+            .chain(frozen.iter().map(|memtable| (memtable, self.at)));
+        let private = private.iter().map(|private| (&private.memtable, private.at));
+        let (mut pile, mut whole) = (Pile::new(), false);
+        for (memtable, at) in private.chain(memtables) {
+            if !whole && let Some(mut chain) = memtable.tree().chain(key, at.0) {
+                whole = add_chain(&mut pile, &mut chain)?;
+            }
+        }
+        let mut hits: Vec<Hit<'s>> = Vec::new();
+        let hash = filter::hash(key);
+        for run in layout.runs() {
+            if whole || hits.last().is_some_and(|hit| hit.kind() != Kind::Merge) {
+                break;
+            }
+            if let Some(segment) = run.holding(key)
+                && segment.may_hold(hash)?
+            {
+                hits.extend(segment.find(key)?);
+            }
+        }
+        for hit in &hits {
+            if hit.kind() == Kind::Blob {
+                pile.add_large(&hit.large()?);
+                break;
+            }
+            if pile.add(hit.kind(), hit.bytes())? {
+                break;
+            }
+        }
+        let outcome = pile.outcome(&self.state.index.rules).map_err(|e| of_key(e, key))?;
+        let living = |expiry: Option<u64>| expiry.is_none_or(|at| at > self.clock_ms());
+        Ok(outcome
+            .filter(|(_, expiry)| living(*expiry))
+            .map(|(value, expiry)| Seen::Merged(value, expiry)))
     }
 
     fn stats(&self) -> &'s Stats {
@@ -169,8 +267,10 @@ impl<'s> Reader<'s> {
             lower: lower.map(<[u8]>::to_vec),
             upper: upper.map(<[u8]>::to_vec),
             spot: Spot::Fresh,
-            large: None,
             memory_max: self.memory_max(layout.runs().len()),
+            shown: Shown::Stored,
+            clock_ms: self.clock_ms(),
+            rules: self.state.index.rules.clone(),
         }
     }
 
@@ -208,6 +308,30 @@ fn above(key: &[u8], lower: Bound<&[u8]>) -> bool {
     }
 }
 
+/// What was stored, without the expiry in front of it, if there is one.
+#[inline]
+fn without_expiry(stored: &[u8], expiry: Option<u64>) -> &[u8] {
+    match expiry {
+        None => stored,
+        Some(_) => stored.get(EXPIRY_BYTES..).unwrap_or_default(),
+    }
+}
+
+#[cold]
+fn of_key(e: Error, key: &[u8]) -> Error {
+    e.context(format_args!("merging key {}", key.escape_ascii()))
+}
+
+/// Where the value of a cursor's key lies.
+enum Shown {
+    /// With the newest source that has the key.
+    Stored,
+    /// There, behind its expiry.
+    Expiring,
+    /// Apart from the key, or nowhere but here.
+    Apart(Value),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spot {
     /// Not moved yet: next goes to the first key, prev to the last.
@@ -229,9 +353,10 @@ pub struct Cursor {
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     spot: Spot,
-    /// The value that it stands on, if that lies apart from its key.
-    large: Option<Value>,
     memory_max: usize,
+    shown: Shown,
+    clock_ms: u64,
+    rules: Arc<Rules>,
 }
 
 impl Cursor {
@@ -327,6 +452,30 @@ impl Cursor {
         merging.seek_before(&after)
     }
 
+    /// Whether the current key has a value.
+    fn stands(&mut self) -> Result<bool> {
+        let Some(source) = self.merging.current() else { return Ok(false) };
+        self.shown = match source.kind() {
+            Kind::Put => Shown::Stored,
+            Kind::Blob => Shown::Apart(source.large()?),
+            Kind::Delete => return Ok(false),
+            Kind::Expiring if expiry::split(source.value())?.0 <= self.clock_ms => {
+                return Ok(false);
+            }
+            Kind::Expiring => Shown::Expiring,
+            Kind::Merge => {
+                let outcome = self.merging.pile()?.outcome(&self.rules);
+                match outcome.map_err(|e| of_key(e, source.key()))? {
+                    Some((_, Some(expiry_ms))) if expiry_ms <= self.clock_ms => return Ok(false),
+                    Some((value, _)) => Shown::Apart(Value::from(Arc::from(value))),
+                    None => return Ok(false),
+                }
+            }
+        };
+        self.spot = Spot::On;
+        Ok(true)
+    }
+
     /// Goes forward to a key that has a value.
     #[inline]
     fn settle(&mut self) -> Result<bool> {
@@ -334,9 +483,12 @@ impl Cursor {
             if !below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
                 break;
             }
-            if source.kind() != Kind::Delete {
-                self.large = if source.kind() == Kind::Blob { Some(source.large()?) } else { None };
+            if source.kind() == Kind::Put {
+                self.shown = Shown::Stored;
                 self.spot = Spot::On;
+                return Ok(true);
+            }
+            if self.stands()? {
                 return Ok(true);
             }
             self.merging.next()?;
@@ -351,9 +503,7 @@ impl Cursor {
             if !above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
                 break;
             }
-            if source.kind() != Kind::Delete {
-                self.large = if source.kind() == Kind::Blob { Some(source.large()?) } else { None };
-                self.spot = Spot::On;
+            if self.stands()? {
                 return Ok(true);
             }
             self.merging.prev()?;
@@ -382,19 +532,23 @@ impl Cursor {
     /// The value's bytes; empty when it stands on no key. Valid until it is moved.
     #[inline]
     pub fn value(&self) -> &[u8] {
-        match (&self.large, self.source()) {
-            (Some(large), Some(_)) => large,
-            (None, Some(source)) => source.value(),
-            (_, None) => &[],
+        let stored = self.source().map_or(&[][..], Source::value);
+        match &self.shown {
+            Shown::Stored => stored,
+            Shown::Expiring => stored.get(EXPIRY_BYTES..).unwrap_or_default(),
+            Shown::Apart(value) if self.valid() => value,
+            Shown::Apart(_) => &[],
         }
     }
 
     /// The value, to be kept; not a copy.
     pub fn value_owned(&self) -> Value {
-        match (&self.large, self.source()) {
-            (Some(large), Some(_)) => large.clone(),
-            (None, Some(source)) => source.value_owned(),
-            (_, None) => Value::from(&[][..]),
+        let stored = || self.source().map_or_else(|| Value::from(&[][..]), Source::value_owned);
+        match &self.shown {
+            Shown::Stored => stored(),
+            Shown::Expiring => stored().skip(EXPIRY_BYTES),
+            Shown::Apart(value) if self.valid() => value.clone(),
+            Shown::Apart(_) => Value::from(&[][..]),
         }
     }
 }

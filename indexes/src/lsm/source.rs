@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
-use cuesta_engine::blinktree;
+use cuesta_engine::blinktree::{self, LEANS};
 use cuesta_engine::error::{Error, Result};
 
-use super::block::Kind;
+use super::kind::Kind;
 use super::layout::Run;
+use super::memtable::add_chain;
+use super::operand::Pile;
 use super::segment::{Fill, SegmentCursor};
 use super::value::Value;
 
@@ -161,8 +163,9 @@ impl Source {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Source::Memtable(cursor) => match cursor.version() {
-                Some(version) if version.kind == Kind::Delete as u8 => Kind::Delete,
-                _ => Kind::Put,
+                // Memtables have no kinds but those of prepared operations.
+                Some(version) => Kind::from_code(version.kind & !LEANS).unwrap_or(Kind::Put),
+                None => Kind::Put,
             },
             Source::Run(run) => run.inner.as_ref().map_or(Kind::Put, SegmentCursor::kind),
         }
@@ -187,6 +190,25 @@ impl Source {
         match self {
             Source::Memtable(cursor) => cursor.version().map_or(&[], |version| version.value),
             Source::Run(run) => run.inner.as_ref().map_or(&[], SegmentCursor::value),
+        }
+    }
+
+    /// Adds what it says of the key that it stands on to what newer ones say; whether that leaves
+    /// nothing open.
+    ///
+    /// # Errors
+    /// `Corrupt` for an entry that makes no sense.
+    pub(super) fn add_to<'p>(&'p self, pile: &mut Pile<'p>) -> Result<bool> {
+        match self {
+            Source::Memtable(cursor) => match cursor.chain() {
+                Some(mut chain) => add_chain(pile, &mut chain),
+                None => Ok(false),
+            },
+            Source::Run(_) if self.kind() == Kind::Blob => {
+                pile.add_large(&self.large()?);
+                Ok(true)
+            }
+            Source::Run(_) => pile.add(self.kind(), self.value()),
         }
     }
 

@@ -38,6 +38,13 @@ impl Value {
         Value { owner: Owner::Memtable(cursor), start: 0, len }
     }
 
+    /// All but the first `count` bytes; none, if there are not so many.
+    pub(super) fn skip(mut self, count: usize) -> Value {
+        let count = count.min(self.len);
+        (self.start, self.len) = (self.start + count, self.len - count);
+        self
+    }
+
     /// `len` bytes at `start` of a block; none, if they do not lie within it.
     pub(super) fn in_block(block: Arc<[u8]>, start: usize, len: usize) -> Value {
         Value { owner: Owner::Block(block), start, len }

@@ -8,7 +8,8 @@ use cuesta_engine::index::{Registry, State};
 use cuesta_engine::{Error, Result, SeqNo};
 use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
 
-use crate::harness::cast::{Cast, Shape};
+use crate::harness::cast::{Cast, Shape, merging, passing};
+use crate::harness::model::Meaning;
 use crate::kinds::{Kind, Pages, Rows};
 
 impl Kind for Lsm {
@@ -20,9 +21,13 @@ impl Kind for Lsm {
         op::delete(ops, key).unwrap();
     }
 
-    /// Goes forwards over all keys, and asks for each of them again.
     fn dump(state: &State<Lsm>, at: SeqNo) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-        let reader = Reader::new(state, at);
+        Self::dump_by(state, at, 0)
+    }
+
+    /// Goes forwards over all keys, and asks for each of them again.
+    fn dump_by(state: &State<Lsm>, at: SeqNo, clock_ms: u64) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let reader = Reader::new(state, at, clock_ms);
         let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
         let mut map = BTreeMap::new();
         while cursor.next()? {
@@ -57,6 +62,27 @@ pub fn cast_of_large_values() -> Cast {
     let mut cast = cast();
     cast.shapes[0] = Shape::of::<Lsm>().with_options(large_apart().encode());
     cast
+}
+
+/// As [`cast`], with values that expire and merge.
+#[allow(dead_code, reason = "the example runs the workloads of `cast` alone")]
+pub fn cast_of_lively_values() -> Cast {
+    let mut cast = cast();
+    let options = Options { merge_operator: "append".into(), ..large_apart() };
+    let passes = Shape::of::<Lsm>().lively(put_lively, passing);
+    let merges = Shape::of::<Lsm>().with_options(options.encode()).lively(put_lively, merging);
+    (cast.shapes[0], cast.shapes[3]) = (passes, merges);
+    cast
+}
+
+#[allow(dead_code, reason = "as above")]
+fn put_lively(ops: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    match Meaning::of(value) {
+        Meaning::Put => op::put(ops, key, value),
+        Meaning::Expiring(until_ms) => op::put_expiring(ops, key, value, until_ms),
+        Meaning::Append => op::merge(ops, key, value),
+    }
+    .unwrap();
 }
 
 /// All index types. The last is the first with compressed blocks and large values apart, and

@@ -7,6 +7,7 @@ mod harness;
 #[path = "../../../engine/tests/kinds/mod.rs"]
 mod kinds;
 mod large;
+mod lively;
 mod lsm;
 
 mod failing;

@@ -6,7 +6,7 @@ use cuesta_engine::planted::{self, Bug};
 use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
-use crate::lsm::cast;
+use crate::lsm::{cast, cast_of_lively_values};
 
 /// Random workloads within which every bug must be found.
 const WORKLOADS_MAX: u64 = 60;
@@ -29,7 +29,10 @@ impl Drop for Planted {
 
 /// Searches with a bug planted.
 fn find(bug: Bug) {
-    let cast = cast();
+    let cast = match bug {
+        Bug::ExpiredResurfaces | Bug::OperandLost => cast_of_lively_values(),
+        _ => cast(),
+    };
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let planted = Planted::new(bug);
     for seed in 0..WORKLOADS_MAX {
@@ -75,4 +78,6 @@ found! {
     a_stale_record_after_a_cut_is_found: StaleRecordAfterCut,
     a_missing_catch_up_is_found: MissingCatchUp,
     a_blob_file_released_too_early_is_found: BlobReleasedTooEarly,
+    an_expired_value_that_resurfaces_is_found: ExpiredResurfaces,
+    a_lost_operand_is_found: OperandLost,
 }

@@ -44,7 +44,7 @@ use schedule::Scheduler;
 pub use schedule::{Task, TaskState};
 
 /// The wall clock of a new simulation: 2026-01-01 00:00:00 UTC.
-const START_MS: u64 = 1_767_225_600_000;
+pub const START_MS: u64 = 1_767_225_600_000;
 
 /// A simulated process on a simulated disk.
 ///

@@ -57,7 +57,7 @@ impl Log {
         let mut record = vec![0; RECORD_HEADER_BYTES];
         record.extend_from_slice(body);
         self.writer.reserve(record.len() as u64).unwrap();
-        self.writer.tick();
+        self.writer.tick(self.env.wall_ms());
         let seq = self.writer.last_seq().next();
         self.writer.append(Kind::Commit, seq, crc32(body), &mut record, how).unwrap()
     }

@@ -20,10 +20,10 @@ fn fill(words: &LocalWords, slot: usize, values: [u64; SLOT_WORDS]) {
 fn numbers_are_those_of_views_and_of_other_processes() {
     let (pins, words, _) = pins();
     let versions = Pair::new(Version::empty(EditNo(1), Arc::new(Living::default())), 5);
-    let first = View::take(&versions, &pins, 0);
-    let second = View::take(&versions, &pins, 0);
+    let first = View::take(&versions, &pins, || 0);
+    let second = View::take(&versions, &pins, || 0);
     versions.publish(9);
-    let third = View::take(&versions, &pins, 0);
+    let third = View::take(&versions, &pins, || 0);
     assert_eq!(pins.numbers(), [5, 9]);
     fill(&words, 3, [77, 1, 4, 1]);
     fill(&words, SLOTS - 1, [78, 1, 9, 1]);
@@ -75,13 +75,13 @@ fn the_oldest_views_expire_first_and_no_more_than_must() {
     let versions = Pair::new(empty.with(IndexId(1), still(1, 100)), 1);
     let mut views = Vec::new();
     for (seq, bytes) in [(2, 200), (3, 400), (4, 800)] {
-        views.push(View::take(&versions, &pins, 0));
+        views.push(View::take(&versions, &pins, || 0));
         let next = versions.current().value.at(EditNo(seq));
         versions.seal_and_replace(seq - 1, next.with(IndexId(1), still(seq as usize, bytes)));
         versions.publish(seq);
     }
     // What the current version has too is not held by the view.
-    views.push(View::take(&versions, &pins, 0));
+    views.push(View::take(&versions, &pins, || 0));
     let expired = |views: &[View]| views.iter().map(View::is_expired).collect::<Vec<_>>();
     let current = versions.current();
     let report = pins.report(&current.value);

@@ -66,7 +66,7 @@ fn write(driver: &mut Driver<Disk>, keys: impl Iterator<Item = u32>, round: u32)
 }
 
 fn check(driver: &Driver<Disk>, i: u32, round: u32) {
-    let reader = Questions::new(driver.lsm(), SeqNo(driver.seq));
+    let reader = Questions::new(driver.lsm(), SeqNo(driver.seq), 0);
     let found = reader.get(&i.to_be_bytes()).unwrap().unwrap();
     assert_eq!(found, large(i + round * 1000), "key {i}");
 }
@@ -139,7 +139,7 @@ fn a_damaged_large_value_is_named() {
         driver.disk.edit(file, |bytes| bytes[16 + 2000 + 7] ^= 1);
         driver.reopen();
         check(&driver, 0, 0);
-        let reader = Questions::new(driver.lsm(), SeqNo(driver.seq));
+        let reader = Questions::new(driver.lsm(), SeqNo(driver.seq), 0);
         let error = reader.get(&1u32.to_be_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let named = format!("file {file}, value at {}+2000", 16 + 2000);
@@ -158,7 +158,7 @@ fn a_blob_file_that_ends_early_is_an_error() {
         driver.disk.edit(file, |bytes| bytes.truncate(2500));
         driver.reopen();
         check(&driver, 0, 0);
-        let reader = Questions::new(driver.lsm(), SeqNo(driver.seq));
+        let reader = Questions::new(driver.lsm(), SeqNo(driver.seq), 0);
         for i in [1u32, 2] {
             let error = reader.get(&i.to_be_bytes()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
@@ -173,7 +173,7 @@ fn values_below_the_threshold_stay_with_their_keys() {
     driver.rotate();
     driver.flush(1);
     assert_eq!(space(&driver).1, 1024);
-    let reader = Questions::new(driver.lsm(), SeqNo(driver.seq));
+    let reader = Questions::new(driver.lsm(), SeqNo(driver.seq), 0);
     assert_eq!(reader.get(b"a").unwrap().unwrap(), [1; 1023]);
     assert_eq!(reader.get(b"b").unwrap().unwrap(), [2; 1024]);
     assert_eq!(reader.get_with(b"b", <[u8]>::len).unwrap(), Some(1024));

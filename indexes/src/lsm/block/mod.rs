@@ -35,9 +35,7 @@ pub(super) use builder::Builder;
 pub(super) use frame::{Found, Frame};
 pub(super) use interval::Interval;
 
-use cuesta_engine::error::{Error, Result};
-
-use super::op;
+use super::kind::Kind;
 pub(super) use super::op::KEY_BYTES_MAX;
 
 /// Bytes of the header.
@@ -46,41 +44,3 @@ const HEADER_BYTES: usize = 16;
 const FLAG_KINDS: u8 = 1;
 /// The most entries from one restart to the next.
 const INTERVAL_MAX: usize = 64;
-
-/// What an entry of a segment says of its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Kind {
-    /// It has this value.
-    Put = op::PUT,
-    /// It is gone.
-    Delete = op::DELETE,
-    /// It has a value that lies elsewhere: the entry holds a pointer.
-    Blob = op::BLOB,
-}
-
-impl Kind {
-    /// The kind numbered `code`.
-    ///
-    /// # Errors
-    /// `Unsupported` for kinds of later versions.
-    #[inline]
-    pub fn from_code(code: u8) -> Result<Kind> {
-        match code {
-            op::PUT => Ok(Kind::Put),
-            op::DELETE => Ok(Kind::Delete),
-            op::BLOB => Ok(Kind::Blob),
-            _ => Err(unknown_kind(code)),
-        }
-    }
-}
-
-#[cold]
-fn unknown_kind(code: u8) -> Error {
-    match code {
-        3 => Error::unsupported("range deletes (entry kind 3) are not known here"),
-        4 => Error::unsupported("merge operands (entry kind 4) are not known here"),
-        6 => Error::unsupported("puts with expiry (entry kind 6) are not known here"),
-        _ => Error::unsupported(format!("entry kind {code} is not known here")),
-    }
-}

@@ -3,7 +3,7 @@
 use cuesta_engine::ErrorKind;
 
 use super::*;
-use crate::lsm::block::Kind;
+use crate::lsm::kind::Kind;
 use crate::lsm::segment::tests::of_level;
 use crate::lsm::tests::disk::{Disk, Maps};
 

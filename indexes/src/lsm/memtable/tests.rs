@@ -1,6 +1,11 @@
 use cuesta_engine::index::Memtable as _;
 
 use super::*;
+use crate::lsm::op;
+
+fn prepare(ops: &mut Vec<u8>) -> Result<()> {
+    crate::lsm::prepare::prepare(ops, &Rules::default(), &|| 0, None)
+}
 
 const KEEP: Horizon<'static> = Horizon::UNKNOWN;
 
@@ -8,8 +13,8 @@ fn filled(memtables: &Memtables, keys: impl Iterator<Item = String>) -> Arc<Memt
     let (mut writer, memtable) = memtables.create();
     let mut ops = Vec::new();
     keys.for_each(|key| op::put(&mut ops, key.as_bytes(), b"v").unwrap());
-    op::prepare(&mut ops, None).unwrap();
-    writer.apply(SeqNo(1), &ops, &KEEP);
+    prepare(&mut ops).unwrap();
+    writer.apply(SeqNo(1), 0, &ops, &KEEP);
     memtable
 }
 
@@ -20,8 +25,8 @@ fn a_memtable_holds_what_was_applied_to_it() {
     let mut ops = Vec::new();
     op::put(&mut ops, b"b", b"1").unwrap();
     op::delete(&mut ops, b"a").unwrap();
-    op::prepare(&mut ops, None).unwrap();
-    writer.apply(SeqNo(3), &ops, &KEEP);
+    prepare(&mut ops).unwrap();
+    writer.apply(SeqNo(3), 0, &ops, &KEEP);
     let seen = |key: &[u8], at| memtable.tree().get(key, at).map(|v| (v.seq, v.kind, v.value));
     assert_eq!(seen(b"a", 3), Some((3, op::DELETE, &b""[..])));
     assert_eq!(seen(b"b", 3), Some((3, op::PUT, &b"1"[..])));
@@ -35,7 +40,7 @@ fn versions_that_no_view_needs_are_let_go_and_told_of() {
     let mut ops = Vec::new();
     op::put(&mut ops, b"k", b"v").unwrap();
     for at in 1..=10 {
-        writer.apply(SeqNo(at), &ops, &Horizon { published: at - 1, pins: &[4] });
+        writer.apply(SeqNo(at), 0, &ops, &Horizon { published: at - 1, pins: &[4] });
     }
     assert_eq!(memtable.pruned_to(), SeqNo(9));
     assert_eq!(memtable.tree().get(b"k", 4).unwrap().seq, 4);

@@ -12,5 +12,5 @@ mod tests;
 
 pub(super) use flush::FlushWork;
 pub(super) use plan::{Mode, debt, plan};
-pub(super) use run::{Job, MergeWork, MoveWork};
+pub(super) use run::{Depths, DropWork, Expiry, Job, MergeWork, MoveWork, Newer};
 pub(super) use tree::{Piece, Sizes};

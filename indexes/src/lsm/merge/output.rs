@@ -7,7 +7,7 @@ use cuesta_engine::format::crc32;
 use cuesta_engine::index::SegmentMeta;
 
 use crate::lsm::blob::BlobWriter;
-use crate::lsm::block::Kind;
+use crate::lsm::kind::Kind;
 use crate::lsm::segment::{Detail, FORMAT, Shape, Writer, Written};
 
 /// Entries of a segment at most: the hashes of their keys wait in memory, eight bytes each.
@@ -135,6 +135,7 @@ impl Outputs {
                 codec: self.shape.codec.code(),
                 smallest: written.smallest,
                 largest: written.largest,
+                facts: written.facts,
             }
             .encode(),
         };

@@ -25,6 +25,9 @@
 //!
 //! The simulation in `tests` tries to prove this wrong.
 //!
+//! **What has expired** counts as deleted. A segment in which everything has, and that hides
+//! nothing, is not even read.
+//!
 //! **Tombstones** are dropped where nothing deeper than the target meets the key: older versions of
 //! a key only ever lie deeper than newer ones, and everything of the source's and target's level
 //! that could hold it is an input.
@@ -44,6 +47,8 @@ pub(in crate::lsm) enum Mode {
     Write,
     /// They only change their level.
     Move,
+    /// Nothing is left in them: they go.
+    Drop,
 }
 
 /// A merge worth doing.
@@ -79,6 +84,9 @@ pub(in crate::lsm) fn plan<'p>(
 ) -> Option<Plan> {
     let tree = Tree::new(pieces);
     let planner = Planner { tree: &tree, codecs, aim };
+    if let Some(plan) = planner.over() {
+        return Some(plan);
+    }
     match aim {
         Aim::Steady => planner.steady(sizes),
         Aim::Compact => planner.compact(sizes),
@@ -111,6 +119,21 @@ struct Planner<'t, 'p> {
 }
 
 impl<'p> Planner<'_, 'p> {
+    /// All segments with nothing but expired values that hide nothing.
+    fn over(&self) -> Option<Plan> {
+        let hides = |piece: &Piece<'_>| {
+            let older = |other: &Piece<'_>| other.id != piece.id && other.recency <= piece.recency;
+            let beside = piece.level == 0
+                && self.tree.level(0).iter().any(|o| older(o) && piece.hull().meets(o));
+            beside || self.tree.covered_below(piece.level, &piece.hull())
+        };
+        let pieces = self.tree.levels.iter().flatten();
+        let over = pieces.filter(|p| !p.busy && p.expired == p.entries && !hides(p));
+        let inputs: Vec<SegmentId> = over.map(|piece| piece.id).collect();
+        let plan = Plan { inputs, target: 0, mode: Mode::Drop, pressure: 1.0, bytes: 0 };
+        (!plan.inputs.is_empty()).then_some(plan)
+    }
+
     /// The fullest level first, then segments with many deletes.
     fn steady(&self, sizes: &Sizes) -> Option<Plan> {
         let mut full: Vec<(f64, u8)> = (0..LEVELS - 1)
@@ -146,7 +169,7 @@ impl<'p> Planner<'_, 'p> {
             0 => self.flushed(1.0, |_| true),
             _ => self.cheapest(level, 1.0, |_| true),
         });
-        let deletes = || self.tree.level(bottom).iter().find(|p| !p.busy && p.tombstones > 0);
+        let deletes = || self.tree.level(bottom).iter().find(|p| !p.busy && p.gone() > 0);
         let deletes = || deletes().map(|piece| self.rewrite(piece, 1.0));
         upper.or_else(deletes).or_else(|| self.stale(1.0))
     }
@@ -179,7 +202,7 @@ impl<'p> Planner<'_, 'p> {
             .map(|piece| {
                 let met = self.tree.meeting(level + 1, &piece.hull());
                 let met: u64 = met.iter().map(|piece| piece.bytes).sum();
-                let deletes = piece.tombstones as f64 / piece.entries.max(1) as f64;
+                let deletes = piece.gone() as f64 / piece.entries.max(1) as f64;
                 let worth = piece.bytes as f64 * (1.0 + TOMBSTONE_BONUS * deletes);
                 (met as f64 / worth, piece)
             })
@@ -216,7 +239,7 @@ impl<'p> Planner<'_, 'p> {
             && source.len() == 1
             && source[0].codec == codec
             && !source[0].stale
-            && (source[0].tombstones == 0 || self.tree.covered_below(target, &hull));
+            && (source[0].gone() == 0 || self.tree.covered_below(target, &hull));
         Some(Plan {
             inputs: inputs.clone().map(|piece| piece.id).collect(),
             target,
@@ -239,5 +262,5 @@ impl<'p> Planner<'_, 'p> {
 }
 
 fn many_deletes(piece: &Piece<'_>) -> bool {
-    piece.tombstones.saturating_mul(TOMBSTONES_SHARE) >= piece.entries.max(1)
+    piece.gone().saturating_mul(TOMBSTONES_SHARE) >= piece.entries.max(1)
 }

@@ -1,8 +1,10 @@
 //! Merges and moves, as work in small steps.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cuesta_engine::clock::Clock;
 use cuesta_engine::error::Result;
 use cuesta_engine::file::Output;
 use cuesta_engine::id::SegmentId;
@@ -13,9 +15,11 @@ use cuesta_engine::{FileId, SeqNo};
 
 use super::output::Outputs;
 use crate::lsm::blob::Pointer;
-use crate::lsm::block::Kind;
+use crate::lsm::expiry;
+use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
 use crate::lsm::merging::Merging;
+use crate::lsm::operand::{Below, Rules};
 use crate::lsm::segment::{Fill, Segment, Shape};
 use crate::lsm::source::{RunCursor, Source};
 
@@ -26,12 +30,13 @@ pub(super) const STEP_BYTES: usize = 256 << 10;
 const MET_MAX: u64 = 20;
 
 /// Runs of deeper levels, asked about ascending keys.
-pub(super) struct Depths {
+pub(in crate::lsm) struct Depths {
     runs: Vec<(Arc<Run>, usize)>,
 }
 
 impl Depths {
-    pub(super) fn new(runs: Vec<Arc<Run>>) -> Depths {
+    /// Of these runs.
+    pub(in crate::lsm) fn new(runs: Vec<Arc<Run>>) -> Depths {
         Depths { runs: runs.into_iter().map(|run| (run, 0)).collect() }
     }
 
@@ -100,6 +105,51 @@ pub(in crate::lsm) struct Job {
     pub newest: SeqNo,
     /// The newest recency of the inputs.
     pub recency: u64,
+    /// How values change by themselves.
+    pub rules: Arc<Rules>,
+    /// What operands have below them where something is below.
+    pub below: Below,
+    /// What expires.
+    pub expiry: Expiry,
+}
+
+/// What a merge may do about what has expired.
+///
+/// Operands that are newer than the inputs may have been committed before their base expired, and
+/// then build on it: such a base must stay. Operands that come after `by_ms` was settled do not.
+pub(in crate::lsm) struct Expiry {
+    /// What expires by this time counts as gone.
+    pub by_ms: u64,
+    /// Where newer operands lie.
+    pub operands: Newer,
+    /// What is told of it.
+    pub clock: Arc<Clock>,
+}
+
+/// Where operands lie that are newer than the inputs of a merge.
+pub(in crate::lsm) enum Newer {
+    /// In these runs, or nowhere.
+    Within(Depths),
+    /// In memory too, so perhaps anywhere.
+    Anywhere,
+}
+
+impl Expiry {
+    /// Whether `key`, at or after every key asked about before, has no value any more, nor will
+    /// have by what is known of it here.
+    fn is_over(&mut self, key: &[u8], stored: &[u8]) -> Result<bool> {
+        if expiry::split(stored)?.0 > self.by_ms {
+            return Ok(false);
+        }
+        let over = match &mut self.operands {
+            Newer::Within(runs) => !runs.cover(key),
+            Newer::Anywhere => false,
+        };
+        if over {
+            self.clock.rely_on(self.by_ms);
+        }
+        Ok(over)
+    }
 }
 
 /// Merges segments into segments of one level.
@@ -113,6 +163,9 @@ pub(in crate::lsm) struct MergeWork {
     stats: Arc<Stats>,
     newest: SeqNo,
     recency: u64,
+    rules: Arc<Rules>,
+    below: Below,
+    expiry: Expiry,
     begun: bool,
 }
 
@@ -145,6 +198,9 @@ impl MergeWork {
             stats: job.stats,
             newest: job.newest,
             recency: job.recency,
+            rules: job.rules,
+            below: job.below,
+            expiry: job.expiry,
             begun: false,
         }
     }
@@ -174,17 +230,33 @@ impl Work for MergeWork {
         while let Some(source) = self.merging.current() {
             let (key, kind, value) = (source.key(), source.kind(), source.value());
             bytes += key.len() + value.len() + 16;
-            let needed = kind != Kind::Delete
-                || self.depths.cover(key) && !planted::is(Bug::TombstoneDroppedTooHigh);
-            if needed {
+            let (kind, value) = match kind {
+                Kind::Merge => {
+                    let below = if self.depths.cover(key) { self.below } else { Below::Nothing };
+                    let (kind, value) = self.merging.pile()?.into_entry(&self.rules, below);
+                    (kind, Cow::Owned(value))
+                }
+                Kind::Put | Kind::Delete | Kind::Blob | Kind::Expiring => {
+                    (kind, Cow::Borrowed(value))
+                }
+            };
+            let over = kind == Kind::Expiring && self.expiry.is_over(key, &value)?;
+            let bug = match over {
+                true => Bug::ExpiredResurfaces,
+                false => Bug::TombstoneDroppedTooHigh,
+            };
+            let gone = over || kind == Kind::Delete;
+            if !gone || self.depths.cover(key) && !planted::is(bug) {
                 if self.beyond.cut_before(key) {
                     self.outputs.cut(out)?;
                 }
-                if kind == Kind::Blob && self.is_rewritten(value)? {
+                if kind == Kind::Blob && self.is_rewritten(&value)? {
                     let large = source.large()?;
                     bytes += large.len();
                     self.outputs.add_large(out, key, &large)?;
                 } else {
+                    let (kind, value) =
+                        if gone { (Kind::Delete, &[][..]) } else { (kind, &*value) };
                     self.outputs.add(out, key, kind, value)?;
                 }
             }
@@ -236,5 +308,27 @@ impl Work for MoveWork {
     fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
         Stats::add(&self.stats.moves, 1);
         Ok(Some(std::mem::take(&mut self.edit)))
+    }
+}
+
+/// Takes segments away in which nothing is left.
+pub(in crate::lsm) struct DropWork {
+    inputs: Vec<SegmentId>,
+}
+
+impl DropWork {
+    /// Takes `inputs` away, all of whose values have expired.
+    pub(in crate::lsm) fn new(inputs: Vec<SegmentId>) -> DropWork {
+        DropWork { inputs }
+    }
+}
+
+impl Work for DropWork {
+    fn memory(&self) -> usize {
+        0
+    }
+
+    fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
+        Ok(Some(Edit { remove: std::mem::take(&mut self.inputs), add: Vec::new() }))
     }
 }

@@ -70,6 +70,7 @@ impl Simulation {
     fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         self.segments.iter().map(|segment| Piece {
             stale: false,
+            expired: 0,
             id: segment.id,
             level: segment.level,
             bytes: segment.content.len() as u64 * ENTRY_BYTES,

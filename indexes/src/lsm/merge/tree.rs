@@ -58,6 +58,8 @@ pub(in crate::lsm) struct Piece<'p> {
     pub entries: u64,
     /// Entries that delete.
     pub tombstones: u64,
+    /// Entries with values that have expired, about.
+    pub expired: u64,
     /// Newest commit of the flush that it came from.
     pub recency: u64,
     /// Codec of its blocks.
@@ -73,6 +75,11 @@ pub(in crate::lsm) struct Piece<'p> {
 }
 
 impl<'p> Piece<'p> {
+    /// Entries that leave nothing of their key, about.
+    pub(super) fn gone(&self) -> u64 {
+        self.tombstones.saturating_add(self.expired)
+    }
+
     pub(super) fn hull(&self) -> Hull<'p> {
         Hull { smallest: self.smallest, largest: self.largest }
     }

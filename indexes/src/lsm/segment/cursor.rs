@@ -9,7 +9,8 @@ use cuesta_engine::error::Result;
 use super::format::Place;
 use super::index::IndexFrame;
 use super::reader::{Fill, Held, Segment};
-use crate::lsm::block::{Frame, Interval, Kind};
+use crate::lsm::block::{Frame, Interval};
+use crate::lsm::kind::Kind;
 use crate::lsm::value::Value;
 
 /// A block, held, with where its parts lie.

@@ -12,6 +12,9 @@ use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, ensure_sound};
 
 use crate::lsm::filter::BUCKET_BYTES;
+use crate::lsm::kind::Kind;
+use crate::lsm::operand::has_expiring_base;
+use crate::lsm::{expiry, fields};
 
 /// Bytes of a trailer.
 pub(in crate::lsm) const TRAILER_BYTES: usize = 8;
@@ -26,7 +29,11 @@ const MAGIC: [u8; 8] = *b"CuestaLs";
 /// Version of the format of segments.
 pub(in crate::lsm) const FORMAT: u16 = 1;
 /// Version of [`Detail`].
-const DETAIL: u8 = 1;
+const DETAIL: u8 = 2;
+/// Field of details and properties: what expires.
+const FIELD_EXPIRING: u64 = 1;
+/// Field of details and properties: what waits to be merged.
+const FIELD_MERGES: u64 = 2;
 
 /// What a checksum at `offset` of `file` is tied to. Offsets stay below 2^40 in practice; beyond
 /// that two places may share a seed, which weakens nothing but the detection of misplaced blocks.
@@ -260,6 +267,105 @@ impl Footer {
     }
 }
 
+/// What is special about the entries of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::lsm) struct Facts {
+    /// Entries with values that expire.
+    pub expiring: u64,
+    /// When the first of them expires; 0 when there are none.
+    pub expiry_first: u64,
+    /// When the last of them expires; 0 when there are none.
+    pub expiry_last: u64,
+    /// Entries with operands.
+    pub merges: u64,
+    /// Those of them that have a value that expires.
+    pub merges_expiring: u64,
+}
+
+impl Facts {
+    fn add_expiry(&mut self, expiry_ms: u64) {
+        let none = self.expiring == 0;
+        self.expiry_first = if none { expiry_ms } else { self.expiry_first.min(expiry_ms) };
+        self.expiry_last = self.expiry_last.max(expiry_ms);
+        self.expiring += 1;
+    }
+
+    /// Takes in an entry.
+    ///
+    /// # Errors
+    /// `Corrupt` for an entry that makes no sense.
+    pub(in crate::lsm) fn add(&mut self, kind: Kind, stored: &[u8]) -> Result<()> {
+        match kind {
+            Kind::Put | Kind::Delete | Kind::Blob => {}
+            Kind::Merge => {
+                self.merges += 1;
+                self.merges_expiring += u64::from(has_expiring_base(stored)?);
+            }
+            Kind::Expiring => self.add_expiry(expiry::split(stored)?.0),
+        }
+        Ok(())
+    }
+
+    /// About how many values have expired at `now_ms`, if they expire evenly; at least one if any
+    /// has, all of them only if all have.
+    pub(in crate::lsm) fn expired(&self, now_ms: u64) -> u64 {
+        if self.expiring == 0 || now_ms < self.expiry_first {
+            return 0;
+        }
+        if now_ms >= self.expiry_last {
+            return self.expiring;
+        }
+        let part = (now_ms - self.expiry_first) as f64;
+        let share = part / (self.expiry_last - self.expiry_first) as f64;
+        ((self.expiring as f64 * share) as u64).clamp(1, self.expiring - 1)
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Facts::default()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut field = Vec::new();
+        if self.expiring > 0 {
+            put_varint(&mut field, self.expiring);
+            put_varint(&mut field, self.expiry_first);
+            put_varint(&mut field, self.expiry_last);
+            fields::put(out, FIELD_EXPIRING, &field);
+        }
+        if self.merges > 0 {
+            field.clear();
+            put_varint(&mut field, self.merges);
+            put_varint(&mut field, self.merges_expiring);
+            fields::put(out, FIELD_MERGES, &field);
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>, what: &str) -> Result<Facts> {
+        let (mut facts, mut last) = (Facts::default(), 0);
+        while let Some((number, bytes)) = fields::take(reader, &mut last)? {
+            let mut field = Reader::new(bytes, "segment facts");
+            match number {
+                FIELD_EXPIRING => {
+                    facts.expiring = field.varint()?;
+                    facts.expiry_first = field.varint()?;
+                    facts.expiry_last = field.varint()?;
+                    let sound = facts.expiring > 0 && facts.expiry_first <= facts.expiry_last;
+                    ensure_sound!(sound, "{what}: {facts:?}");
+                }
+                FIELD_MERGES => {
+                    facts.merges = field.varint()?;
+                    facts.merges_expiring = field.varint()?;
+                    let sound = facts.merges > 0 && facts.merges_expiring <= facts.merges;
+                    ensure_sound!(sound, "{what}: {facts:?}");
+                }
+                other => return Err(fields::unknown(what, other)),
+            }
+            field.finish()?;
+        }
+        Ok(facts)
+    }
+}
+
 /// What a segment says of itself, for repair and curiosity; questions do not need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::lsm) struct Properties {
@@ -271,6 +377,8 @@ pub(in crate::lsm) struct Properties {
     pub smallest: Vec<u8>,
     /// Largest key.
     pub largest: Vec<u8>,
+    /// What is special.
+    pub facts: Facts,
 }
 
 impl Properties {
@@ -279,6 +387,7 @@ impl Properties {
         put_varint(out, self.value_bytes);
         put_bytes(out, &self.smallest);
         put_bytes(out, &self.largest);
+        self.facts.encode(out);
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Properties> {
@@ -288,6 +397,7 @@ impl Properties {
             value_bytes: reader.varint()?,
             smallest: reader.bytes()?.to_vec(),
             largest: reader.bytes()?.to_vec(),
+            facts: Facts::decode(&mut reader, "segment properties")?,
         };
         reader.finish()?;
         Ok(properties)
@@ -310,16 +420,20 @@ pub(in crate::lsm) struct Detail {
     pub smallest: Vec<u8>,
     /// Largest key.
     pub largest: Vec<u8>,
+    /// What is special.
+    pub facts: Facts,
 }
 
 impl Detail {
     /// Its bytes.
     pub(in crate::lsm) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![DETAIL, self.level, self.codec];
+        let version = if self.facts.is_empty() { 1 } else { DETAIL };
+        let mut out = vec![version, self.level, self.codec];
         put_varint(&mut out, self.recency);
         put_varint(&mut out, self.tombstones);
         put_bytes(&mut out, &self.smallest);
         put_bytes(&mut out, &self.largest);
+        self.facts.encode(&mut out);
         out
     }
 
@@ -330,7 +444,7 @@ impl Detail {
     pub(in crate::lsm) fn decode(bytes: &[u8]) -> Result<Detail> {
         let mut reader = Reader::new(bytes, "segment detail");
         let [version, level, codec] = reader.array()?;
-        if version != DETAIL {
+        if version == 0 || version > DETAIL {
             return Err(Error::unsupported(format!("segment detail of version {version}")));
         }
         let detail = Detail {
@@ -340,6 +454,10 @@ impl Detail {
             tombstones: reader.varint()?,
             smallest: reader.bytes()?.to_vec(),
             largest: reader.bytes()?.to_vec(),
+            facts: match version {
+                1 => Facts::default(),
+                _ => Facts::decode(&mut reader, "segment detail")?,
+            },
         };
         reader.finish()?;
         ensure_sound!(

@@ -25,8 +25,10 @@ use super::format::{
     unseal,
 };
 use super::index::IndexFrame;
-use crate::lsm::block::{Found, Frame, Kind};
+use crate::lsm::block::{Found, Frame};
+use crate::lsm::expiry;
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
+use crate::lsm::kind::Kind;
 use crate::lsm::value::Value;
 
 /// Most bytes of a decompressed block: a value of 4 GiB with the longest key and all fields.
@@ -421,6 +423,16 @@ impl Hit<'_> {
     #[inline]
     pub(in crate::lsm) fn bytes(&self) -> &[u8] {
         self.body.bytes().get(self.found.value.clone()).unwrap_or_default()
+    }
+
+    /// Takes the expiry off the front of the value.
+    ///
+    /// # Errors
+    /// `Corrupt` when there is none.
+    pub(in crate::lsm) fn take_expiry(&mut self) -> Result<u64> {
+        let (expiry_ms, value) = expiry::split(self.bytes())?;
+        self.found.value.start = self.found.value.end - value.len();
+        Ok(expiry_ms)
     }
 
     /// The value, to be kept.

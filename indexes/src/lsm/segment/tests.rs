@@ -10,8 +10,8 @@ use cuesta_engine::index::SegmentMeta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::lsm::block::Kind;
 use crate::lsm::filter;
+use crate::lsm::kind::Kind;
 use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::services;
 
@@ -47,6 +47,7 @@ fn write(disk: &mut Disk, entries: &Entries, shape: Shape) -> SegmentMeta {
         codec: shape.codec.code(),
         smallest: written.smallest,
         largest: written.largest,
+        facts: written.facts,
     };
     SegmentMeta {
         format: FORMAT,

@@ -7,11 +7,12 @@ use std::fmt;
 use cuesta_engine::FileId;
 use cuesta_engine::error::{ErrorKind, Result};
 
-use super::format::Place;
+use super::format::{Facts, Place};
 use super::reader::{Fill, Segment};
 use crate::lsm::blob::Pointer;
-use crate::lsm::block::{Frame, Interval, Kind};
+use crate::lsm::block::{Frame, Interval};
 use crate::lsm::filter;
+use crate::lsm::kind::Kind;
 
 /// Blocks with their separators, in order.
 type Listing = Vec<(Place, Vec<u8>)>;
@@ -27,6 +28,7 @@ struct Seen {
     value_bytes: u64,
     /// Bytes pointed to, by file.
     blobs: BTreeMap<FileId, u64>,
+    facts: Facts,
     /// Where the block before ends, and so this one must begin.
     end: u64,
     last: Option<Vec<u8>>,
@@ -160,6 +162,8 @@ impl Check<'_> {
             count = count.saturating_add(1);
             self.seen.entries += 1;
             self.seen.tombstones += u64::from(interval.kind() == Kind::Delete);
+            let stored = bytes.get(interval.value()).unwrap_or_default();
+            self.seen.facts.add(interval.kind(), stored)?;
             self.seen.key_bytes += key.len() as u64;
             self.seen.value_bytes += interval.value().len() as u64;
             self.seen.last = Some(key);
@@ -225,6 +229,9 @@ impl Check<'_> {
         let sizes = (properties.key_bytes, properties.value_bytes);
         if sizes != (self.seen.key_bytes, self.seen.value_bytes) {
             self.problem("the properties state wrong sizes");
+        }
+        if properties.facts != self.seen.facts || detail.facts != self.seen.facts {
+            self.problem("the properties or the manifest are wrong on what expires or merges");
         }
         Ok(())
     }

@@ -11,12 +11,13 @@ use cuesta_engine::index::Blob;
 use cuesta_engine::{Error, FileId, ensure_sound};
 
 use super::format::{
-    CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Footer, Properties, TRAILER_BYTES, seal, seed,
+    CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Facts, Footer, Properties, TRAILER_BYTES, seal, seed,
 };
 use super::index::IndexBuilder;
 use crate::lsm::blob::Pointer;
-use crate::lsm::block::{Builder, KEY_BYTES_MAX, Kind};
+use crate::lsm::block::{Builder, KEY_BYTES_MAX};
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
+use crate::lsm::kind::Kind;
 use crate::lsm::order;
 
 /// How a segment is to be laid out.
@@ -47,6 +48,8 @@ pub(in crate::lsm) struct Written {
     pub smallest: Vec<u8>,
     /// Largest key.
     pub largest: Vec<u8>,
+    /// What is special.
+    pub facts: Facts,
 }
 
 /// Writes one segment.
@@ -154,6 +157,7 @@ impl Writer {
         self.block.add(key, kind, value);
         self.footer.entries += 1;
         self.footer.tombstones += u64::from(kind == Kind::Delete);
+        self.properties.facts.add(kind, value)?;
         self.properties.key_bytes += key.len() as u64;
         self.properties.value_bytes += value.len() as u64;
         if self.shape.filter_bits > 0 {
@@ -263,6 +267,7 @@ impl Writer {
                 .collect(),
             smallest: self.properties.smallest,
             largest: self.properties.largest,
+            facts: self.properties.facts,
         })
     }
 

@@ -80,7 +80,7 @@ impl<S: Store> Driver<S> {
         }
         self.state.prepare(&mut ops, None).unwrap();
         self.seq += 1;
-        self.writer.apply(SeqNo(self.seq), &ops, horizon);
+        self.writer.apply(SeqNo(self.seq), 0, &ops, horizon);
     }
 
     /// Freezes the memtable.

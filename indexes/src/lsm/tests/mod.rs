@@ -83,7 +83,7 @@ fn entries(cursor: &mut Cursor) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 fn check(view: &View, probes: &[Vec<u8>]) {
-    let reader = Reader::new(&view.state, view.at);
+    let reader = Reader::new(&view.state, view.at, 0);
     for key in probes.iter().chain(view.model.keys()) {
         let wanted = view.model.get(key);
         assert_eq!(reader.get(key).unwrap().as_deref(), wanted.map(Vec::as_slice), "{key:?}");
@@ -248,6 +248,7 @@ proptest! {
             filter_bits,
             codecs,
             blob_threshold,
+            ..Options::default()
         };
         let mut disk = Disk::new(maps);
         disk.share_bytes = 4 << 10;
@@ -312,7 +313,7 @@ fn delete_above_the_bottom() -> bool {
     let levels: BTreeSet<u8> =
         driver.lsm().live.iter().map(|live| live.segment.detail().level).collect();
     assert_eq!(levels, BTreeSet::from([1, bottom]));
-    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq));
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
     (100..104u32).all(|i| !reader.contains(&i.to_be_bytes()).unwrap())
 }
 
@@ -370,11 +371,13 @@ fn values_outlive_what_they_were_read_from() {
             let wanted = vec![len as u8; len];
             driver.write(&[(b"k", Some(&wanted))]);
             let at = SeqNo(driver.seq);
-            values
-                .push((Reader::new(driver.lsm(), at).get(b"k").unwrap().unwrap(), wanted.clone()));
+            values.push((
+                Reader::new(driver.lsm(), at, 0).get(b"k").unwrap().unwrap(),
+                wanted.clone(),
+            ));
             driver.rotate();
             driver.flush(1);
-            let reader = Reader::new(driver.lsm(), at);
+            let reader = Reader::new(driver.lsm(), at, 0);
             values.push((reader.get(b"k").unwrap().unwrap(), wanted.clone()));
             let mut cursor = may_go_anywhere(reader.cursor(Bound::Unbounded, Bound::Unbounded));
             assert!(cursor.next().unwrap());
@@ -407,16 +410,16 @@ fn a_transaction_sees_its_own_writes_first() {
     super::op::delete(&mut ops, b"00000000").unwrap();
     driver.state.prepare(&mut ops, None).unwrap();
     let (mut writer, private) = driver.state.private();
-    writer.apply(SeqNo(1), &ops, &Horizon::UNKNOWN);
+    writer.apply(SeqNo(1), 0, &ops, &Horizon::UNKNOWN);
     ops.clear();
     super::op::put(&mut ops, b"mine", b"2").unwrap();
-    writer.apply(SeqNo(2), &ops, &Horizon::UNKNOWN);
+    writer.apply(SeqNo(2), 0, &ops, &Horizon::UNKNOWN);
     let later = driver.state.with_private(&private, SeqNo(2)).unwrap();
-    let later = Reader::new(State::<Lsm>::of(&*later).unwrap(), SeqNo(driver.seq)).get(b"mine");
+    let later = Reader::new(State::<Lsm>::of(&*later).unwrap(), SeqNo(driver.seq), 0).get(b"mine");
     assert_eq!(later.unwrap().unwrap(), b"2");
     let state = driver.state.with_private(&private, SeqNo(1)).unwrap();
     let state = State::<Lsm>::of(&*state).unwrap();
-    let reader = Reader::new(state, SeqNo(driver.seq));
+    let reader = Reader::new(state, SeqNo(driver.seq), 0);
     assert_eq!(reader.get(b"mine").unwrap().unwrap(), b"1");
     assert!(!reader.contains(b"00000000").unwrap());
     let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);

@@ -24,7 +24,7 @@ use cuesta_engine::{Access, Batch, Durability, ErrorKind, IndexId, Options, SeqN
 
 use super::cast::Cast;
 use super::count::Counts;
-use super::model::{Change, Content, Model, Write, difference};
+use super::model::{Change, Content, Model, Write, difference, living};
 use super::process::{Process, trace};
 use super::run::{Life, encode};
 use super::workload::Workload;
@@ -153,18 +153,18 @@ impl<'a> Examiner<'a> {
 
     /// Compares with the model; returns the last commit.
     fn judge(&self, open: &Process, case: &Case<'_>) -> Result<SeqNo, String> {
-        let (seq, content) =
+        let (seq, content, clock_ms) =
             open.content(self.cast).map_err(|e| format!("recovered, but not readable: {e:?}"))?;
         let Case { least, last, .. } = *case;
         if seq < least || seq > last {
             return Err(format!(
                 "recovered commits up to {seq}; {least} were acknowledged as durable and {last} \
                  issued{}",
-                resembles(case.model, &content)
+                resembles(case.model, &content, clock_ms)
             ));
         }
-        compare(case.model.at(seq), &content).map_err(|difference| {
-            let like = resembles(case.model, &content);
+        compare(case.model.at(seq), &content, clock_ms).map_err(|difference| {
+            let like = resembles(case.model, &content, clock_ms);
             format!("recovered to commit {seq}, but with another content{like}\n{difference}")
         })?;
         Ok(seq)
@@ -210,8 +210,9 @@ impl<'a> Examiner<'a> {
         seq: SeqNo,
     ) -> Result<(), String> {
         let open = recover(self.cast, image, case.workload.seed, &case.workload.options)?;
-        let (found, content) = open.content(self.cast).map_err(|e| format!("reading: {e:?}"))?;
-        compare(expected, &content).map_err(|difference| {
+        let read = open.content(self.cast);
+        let (found, content, clock_ms) = read.map_err(|e| format!("reading: {e:?}"))?;
+        compare(expected, &content, clock_ms).map_err(|difference| {
             format!("recovered to commit {found}, not {seq}\n{difference}")
         })?;
         if found != seq {
@@ -241,8 +242,9 @@ impl<'a> Examiner<'a> {
             _ => Ok(()),
         };
         further.map_err(|e| format!("after recovery: {e:?}"))?;
-        let (_, found) = open.content(self.cast).map_err(|e| format!("reading: {e:?}"))?;
-        compare(&content, &found)
+        let read = open.content(self.cast);
+        let (_, found, clock_ms) = read.map_err(|e| format!("reading: {e:?}"))?;
+        compare(&content, &found, clock_ms)
             .map_err(|difference| format!("after a commit to what was recovered\n{difference}"))?;
         let disk = open.env.disk();
         let end = open.ops();
@@ -258,12 +260,13 @@ impl<'a> Examiner<'a> {
             self.counts.after += 1;
             let judged = opened.and_then(|again| {
                 let read = again.content(self.cast);
-                let (found, content_found) = read.map_err(|e| format!("reading: {e:?}"))?;
+                let (found, content_found, clock_ms) =
+                    read.map_err(|e| format!("reading: {e:?}"))?;
                 let (expected, wanted) = match found == seq && op < acknowledged {
                     true => (&earlier, seq),
                     false => (&content, seq.next()),
                 };
-                compare(expected, &content_found)?;
+                compare(expected, &content_found, clock_ms)?;
                 if found != wanted {
                     return Err(format!("commit {found} found, {wanted} expected"));
                 }
@@ -299,7 +302,7 @@ impl<'a> Examiner<'a> {
         };
         let lost = (seq < case.model.last()).then(|| case.model.change(seq.next())).flatten();
         let mut writes = match lost {
-            Some(Change::Writes(writes)) => writes.clone(),
+            Some(Change::Writes(writes, _)) => writes.clone(),
             _ => {
                 vec![Write { index: *first, key: b"key 001".to_vec(), value: Some(vec![b'x'; 20]) }]
             }
@@ -324,7 +327,8 @@ impl<'a> Examiner<'a> {
         if committed != seq.next() {
             return Err(format!("the commit after {seq} got number {committed}"));
         }
-        Ok(Change::Writes(writes))
+        let clock_ms = open.engine.parts().tail().log.clock_ms();
+        Ok(Change::Writes(writes, clock_ms))
     }
 }
 
@@ -339,13 +343,15 @@ fn recover(
     Process::open(&env, cast, options).map_err(|e| format!("does not open: {e:?}"))
 }
 
-fn compare(expected: &Content, found: &Content) -> Result<(), String> {
-    if expected == found { Ok(()) } else { Err(difference(expected, found)) }
+/// Whether a content found at some clock is the expected one.
+fn compare(expected: &Content, found: &Content, clock_ms: u64) -> Result<(), String> {
+    let expected = living(expected, clock_ms);
+    if expected == *found { Ok(()) } else { Err(difference(&expected, found)) }
 }
 
 /// Says which commit a wrong content is that of, if any.
-fn resembles(model: &Model, content: &Content) -> String {
-    match model.find(content).as_slice() {
+fn resembles(model: &Model, content: &Content, clock_ms: u64) -> String {
+    match model.find(content, clock_ms).as_slice() {
         [] => "; the content is that of no commit".to_owned(),
         [seq] => format!("; the content is that of commit {seq}"),
         [first, .., last] => format!("; the content is that of commits {first} to {last}"),

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use cuesta_engine::env::sim::START_MS;
 use cuesta_engine::{IndexId, SeqNo};
 
 /// Keys and values of one keyspace.
@@ -28,6 +29,30 @@ pub struct Keyspace {
     pub kind: String,
     /// What is in it.
     pub map: Arc<Map>,
+    /// When what is in it expires; empty in what was found, which has not.
+    pub expiries: Arc<BTreeMap<Vec<u8>, u64>>,
+}
+
+/// What a value that is written means: one of a lively shape says so itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// The key has it from now on.
+    Put,
+    /// The key has it until then, in milliseconds.
+    Expiring(u64),
+    /// It is appended to what the key has.
+    Append,
+}
+
+impl Meaning {
+    /// That of a value.
+    pub fn of(value: &[u8]) -> Meaning {
+        match value {
+            [b'!', b'E', after, ..] => Meaning::Expiring(START_MS + u64::from(*after)),
+            [b'!', b'A', ..] => Meaning::Append,
+            _ => Meaning::Put,
+        }
+    }
 }
 
 /// A put, or a deletion where there is no value.
@@ -44,8 +69,8 @@ pub struct Write {
 /// What one commit does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Puts and deletions; of several of one key the last counts.
-    Writes(Vec<Write>),
+    /// Writes, one after the other, and the clock of the commit.
+    Writes(Vec<Write>, u64),
     /// A new keyspace.
     Create { id: IndexId, name: String, kind: String },
     /// Another name for a keyspace.
@@ -58,19 +83,17 @@ impl Change {
     /// Makes the change.
     pub fn apply(&self, content: &mut Content) {
         match self {
-            Change::Writes(writes) => {
+            Change::Writes(writes, clock_ms) => {
                 for Write { index, key, value } in writes {
-                    let Some(keyspace) = content.get_mut(index) else { continue };
-                    let map = Arc::make_mut(&mut keyspace.map);
-                    match value {
-                        Some(value) => _ = map.insert(key.clone(), value.clone()),
-                        None => _ = map.remove(key),
+                    if let Some(keyspace) = content.get_mut(index) {
+                        keyspace.write(key, value.as_deref(), *clock_ms);
                     }
                 }
             }
             Change::Create { id, name, kind } => {
                 let (name, kind) = (name.clone(), kind.clone());
-                content.insert(*id, Keyspace { name, kind, map: Arc::default() });
+                let (map, expiries) = (Arc::default(), Arc::default());
+                content.insert(*id, Keyspace { name, kind, map, expiries });
             }
             Change::Rename { id, name } => {
                 if let Some(keyspace) = content.get_mut(id) {
@@ -80,6 +103,40 @@ impl Change {
             Change::Drop { id } => _ = content.remove(id),
         }
     }
+}
+
+impl Keyspace {
+    fn write(&mut self, key: &[u8], value: Option<&[u8]>, clock_ms: u64) {
+        let map = Arc::make_mut(&mut self.map);
+        let expiries = Arc::make_mut(&mut self.expiries);
+        let (old, until) = (map.remove(key), expiries.remove(key));
+        let Some(value) = value else { return };
+        let old = old.filter(|_| until.is_none_or(|until| until > clock_ms));
+        let (value, until) = match Meaning::of(value) {
+            Meaning::Put => (value.to_vec(), None),
+            Meaning::Expiring(until) => (value.to_vec(), Some(until)),
+            Meaning::Append => {
+                let until = until.filter(|_| old.is_some());
+                ([&old.unwrap_or_default()[..], value].concat(), until)
+            }
+        };
+        map.insert(key.to_vec(), value);
+        expiries.extend(until.map(|until| (key.to_vec(), until)));
+    }
+}
+
+/// What of a content has not expired.
+pub fn living(content: &Content, clock_ms: u64) -> Content {
+    let mut living = content.clone();
+    for keyspace in living.values_mut() {
+        let expiries = std::mem::take(&mut keyspace.expiries);
+        let over: Vec<_> = expiries.iter().filter(|(_, until)| **until <= clock_ms).collect();
+        if !over.is_empty() {
+            let map = Arc::make_mut(&mut keyspace.map);
+            over.iter().for_each(|(key, _)| _ = map.remove(*key));
+        }
+    }
+    living
 }
 
 /// The content after each commit.
@@ -135,9 +192,10 @@ impl Model {
         hasher.finish()
     }
 
-    /// Commits after which the content was this one.
-    pub fn find(&self, content: &Content) -> Vec<SeqNo> {
-        let equal = |(_, (state, _)): &(usize, &(Arc<Content>, u64))| **state == *content;
+    /// Commits after which the content was this one, by a clock.
+    pub fn find(&self, content: &Content, clock_ms: u64) -> Vec<SeqNo> {
+        let equal =
+            |(_, (state, _)): &(usize, &(Arc<Content>, u64))| living(state, clock_ms) == *content;
         let found = self.states.iter().enumerate().filter(equal);
         found.map(|(seq, _)| SeqNo(seq as u64)).collect()
     }

@@ -53,7 +53,7 @@ impl Process {
     ///
     /// # Errors
     /// What reading fails with.
-    pub fn content(&self, cast: &Cast) -> Result<(SeqNo, Content)> {
+    pub fn content(&self, cast: &Cast) -> Result<(SeqNo, Content, u64)> {
         let view = self.engine.view();
         let mut content = Content::new();
         for (id, entry) in view.catalog()?.iter() {
@@ -62,9 +62,9 @@ impl Process {
             let map = (shape.dump)(&view, id);
             let map = Arc::new(map.map_err(|e| e.context(format_args!("{:?}", entry.name)))?);
             let (name, kind) = (entry.name.clone(), entry.kind.clone());
-            content.insert(id, Keyspace { name, kind, map });
+            content.insert(id, Keyspace { name, kind, map, expiries: Arc::default() });
         }
-        Ok((view.seq(), content))
+        Ok((view.seq(), content, view.clock_ms()))
     }
 
     /// Whether everything that is stored is sound.

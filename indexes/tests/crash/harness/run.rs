@@ -6,6 +6,7 @@
 //! Not for: judging what a crash left (`examine.rs`), but for a look at the content after opening.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use cuesta_engine::{Batch, Durability, Engine, Error, ErrorKind, IndexId, Result
 
 use super::cast::Cast;
 use super::claims::Claims;
-use super::model::{Change, Model, Write, difference};
+use super::model::{Change, Model, Write, difference, living};
 use super::process::Process;
 use super::workload::{Beginning, INTERVAL, Op, Put, Step, Workload};
 
@@ -292,8 +293,9 @@ impl<'a> Run<'a> {
     /// Compares the content with the model at commit `seq`.
     fn look(&self, seq: SeqNo) -> Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
-        let (found_seq, content) = open.content(self.cast)?;
-        let difference = difference(self.noted.borrow().model.at(seq), &content);
+        let (found_seq, content, clock_ms) = open.content(self.cast)?;
+        let expected = living(self.noted.borrow().model.at(seq), clock_ms);
+        let difference = difference(&expected, &content);
         if found_seq != seq || !difference.is_empty() {
             return Err(wrong(format!("commit {found_seq} found, {seq} expected\n{difference}")));
         }
@@ -419,6 +421,11 @@ fn last_of(engine: &Engine) -> SeqNo {
     engine.parts().tail().log.last_seq()
 }
 
+/// The clock of the last commit.
+fn clock_of(engine: &Engine) -> u64 {
+    engine.parts().tail().log.clock_ms()
+}
+
 impl Noted {
     /// A commit reached the log after `ops` operations.
     fn append(&mut self, ops: u64, seq: SeqNo, change: Change) {
@@ -469,7 +476,7 @@ impl Client<'_> {
             if after != before
                 && let Some(writes) = running.writes.take()
             {
-                noted.append(ops, after, Change::Writes(writes));
+                noted.append(ops, after, Change::Writes(writes, clock_of(self.engine)));
             }
             return match wants {
                 Wants::Again => TaskState::Again,
@@ -487,7 +494,9 @@ impl Client<'_> {
                         Err(error) => {
                             if let Some(writes) = running.writes.take() {
                                 let after = self.run.env.disk().op_count();
-                                noted.append_perhaps(ops, after, &error, || Change::Writes(writes));
+                                let clock_ms = clock_of(self.engine);
+                                let change = || Change::Writes(writes, clock_ms);
+                                noted.append_perhaps(ops, after, &error, change);
                             }
                             self.errors.borrow_mut().push(error);
                         }
@@ -541,11 +550,23 @@ impl Client<'_> {
         let write = |(number, put): (usize, &Put)| {
             let (index, shape) = *pick(self.living, put.slot)?;
             let key = format!("key {:03}", put.key).into_bytes();
-            let most = self.run.cast.shape(shape).value_bytes_max;
+            let shape = self.run.cast.shape(shape);
+            let most = shape.value_bytes_max;
             let value = put.bytes.map(|bytes| value(begun, number, bytes.min(most)));
+            let value = value.map(shape.meant);
             Some(Write { index, key, value })
         };
-        puts.iter().enumerate().filter_map(write).collect()
+        let mut writes: Vec<Write> = puts.iter().enumerate().filter_map(write).collect();
+        // Within a batch, operands are merged when it is prepared, by the clock of that moment.
+        let mut once = BTreeSet::new();
+        writes.retain(|write| {
+            let first = once.insert((write.index, write.key.clone()));
+            let is_lively = |(id, shape): &(IndexId, usize)| {
+                *id == write.index && self.run.cast.shape(*shape).is_lively()
+            };
+            first || !self.living.iter().any(is_lively)
+        });
+        writes
     }
 }
 

@@ -1,0 +1,81 @@
+//! The clock that decides what has expired: it never goes back, and every view keeps its own.
+//!
+//! ```text
+//! wall clock ──► shown: the latest time that anybody was told ──► views, commits
+//!                  │
+//!                  └─ settled: all commits so far are at or before it ──► plans of merges
+//!                       │
+//!                       └─ relied on: something was dropped because of it ──► manifest
+//! ```
+//!
+//! Invariants
+//! 1. No time is earlier than one that was told before, in this process or in one whose commits or
+//!    manifest this one has read.
+//! 2. A view is told its time after it has loaded its version. So its time is at or after every
+//!    settled time that merges of that version have relied on.
+//! 3. A time is settled while the commit lock is held: a commit in front of it has been applied,
+//!    and one behind it is not earlier.
+//! 4. A time that was relied on is in the manifest before what was dropped because of it is gone.
+//!
+//! Not for: measuring how long something took.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use crate::env::Env;
+
+/// A clock in milliseconds since 1970 UTC.
+pub struct Clock {
+    /// `None` for a clock that stands.
+    env: Option<Arc<dyn Env>>,
+    shown: AtomicU64,
+    settled: AtomicU64,
+    relied: AtomicU64,
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock at {} ms", self.shown.load(SeqCst))
+    }
+}
+
+impl Clock {
+    /// A clock that is at or after `since_ms`.
+    pub fn new(env: Arc<dyn Env>, since_ms: u64) -> Clock {
+        let [shown, settled, relied] = [since_ms, since_ms, 0].map(AtomicU64::new);
+        Clock { env: Some(env), shown, settled, relied }
+    }
+
+    /// A clock that stands at 0.
+    pub fn stopped() -> Clock {
+        let [shown, settled, relied] = [0; 3].map(AtomicU64::new);
+        Clock { env: None, shown, settled, relied }
+    }
+
+    /// The time. A look at the system's clock.
+    pub fn now_ms(&self) -> u64 {
+        let wall_ms = self.env.as_ref().map_or(0, |env| env.wall_ms());
+        self.shown.fetch_max(wall_ms, SeqCst).max(wall_ms)
+    }
+
+    /// Settles the time: the caller holds the commit lock.
+    pub(crate) fn settle(&self) {
+        self.settled.fetch_max(self.now_ms(), SeqCst);
+    }
+
+    /// A time that every commit to come, and every view of a later version, is at or after.
+    pub fn settled_ms(&self) -> u64 {
+        self.settled.load(SeqCst)
+    }
+
+    /// Notes that work drops what has expired by `settled_ms`, which was settled.
+    pub fn rely_on(&self, settled_ms: u64) {
+        self.relied.fetch_max(settled_ms, SeqCst);
+    }
+
+    /// The latest time that was relied on; 0 when none was.
+    pub fn relied_ms(&self) -> u64 {
+        self.relied.load(SeqCst)
+    }
+}

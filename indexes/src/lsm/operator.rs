@@ -1,0 +1,220 @@
+//! How values merge with operands: what a program may add, and what is built in.
+//!
+//! Not for: where operands lie, and when they are merged (see [`operand`](super::operand)).
+
+use std::cmp;
+use std::fmt;
+use std::sync::Arc;
+
+use cuesta_engine::error::{Error, Result};
+
+/// A way to change a value without reading it first: an operand is written, and merged with the
+/// value later, by reads and in the background.
+///
+/// Laws, for all bases and operands:
+/// 1. Merging operands all at once gives what merging them one after the other gives.
+/// 2. An operand that [`combine`](MergeOperator::combine) made does what those that it was made of
+///    do one after the other.
+/// 3. The result depends on nothing but the arguments, today and in later versions of the program.
+///
+/// It is called from many threads, and while locks are held: it should be fast, and use nothing of
+/// the database.
+pub trait MergeOperator: Send + Sync + 'static {
+    /// Its name, 1 to 255 bytes, under which keyspaces remember it. Another behaviour needs another
+    /// name.
+    fn name(&self) -> &str;
+
+    /// Checks an operand before it is written.
+    ///
+    /// # Errors
+    /// `Invalid` says what is wrong with it.
+    fn check(&self, operand: &[u8]) -> Result<()> {
+        let _ = operand;
+        Ok(())
+    }
+
+    /// The value that comes of `base`, if the key has a value, and operands, at least one, oldest
+    /// first; `None` if the key is to have none.
+    ///
+    /// # Errors
+    /// `Invalid` when they do not fit together. Reading the key then fails, and nothing is lost:
+    /// the next put or delete makes it whole.
+    fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>>;
+
+    /// One operand for several that follow each other, oldest first; `None` if they cannot be
+    /// combined without a base.
+    fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
+        let _ = operands;
+        None
+    }
+}
+
+/// The operators that a program knows, by name.
+#[derive(Clone)]
+pub struct Operators(Vec<Arc<dyn MergeOperator>>);
+
+impl fmt::Debug for Operators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|operator| operator.name())).finish()
+    }
+}
+
+impl Default for Operators {
+    /// `add`, `max`, `min` and `append`.
+    fn default() -> Operators {
+        Operators(vec![
+            Arc::new(Number::Add),
+            Arc::new(Number::Max),
+            Arc::new(Number::Min),
+            Arc::new(Append),
+        ])
+    }
+}
+
+impl Operators {
+    /// None at all.
+    pub fn none() -> Operators {
+        Operators(Vec::new())
+    }
+
+    /// Adds one. One of the same name is replaced.
+    pub fn add(&mut self, operator: Arc<dyn MergeOperator>) {
+        self.0.retain(|other| other.name() != operator.name());
+        self.0.push(operator);
+    }
+
+    /// The one named so.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn MergeOperator>> {
+        self.0.iter().find(|operator| operator.name() == name)
+    }
+}
+
+/// Numbers of eight bytes: i64, little-endian. A key without a value takes on the operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    /// The sum, wrapping around at both ends of i64.
+    Add,
+    /// The greatest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+fn number(bytes: &[u8], what: &str) -> Result<i64> {
+    let wrong = |_| {
+        let len = bytes.len();
+        Error::invalid(format!("{what} of {len} bytes; a number has 8, i64 little-endian"))
+    };
+    bytes.try_into().map(i64::from_le_bytes).map_err(wrong)
+}
+
+impl Number {
+    fn of(self, a: i64, b: i64) -> i64 {
+        match self {
+            // Wrapping alone keeps sums independent of the order in which they are made.
+            Number::Add => a.wrapping_add(b),
+            Number::Max => cmp::max(a, b),
+            Number::Min => cmp::min(a, b),
+        }
+    }
+
+    fn all(self, operands: &[&[u8]]) -> Result<Option<i64>> {
+        operands.iter().try_fold(None, |sum, operand| {
+            let operand = number(operand, "an operand")?;
+            Ok(Some(sum.map_or(operand, |sum| self.of(sum, operand))))
+        })
+    }
+}
+
+impl MergeOperator for Number {
+    fn name(&self) -> &str {
+        match self {
+            Number::Add => "add",
+            Number::Max => "max",
+            Number::Min => "min",
+        }
+    }
+
+    fn check(&self, operand: &[u8]) -> Result<()> {
+        number(operand, "an operand").map(drop)
+    }
+
+    fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>> {
+        let base = base.map(|base| number(base, "a value")).transpose()?;
+        let all = self.all(operands)?;
+        let result = match (base, all) {
+            (Some(base), Some(all)) => Some(self.of(base, all)),
+            (one, None) | (None, one) => one,
+        };
+        Ok(result.map(|result| result.to_le_bytes().to_vec()))
+    }
+
+    fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
+        let all = self.all(operands).ok().flatten()?;
+        Some(all.to_le_bytes().to_vec())
+    }
+}
+
+/// Operands one behind the other, behind the value.
+struct Append;
+
+impl MergeOperator for Append {
+    fn name(&self) -> &str {
+        "append"
+    }
+
+    fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>> {
+        let mut value = base.unwrap_or_default().to_vec();
+        operands.iter().for_each(|operand| value.extend_from_slice(operand));
+        Ok(Some(value))
+    }
+
+    fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
+        Some(operands.concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            (-3i64..3).prop_map(|n| n.to_le_bytes().to_vec()),
+            any::<i64>().prop_map(|n| n.to_le_bytes().to_vec()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn built_in_operators_obey_the_laws(
+            base in prop::option::of(bytes()),
+            operands in prop::collection::vec(bytes(), 1..6),
+        ) {
+            let operators = Operators::default();
+            for name in ["add", "max", "min", "append"] {
+                let operator = operators.get(name).unwrap();
+                let all: Vec<&[u8]> = operands.iter().map(Vec::as_slice).collect();
+                let at_once = operator.merge(base.as_deref(), &all).unwrap();
+                let one_by_one = all.iter().fold(base.clone(), |value, operand| {
+                    operator.check(operand).unwrap();
+                    operator.merge(value.as_deref(), &[operand]).unwrap()
+                });
+                prop_assert_eq!(&at_once, &one_by_one);
+                let combined = operator.combine(&all).unwrap();
+                prop_assert_eq!(at_once, operator.merge(base.as_deref(), &[&combined]).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_other_lengths_are_refused() {
+        let operators = Operators::default();
+        let add = operators.get("add").unwrap();
+        assert!(add.check(b"123").is_err());
+        assert!(add.merge(Some(b"123"), &[&[0; 8]]).unwrap_err().message().contains("3 bytes"));
+        assert!(operators.get("unheard of").is_none());
+    }
+}
