@@ -167,14 +167,18 @@ impl Feed {
         let parts = self.parts.clone();
         let mut tail = parts.tail();
         check_open(&tail)?;
-        let Some(place) = tail.log.place_of(self.next) else {
+        if self.next < tail.log.first_commit() {
             return Err(expired(&tail, self.next));
-        };
+        }
         parts.feeds.stand(self.number, self.position());
         let published = parts.published();
+        // A database that was never written may have no log at all.
         if self.next > published {
             return Ok(false);
         }
+        let Some(place) = tail.log.place_of(self.next) else {
+            return Err(Error::internal(format!("commit {} is in no log segment", self.next)));
+        };
         write_out(&parts, &mut tail)?;
         let moves = self.segment.as_ref().is_none_or(|at| at.number() != place.number);
         if moves && let Err(error) = trim_log(&parts, &mut tail) {
