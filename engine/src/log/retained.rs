@@ -96,7 +96,9 @@ pub fn find_kept(vfs: &dyn Vfs, dir: &Path, first: &SegmentHeader) -> Vec<Retain
     let mut kept = Vec::new();
     let mut next = *first;
     while let Some(number) = next.number.0.checked_sub(1).map(LogNo)
-        && let Some(header) = read_header(vfs, dir, number)
+        // What cannot be read is let go of, so look twice before saying so.
+        && let Some(header) =
+            read_header(vfs, dir, number).or_else(|| read_header(vfs, dir, number))
         && header.uuid == next.uuid
         && header.base <= next.base
         && header.last_seq <= next.last_seq
