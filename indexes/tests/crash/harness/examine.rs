@@ -10,12 +10,14 @@
 //! 1. It opens.
 //! 2. All keyspaces, names included, are as the model has them after the commit that the database
 //!    says is its last, which lies within the bounds that `claims.rs` computes.
+//!    The feed gives the commits up to there, from where the log begins.
 //! 3. `Engine::verify` finds nothing wrong.
 //! 4. Once background work rests, no file remains that neither the manifest nor the log needs.
 //! 5. A crash inside recovery changes nothing of the answer; recovery is repeatable.
 //! 6. Opened for reading it gives an answer as good, and nothing on the disk changes.
 //! 7. What is committed afterwards is there after another crash, and nothing else is.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -167,7 +169,32 @@ impl<'a> Examiner<'a> {
             let like = resembles(case.model, &content, clock_ms);
             format!("recovered to commit {seq}, but with another content{like}\n{difference}")
         })?;
+        self.judge_feed(open, case, seq).map_err(|what| format!("the feed up to {seq}: {what}"))?;
         Ok(seq)
+    }
+
+    /// Whether the log gives, from where it begins, what was committed.
+    fn judge_feed(&self, open: &Process, case: &Case<'_>, last: SeqNo) -> Result<(), String> {
+        let failed = |e| format!("{e:?}");
+        let mut at = SeqNo(open.engine.gauges().log_first.0 - 1);
+        if open.engine.options().log_retention_bytes == u64::MAX && at != SeqNo(0) {
+            return Err(format!("it begins after commit {at}, and all was to be kept"));
+        }
+        let mut feed = open.engine.feed(at).map_err(failed)?;
+        while let Some(change) = feed.next().map_err(failed)? {
+            at = at.next();
+            let found: BTreeSet<IndexId> = change.parts().map(|(id, _)| id).collect();
+            let expected: BTreeSet<IndexId> = match case.model.change(at) {
+                Some(Change::Writes(writes)) => writes.iter().map(|write| write.index).collect(),
+                Some(_) => BTreeSet::from([IndexId::CATALOG]),
+                None => return Err(format!("nobody made commit {at}")),
+            };
+            if change.seq != at || found != expected {
+                let seq = change.seq;
+                return Err(format!("{seq} of {found:?} where {at} of {expected:?} is due"));
+            }
+        }
+        if at == last { Ok(()) } else { Err(format!("it ends with commit {at}")) }
     }
 
     /// Crashes again inside the recovery of an image, at operations up to `ops`.

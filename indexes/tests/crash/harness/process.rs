@@ -99,7 +99,7 @@ impl Process {
                     manifests += 1;
                     manifests == 1
                 }
-                Some(FileName::Log(number)) => number >= manifest.state().log_start(),
+                Some(FileName::Log(number)) => Some(number) >= parts.tail().log.oldest_kept(),
                 Some(FileName::Data(file)) => manifest.state().files().contains_key(&file),
                 Some(FileName::Temporary) | None => false,
             };

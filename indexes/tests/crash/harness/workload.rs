@@ -344,6 +344,8 @@ fn tiny(random: &mut Random) -> Options {
         memory_budget: 1 << 20,
         memtable_limit: [None, Some(2 << 10), Some(6 << 10), Some(13 << 10)][random.index(4)],
         log_limit: [None, Some(8 << 10)][random.index(2)],
+        // Where no file is used twice, keep all of them for the feed.
+        log_retention_bytes: if log.spares == 0 { u64::MAX } else { 0 },
         log,
         background_threads: 1 + random.index(2),
         close_flush_bytes: [0, 1 << 20][random.index(2)],
