@@ -46,6 +46,14 @@ fn write_field(out: &mut dyn Write, name: &str, bytes: &[u8]) -> io::Result<()> 
     }
 }
 
+/// A field of any bytes: its name and its text, as in records.
+pub fn json_field(name: &str, bytes: &[u8]) -> (String, String) {
+    match str::from_utf8(bytes) {
+        Ok(text) => (name.to_owned(), text.to_owned()),
+        Err(_) => (format!("{name}_base64"), STANDARD.encode(bytes)),
+    }
+}
+
 /// A record as the fields of a CSV line.
 pub fn to_csv<'a>(key: &'a [u8], value: &'a [u8]) -> [std::borrow::Cow<'a, str>; 4] {
     let pair = |bytes: &'a [u8]| match str::from_utf8(bytes) {

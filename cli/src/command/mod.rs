@@ -10,6 +10,7 @@ mod put;
 mod delete;
 mod scan;
 mod keyspaces;
+mod changes;
 mod stats;
 mod verify;
 mod compact;
@@ -39,6 +40,8 @@ pub enum Command {
     Scan(scan::Scan),
     /// List, create, rename and drop keyspaces
     Keyspaces(keyspaces::Keyspaces),
+    /// Print what was committed, in order
+    Changes(changes::Changes),
     /// Print sizes, gauges, counters and what opening found
     Stats(stats::Stats),
     /// Check every checksum and invariant of everything stored
@@ -72,6 +75,7 @@ impl Command {
             Command::Delete(delete) => delete.run(output),
             Command::Scan(scan) => scan.run(output),
             Command::Keyspaces(keyspaces) => keyspaces.run(output),
+            Command::Changes(changes) => changes.run(output),
             Command::Stats(stats) => stats.run(output),
             Command::Verify(verify) => verify.run(output),
             Command::Compact(compact) => compact.run(output),

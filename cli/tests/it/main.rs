@@ -4,6 +4,7 @@
 
 mod program;
 
+mod changes;
 mod entries;
 mod failures;
 mod files;
