@@ -6,8 +6,8 @@
 //!     (moment)    └─ copy ───────────► log ────────┘
 //! ```
 //!
-//! A [`Moment`](moment) holds still what is to be copied: nothing that it names is removed, reused
-//! or overwritten as long as it lives. A [`NewDatabase`](new) is the directory that it goes to,
+//! A `Moment` holds still what is to be copied: nothing that it names is removed, reused
+//! or overwritten as long as it lives. A `NewDatabase` is the directory that it goes to,
 //! whose identity comes last: until then there is no database in it.
 //!
 //! Invariants:

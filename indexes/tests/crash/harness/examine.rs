@@ -185,7 +185,7 @@ impl<'a> Examiner<'a> {
             at = at.next();
             let found: BTreeSet<IndexId> = change.parts().map(|(id, _)| id).collect();
             let expected: BTreeSet<IndexId> = match case.model.change(at) {
-                Some(Change::Writes(writes)) => writes.iter().map(|write| write.index).collect(),
+                Some(Change::Writes(writes, _)) => writes.iter().map(|write| write.index).collect(),
                 Some(_) => BTreeSet::from([IndexId::CATALOG]),
                 None => return Err(format!("nobody made commit {at}")),
             };
