@@ -63,3 +63,12 @@ impl SeqNo {
     /// Later than every commit.
     pub const MAX: SeqNo = SeqNo(u64::MAX);
 }
+
+/// Where in the files of the log some bytes lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LogPlace {
+    /// The segment.
+    pub log: LogNo,
+    /// Byte of its file.
+    pub offset: u64,
+}

@@ -46,7 +46,7 @@ pub use batch::Batch;
 pub use commit::CommitHandle;
 pub use database::{Engine, Gauges, IndexReport};
 pub use error::{Error, ErrorKind, Result};
-pub use id::{EditNo, FileId, IndexId, LogNo, LogPos, SegmentId, SeqNo};
+pub use id::{EditNo, FileId, IndexId, LogNo, LogPlace, LogPos, SegmentId, SeqNo};
 pub use keep::CheckpointReport;
 pub use options::{Access, Durability, Options};
 pub use recovery::RecoveryReport;

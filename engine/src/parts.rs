@@ -21,7 +21,7 @@ use crate::budget::{Part, Strictness};
 use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feeds::Feeds;
-use crate::file::{Extent, FileTable};
+use crate::file::{Extent, FileTable, LogFiles};
 use crate::id::{IndexId, SegmentId, SeqNo};
 use crate::index::{Aim, Listed, Registry, Services};
 use crate::locks::Locks;
@@ -53,6 +53,8 @@ pub struct Parts {
     pub pins: Arc<Pins>,
     /// The data files.
     pub files: Arc<FileTable>,
+    /// Which files of the log may be taken over, or were.
+    pub log_files: LogFiles,
     /// Number of the next data file.
     pub next_file: Arc<AtomicU64>,
     /// Number of the next segment.
@@ -220,6 +222,8 @@ pub struct Found {
     pub published: SeqNo,
     /// See [`Tail`].
     pub tail: Tail,
+    /// See [`Parts::log_files`].
+    pub log_files: LogFiles,
     /// The manifest, unless opened for reading.
     pub manifest: Option<ManifestWriter>,
 }
@@ -249,6 +253,7 @@ impl Parts {
             versions: Pair::new(found.version, found.published.0),
             pins,
             files,
+            log_files: found.log_files,
             next_file: next.0,
             next_segment: AtomicU64::new(next.1.0),
             pressure: AtomicU64::new(0),

@@ -31,13 +31,15 @@ pub enum Bug {
     ExpiredResurfaces,
     /// What a merge in memory builds on is pruned.
     OperandLost,
+    /// A segment of the log that has become a blob file is reused for another.
+    AdoptedLogReused,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 14] = [
+    pub const ALL: [Bug; 15] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -49,6 +51,7 @@ impl Bug {
         Bug::StaleRecordAfterCut,
         Bug::MissingCatchUp,
         Bug::BlobReleasedTooEarly,
+        Bug::AdoptedLogReused,
         Bug::ExpiredResurfaces,
         Bug::OperandLost,
         Bug::BlindRangeValidation,

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::commit::{change_catalog, rotate};
 use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{FileTable, Files};
+use crate::file::{FileTable, Files, LogFiles};
 use crate::format::name::{self, FileName};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
@@ -344,17 +344,19 @@ fn assemble(
     };
     let pins = Arc::new(Pins::new(words, stats.clone()));
     let counters = state.counters();
+    let log_files = shared_logs(state, found);
     let setup = LogSetup {
         env: env.clone(),
         dir: dir.to_path_buf(),
         uuid: identity.uuid.0,
         options: options.log,
         stats,
+        files: log_files.clone(),
     };
     let log = LogWriter::resume(setup, found, counters.next_log, mark)?;
     let tail = Tail::new(log, writers, counters.next_index);
     let first = found.segments.first().map_or(found.last_seq, |(header, _)| header.last_seq);
-    let found = Found { version, published: first, tail, manifest };
+    let found = Found { version, published: first, tail, log_files, manifest };
     let next_file = Arc::new(AtomicU64::new(counters.next_file.0.max(highest_file(&*env, dir)?)));
     let next = (next_file, counters.next_segment);
     Ok(Parts::new(
@@ -369,6 +371,16 @@ fn assemble(
         found,
         next,
     ))
+}
+
+/// Where there are blob files, each segment of the log may be one of them.
+fn shared_logs(state: &ManifestState, found: &Scan) -> LogFiles {
+    let files = LogFiles::default();
+    let mut segments = state.indexes().values().flat_map(|index| index.segments.values());
+    if segments.any(|segment| !segment.meta.blobs.is_empty()) {
+        found.segments.iter().for_each(|(header, _)| files.share(header.number));
+    }
+    files
 }
 
 /// One past the highest number of a data file that is there: what a crashed job created and could

@@ -147,6 +147,8 @@ counters! {
     flush_bytes,
     /// Bytes of large values that flushes wrote to blob files.
     blob_bytes,
+    /// Bytes of large values that stay where the log has written them.
+    blob_adopted_bytes,
     /// Bytes of large values that merges wrote anew, out of blob files that hold little else.
     blob_rewritten_bytes,
     /// Merges installed, moves included.

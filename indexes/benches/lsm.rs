@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use cuesta_engine::env::{Env, Event, OpenMode, os::OsEnv};
 use cuesta_engine::error::Result;
-use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, Output, Region, Spread};
+use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Spread};
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, State};
 use cuesta_engine::{FileId, SeqNo};
@@ -43,7 +43,8 @@ struct Dir {
 }
 
 fn output(env: &Arc<dyn Env>, path: &Path, next_file: &Arc<AtomicU64>) -> FileOutput {
-    FileOutput::new(env.clone(), path.to_path_buf(), next_file.clone(), None, Spread::Apart)
+    let (path, next_file) = (path.to_path_buf(), next_file.clone());
+    FileOutput::new(env.clone(), path, next_file, None, Spread::Apart, LogFiles::default())
 }
 
 impl Dir {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::budget::Part;
 use crate::commit::{Commit, validate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{IndexId, LogPos, SeqNo};
+use crate::id::{IndexId, LogPlace, LogPos, SeqNo};
 use crate::index::Horizon;
 use crate::log::{Append, Kind};
 use crate::options::Durability;
@@ -100,6 +100,9 @@ fn apply(
     }
     let pins = std::mem::take(&mut tail.pins);
     let horizon = Horizon { published, pins: &pins };
+    // Its record is the last one.
+    let begin = tail.log.end().0.checked_sub(commit.record.len() as u64);
+    let place = begin.and_then(|begin| tail.log.locate(LogPos(begin)));
     for (id, range) in &commit.ops {
         let ops = &commit.record[range.clone()];
         if *id == IndexId::CATALOG {
@@ -108,6 +111,9 @@ fn apply(
             parts.publish(tail);
             change_catalog(parts, tail, seq, &CatalogOp::decode(ops)?)?;
         } else if let Some(writer) = tail.writer(*id) {
+            if let Some(LogPlace { log, offset }) = place {
+                writer.writer.locate(LogPlace { log, offset: offset + range.start as u64 });
+            }
             writer.writer.apply(seq, clock_ms, ops, &horizon);
             writer.first.get_or_insert(seq);
         }
@@ -224,12 +230,14 @@ pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId], up_to: (Se
     let current = parts.versions.current();
     let mut next: Version = current.value.at(current.value.edit);
     let (last, end) = up_to;
+    let mut logged = 0;
     for id in ids {
         let Ok(state) = current.value.state(*id) else { continue };
         let Some(writer) = tail.writer(*id) else { continue };
         let Some(first) = writer.first.take() else { continue };
         let (new_writer, new_state) = state.rotated();
         let bytes = state.active_bytes() as u64;
+        logged += state.active_logged_bytes();
         parts.count_memory(writer, bytes);
         writer.frozen.push_back(Frozen { first, last, end, bytes });
         writer.writer = new_writer;
@@ -237,6 +245,10 @@ pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId], up_to: (Se
         writer.bytes = 0;
         next = next.with(*id, Some(new_state));
         Stats::add(&parts.stats.rotations, 1);
+    }
+    // What these memtables leave in the log is best alone in its segment.
+    if logged > 0 && logged >= tail.log.active_bytes() / 2 {
+        tail.log.end_segment();
     }
     parts.versions.seal_and_replace(last.0, next);
     parts.work.notify();

@@ -8,16 +8,18 @@
 //! Not for: what the bytes mean, and when they become durable: the one function that orders
 //! syncs is [`install`](crate::manifest).
 
+mod log_files;
 mod region;
 mod table;
 mod writer;
 
+pub use log_files::LogFiles;
 pub use region::{CHECKED_BYTES, DataFile, Region};
 pub use table::FileTable;
 pub use writer::{FileOutput, Spread};
 
 use crate::error::Result;
-use crate::id::{EditNo, FileId};
+use crate::id::{EditNo, FileId, LogNo};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +75,11 @@ pub trait Output {
     /// # Errors
     /// `Full` or `Io`.
     fn create_apart(&mut self) -> Result<FileId>;
+
+    /// Takes over a segment of the log as a sealed file, if it is complete and at least half of its
+    /// file are the `wanted` bytes: they stay where they lie. `None` where that cannot be; they
+    /// are then to be copied.
+    fn adopt(&mut self, log: LogNo, wanted: u64) -> Option<FileId>;
 
     /// Appends to a file created by this output; returns the offset of the first byte. Buffered.
     ///

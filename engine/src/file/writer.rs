@@ -1,15 +1,15 @@
 //! What background work writes: new files, and pages of files written in place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::env::{Env, OpenMode, SyncKind, VfsFile};
 use crate::error::{Error, Result};
-use crate::file::{FileKind, Output};
+use crate::file::{FileKind, LogFiles, Output};
 use crate::format::name;
-use crate::id::{EditNo, FileId};
+use crate::id::{EditNo, FileId, LogNo};
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// A shared file takes further segments until it has this many bytes.
@@ -43,20 +43,25 @@ pub struct FileOutput {
     oldest_edit: Option<EditNo>,
     spread: Spread,
     files: BTreeMap<FileId, Written>,
+    log_files: LogFiles,
+    /// New names of segments of the log.
+    adopted: BTreeSet<FileId>,
     bytes: u64,
 }
 
 impl FileOutput {
-    /// An output whose new files are numbered from `next_file`. Space freed by an edit at or
-    /// before `oldest_edit` may be reused.
+    /// An output whose new files are numbered from `next_file`, and which may take over
+    /// `log_files`. Space freed by an edit at or before `oldest_edit` may be reused.
     pub fn new(
         env: Arc<dyn Env>,
         dir: PathBuf,
         next_file: Arc<AtomicU64>,
         oldest_edit: Option<EditNo>,
         spread: Spread,
+        log_files: LogFiles,
     ) -> FileOutput {
-        FileOutput { env, dir, next_file, oldest_edit, spread, files: BTreeMap::new(), bytes: 0 }
+        let (files, adopted) = (BTreeMap::new(), BTreeSet::new());
+        FileOutput { env, dir, next_file, oldest_edit, spread, files, log_files, adopted, bytes: 0 }
     }
 
     /// Bytes written so far.
@@ -133,20 +138,23 @@ impl FileOutput {
 
     /// Files that this output created.
     pub fn new_files(&self) -> impl Iterator<Item = FileId> {
-        self.files.iter().filter(|(_, written)| written.is_new).map(|(id, _)| *id)
+        let written = self.files.iter().filter(|(_, written)| written.is_new).map(|(id, _)| *id);
+        written.chain(self.adopted.iter().copied())
     }
 
     /// Whether there are new names in the directory.
     pub fn has_new_files(&self) -> bool {
-        self.files.values().any(|written| written.is_new)
+        self.new_files().next().is_some()
     }
 
     /// Removes the new files but for those to `keep`: the work was given up. What cannot be removed
     /// goes when the database is opened the next time.
     pub fn abandon(self, keep: impl Fn(FileId) -> bool) {
-        for (id, written) in self.files {
-            if written.is_new && !keep(id) {
-                drop(written.file);
+        let new: Vec<FileId> = self.new_files().collect();
+        // Open files cannot be removed everywhere.
+        drop(self.files);
+        for id in new {
+            if !keep(id) {
                 let path = self.dir.join(name::data(id));
                 if let Err(error) = self.env.vfs().remove(&path) {
                     tracing::warn!(file = %path.display(), %error, "left an abandoned file behind");
@@ -158,6 +166,7 @@ impl FileOutput {
     /// Leaves all files where they are: the manifest names them, or may.
     pub fn leave(&mut self) {
         self.files.clear();
+        self.adopted.clear();
     }
 }
 
@@ -178,6 +187,21 @@ impl Output for FileOutput {
 
     fn create_apart(&mut self) -> Result<FileId> {
         self.create_file(FileKind::Sealed, Spread::Apart)
+    }
+
+    fn adopt(&mut self, log: LogNo, wanted: u64) -> Option<FileId> {
+        if !self.log_files.take_over(log, wanted) {
+            return None;
+        }
+        let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
+        let (from, to) = (self.dir.join(name::log(log)), self.dir.join(name::data(id)));
+        // No links here, or a failure: whatever it is, copies will do.
+        if let Err(error) = self.env.vfs().link(&from, &to) {
+            tracing::debug!(%log, %error, "large values in the log are copied");
+            return None;
+        }
+        self.adopted.insert(id);
+        Some(id)
     }
 
     fn append(&mut self, file: FileId, bytes: &[u8]) -> Result<u64> {

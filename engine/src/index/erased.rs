@@ -65,6 +65,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn active_is_empty(&self) -> bool;
     /// Bytes of the active memtable.
     fn active_bytes(&self) -> usize;
+    /// Bytes in the active memtable that a flush could leave in the log.
+    fn active_logged_bytes(&self) -> u64;
     /// Bytes of each frozen memtable, oldest first.
     fn frozen_bytes(&self) -> Vec<usize>;
     /// The latest view time at which some memtable may lack versions.
@@ -184,6 +186,10 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn active_bytes(&self) -> usize {
         self.active.bytes()
+    }
+
+    fn active_logged_bytes(&self) -> u64 {
+        self.active.logged_bytes()
     }
 
     fn frozen_bytes(&self) -> Vec<usize> {

@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub use crate::blinktree::Horizon;
 use crate::error::Result;
 use crate::file::{Files, Output};
-use crate::id::{EditNo, IndexId, SegmentId, SeqNo};
+use crate::id::{EditNo, IndexId, LogPlace, SegmentId, SeqNo};
 
 /// A kind of index: its shape in memory, its shape in a file, and how files merge. A value is one
 /// index with its options.
@@ -155,6 +155,10 @@ pub struct Debt {
 
 /// The write half of a memtable.
 pub trait MemtableWriter: Send + 'static {
+    /// Says where in the log the operations lie that are applied next: from there on their bytes
+    /// are in that file, as they are applied. Where nobody says, they are to be copied.
+    fn locate(&mut self, place: LogPlace);
+
     /// Applies prepared operations committed at `at`, which is later than all before, and at the
     /// time `clock_ms`, which is not earlier than any before. Versions that `horizon` shows to be
     /// unneeded may be dropped.
@@ -167,6 +171,8 @@ pub trait MemtableWriter: Send + 'static {
 pub trait Memtable: Send + Sync + 'static {
     /// Bytes of memory held.
     fn bytes(&self) -> usize;
+    /// Bytes of what a flush could leave where the log has it: large values.
+    fn logged_bytes(&self) -> u64;
     /// Whether nothing was ever applied.
     fn is_empty(&self) -> bool;
     /// Views before this may find versions missing here, unless they were pinned before it grew.

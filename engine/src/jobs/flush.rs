@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::budget::{Charge, Part};
 use crate::commit::{Step, SyncTo};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileOutput, Spread};
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::index::Work;
@@ -97,6 +97,19 @@ impl Flush {
         let newest = self.indexes.iter().map(|index| index.up_to).max().unwrap_or_default();
         let is_early = self.parts.published() < newest;
         planted::is(Bug::FlushBeforeSync) || is_early && planted::is(Bug::FlushBeforePublish)
+    }
+
+    /// Completes the segment of the log that was ended when these memtables were frozen, so that
+    /// what is in it can stay there.
+    fn complete_log(&self) -> Result<()> {
+        let mut tail = self.parts.tail();
+        let completed = tail.log.complete_ended();
+        if let Err(error) = &completed
+            && error.kind() == ErrorKind::Poisoned
+        {
+            self.parts.poison(&mut tail, error);
+        }
+        completed
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -203,6 +216,7 @@ impl Task for Flush {
                     self.parts.tail().check()?;
                     return Ok(Progress::Wait(seen));
                 }
+                self.complete_log()?;
                 self.begin()?;
                 self.state = State::Write;
             }

@@ -31,7 +31,8 @@ fn output(parts: &Parts, spread: Spread) -> FileOutput {
     let oldest = parts.versions.read(|version, _| version.oldest_living());
     let oldest = oldest.into_iter().chain(parts.pins.oldest_edit()).min();
     let (env, dir) = (parts.env.clone(), parts.dir.clone());
-    FileOutput::new(env, dir, parts.next_file.clone(), oldest, spread)
+    let log_files = parts.log_files.clone();
+    FileOutput::new(env, dir, parts.next_file.clone(), oldest, spread, log_files)
 }
 
 /// Removes what work that was given up has written; but not what the manifest names, or may name:

@@ -108,7 +108,19 @@ impl Follow {
         // A long record is not kept for ever.
         window.shrink_to(WINDOW_BYTES.max(len));
         window.resize(len, 0);
-        self.file.read_exact_at(from, &mut window).map_err(failed)?;
+        // What lies behind the last record may be cut off meanwhile.
+        let mut filled = 0;
+        while let Some(rest) = window.get_mut(filled..)
+            && !rest.is_empty()
+        {
+            match self.file.read_at(from + filled as u64, rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(failed(e)),
+            }
+        }
+        window.truncate(filled);
         self.window = window;
         Ok(())
     }

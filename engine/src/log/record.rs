@@ -21,8 +21,8 @@ pub enum Kind {
 ///
 /// `flags` is 0 in this version: bit 0 is assigned to a replication header (group, term, index)
 /// at the front of the body, bit 1 to a body that is encrypted with key `key_id` and followed by
-/// nonce and tag, bit 2 to values kept contiguous for adoption as a blob file. Without bit 0 the
-/// record is of group 0, term 0 and its index is its sequence number.
+/// nonce and tag; bit 2 is reserved. Without bit 0 the record is of group 0, term 0 and its index
+/// is its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordHeader {
     /// Checksum of the body.

@@ -10,6 +10,7 @@ use crate::batch::{Batch, Body};
 use crate::env::Env;
 use crate::env::sim::{Random, SimDisk, SimEnv};
 use crate::error::{ErrorKind, Result};
+use crate::file::LogFiles;
 use crate::format::{crc32, name};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::tests::sample;
@@ -32,6 +33,7 @@ fn writer(env: &Arc<SimEnv>) -> LogWriter {
     let options =
         LogOptions { segment_bytes: 64 << 10, zero_ahead_bytes: 64, ..LogOptions::default() };
     let setup = LogSetup {
+        files: LogFiles::default(),
         env: env.clone(),
         dir: dir().to_owned(),
         uuid: UUID,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::env::{Env, OpenMode, SyncKind, VfsFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::LogFiles;
 use crate::format::crc32;
 use crate::format::name::{self, FileName};
 use crate::id::{LogNo, LogPos, SeqNo};
@@ -55,6 +56,8 @@ struct Active {
     capacity: u64,
     /// Bytes of the file that were written before, at least with zeros.
     zeroed: u64,
+    /// Whether it ends before its file is full.
+    ends: bool,
 }
 
 /// Where a log lies and how it is written.
@@ -70,6 +73,8 @@ pub struct LogSetup {
     pub options: LogOptions,
     /// The counters.
     pub stats: Arc<Stats>,
+    /// Which files may be taken over, or were.
+    pub files: LogFiles,
 }
 
 /// The end of the log.
@@ -80,6 +85,7 @@ pub struct LogWriter {
     uuid: [u8; 16],
     options: LogOptions,
     stats: Arc<Stats>,
+    files: LogFiles,
     active: Option<Active>,
     /// Number of the next segment.
     next: LogNo,
@@ -114,7 +120,7 @@ impl LogWriter {
         next: LogNo,
         manifest: CloseMark,
     ) -> Result<LogWriter> {
-        let LogSetup { env, dir, uuid, options, stats } = setup;
+        let LogSetup { env, dir, uuid, options, stats, files } = setup;
         let end = scan.segments.last().map_or(LogPos(0), |(_, end)| *end);
         let retained = Retained::of_scan(scan);
         let names = env.vfs().list(&dir).map_err(|e| Error::io(dir.display(), e))?;
@@ -129,6 +135,7 @@ impl LogWriter {
             uuid,
             options,
             stats,
+            files,
             active: None,
             next: scan.segments.last().map_or(next, |(header, _)| next.max(header.number.next())),
             retained,
@@ -158,7 +165,8 @@ impl LogWriter {
         let file = file.map_err(|e| Error::io(path.display(), e))?;
         let capacity = file.len().map_err(|e| Error::io(path.display(), e))?;
         self.retained.pop_back();
-        self.active = Some(Active { header: *header, file, capacity, zeroed: capacity });
+        self.active =
+            Some(Active { header: *header, file, capacity, zeroed: capacity, ends: false });
         Ok(())
     }
 
@@ -406,8 +414,10 @@ impl LogWriter {
         })?;
         self.give_name(from, number)?;
         let zeroed = if is_recycled { capacity } else { SEGMENT_HEADER_BYTES };
-        if let Some(old) = self.active.replace(Active { header, file, capacity, zeroed }) {
+        let active = Active { header, file, capacity, zeroed, ends: false };
+        if let Some(old) = self.active.replace(active) {
             self.retained.push_back(Retained::between(&old.header, &header));
+            self.complete(&old);
         }
         self.next = number.next();
         self.closed = false;
@@ -530,6 +540,7 @@ pub enum Append {
     Synced,
 }
 
+mod complete;
 mod kept;
 
 #[cfg(test)]

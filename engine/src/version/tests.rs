@@ -342,6 +342,9 @@ impl ErasedState for Still {
     fn active_bytes(&self) -> usize {
         self.bytes
     }
+    fn active_logged_bytes(&self) -> u64 {
+        0
+    }
     fn frozen_bytes(&self) -> Vec<usize> {
         Vec::new()
     }

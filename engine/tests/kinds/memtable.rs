@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cuesta_engine::SeqNo;
 use cuesta_engine::index::{Horizon, Memtable, MemtableWriter};
+use cuesta_engine::{LogPlace, SeqNo};
 
 use super::{Changes, decode_ops};
 
@@ -66,6 +66,10 @@ impl Memtable for Table {
         self.bytes.load(Ordering::SeqCst)
     }
 
+    fn logged_bytes(&self) -> u64 {
+        0
+    }
+
     fn is_empty(&self) -> bool {
         self.read().is_empty()
     }
@@ -82,6 +86,8 @@ pub struct TableWriter {
 }
 
 impl MemtableWriter for TableWriter {
+    fn locate(&mut self, _: LogPlace) {}
+
     fn apply(&mut self, at: SeqNo, _clock_ms: u64, ops: &[u8], horizon: &Horizon<'_>) {
         let changes = match decode_ops(ops) {
             Ok(changes) => changes,

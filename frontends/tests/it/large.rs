@@ -113,3 +113,58 @@ fn a_keyspace_may_keep_all_values_with_their_keys() {
     let options = KeyspaceOptions::new().blob_threshold(10);
     assert!(db.keyspace_with("other", &options).is_err());
 }
+
+/// Bytes of files that are not named in the directory twice.
+fn all_bytes(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().metadata().unwrap());
+    files.map(|file| file.len()).sum()
+}
+
+#[test]
+fn large_values_are_written_once_and_survive_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let ks = db.keyspace("k").unwrap();
+    let small = db.keyspace("small").unwrap();
+    let live: u64 = (0..300).map(|key| value(key, 0).len() as u64).sum();
+    for key in 0..300u32 {
+        ks.put(key.to_be_bytes(), value(key, 0)).unwrap();
+    }
+    db.flush().unwrap();
+    let stats = db.stats();
+    let adopted = stats.get("blob_adopted_bytes").unwrap();
+    assert!(adopted > live * 9 / 10, "{adopted} of {live} bytes stay where they are");
+    assert_eq!(adopted + stats.get("blob_bytes").unwrap(), live);
+    assert!(stats.keyspaces[0].blob_file_bytes < live * 5 / 4, "{stats:?}");
+    // The log goes on, and takes other files.
+    for i in 0..100_000u32 {
+        small.put(i.to_be_bytes(), [7; 100]).unwrap();
+    }
+    db.flush().unwrap();
+    let check = |ks: &cuesta::Keyspace| {
+        for key in 0..300u32 {
+            assert_eq!(ks.get(key.to_be_bytes()).unwrap().unwrap(), value(key, 0));
+        }
+    };
+    check(&ks);
+    drop((ks, small));
+    db.close().unwrap();
+    let db = open(dir.path());
+    let (ks, small) = (db.keyspace("k").unwrap(), db.keyspace("small").unwrap());
+    check(&ks);
+    for i in 0..100_000u32 {
+        small.put(i.to_be_bytes(), [8; 100]).unwrap();
+    }
+    db.flush().unwrap();
+    check(&ks);
+    assert!(db.verify().unwrap().is_sound());
+    for key in 0..300u32 {
+        ks.delete(key.to_be_bytes()).unwrap();
+    }
+    db.compact().unwrap();
+    drop((ks, small));
+    db.close().unwrap();
+    assert_eq!(open(dir.path()).stats().keyspaces[0].blob_file_bytes, 0);
+    let bytes = all_bytes(dir.path());
+    assert!(bytes < 32 << 20, "{bytes} bytes are left");
+}

@@ -14,14 +14,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cuesta_engine::SeqNo;
 use cuesta_engine::blinktree::{self, Chain, LEANS, Tree};
 use cuesta_engine::error::Result;
 use cuesta_engine::index::{self, Horizon, MemtableWriter};
+use cuesta_engine::{LogPlace, SeqNo};
 
 use super::kind::Kind;
 use super::op::Ops;
 use super::operand::{Below, Pile, Rules};
+use super::options::Threshold;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub struct Memtables {
     prefix: Arc<Prefix>,
     rules: Arc<Rules>,
     index: Arc<Lively>,
+    threshold: Threshold,
 }
 
 /// What memtables and segments of one index let each other know.
@@ -49,22 +51,25 @@ struct Lively {
 }
 
 impl Memtables {
-    /// For an index with these rules.
-    pub(super) fn new(rules: Arc<Rules>) -> Memtables {
-        Memtables { rules, ..Memtables::default() }
+    /// For an index with these rules, in which values of at least `threshold` are large.
+    pub(super) fn new(rules: Arc<Rules>, threshold: Threshold) -> Memtables {
+        Memtables { rules, threshold, ..Memtables::default() }
     }
 
     /// An empty memtable, as its two halves.
     pub fn create(&self) -> (Writer, Arc<Memtable>) {
         let (tree, read) = blinktree::create_under(&self.prefix.get());
         let (index, merges) = (self.index.clone(), AtomicBool::new(false));
-        let memtable = Arc::new(Memtable { tree: read, index, merges });
+        let large = Large::default();
+        let memtable = Arc::new(Memtable { tree: read, large, index, merges });
         let writer = Writer {
             tree,
             memtable: memtable.clone(),
             prefix: self.prefix.clone(),
             rules: self.rules.clone(),
             chains: HashMap::new(),
+            threshold: self.threshold,
+            place: None,
         };
         (writer, memtable)
     }
@@ -88,6 +93,32 @@ impl Memtables {
 impl Lively {
     fn below(&self) -> Below {
         if self.expiring.load(Ordering::SeqCst) { Below::Expiring } else { Below::Lasting }
+    }
+}
+
+/// Where a large value lies in the log, and how long it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LargeValue {
+    /// Where.
+    pub place: LogPlace,
+    /// Its bytes.
+    pub len: u64,
+}
+
+/// Where in the log the large values of a memtable lie.
+#[derive(Debug, Default)]
+struct Large(Mutex<LargeValues>);
+
+#[derive(Debug, Default)]
+struct LargeValues {
+    /// By key and commit.
+    places: HashMap<(Box<[u8]>, u64), LargeValue>,
+    bytes: u64,
+}
+
+impl Large {
+    fn look<R>(&self, look: impl FnOnce(&mut LargeValues) -> R) -> R {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -132,15 +163,30 @@ pub struct Writer {
     rules: Arc<Rules>,
     /// Bytes of operands that may still be added to what leans on some version, by key.
     chains: HashMap<Box<[u8]>, usize>,
+    threshold: Threshold,
+    /// Where in the log the operations lie that come next.
+    place: Option<LogPlace>,
 }
 
 impl MemtableWriter for Writer {
+    fn locate(&mut self, place: LogPlace) {
+        self.place = Some(place);
+    }
+
     #[expect(clippy::expect_used, reason = "what cannot be read is refused when it is prepared")]
     fn apply(&mut self, at: SeqNo, clock_ms: u64, ops: &[u8], horizon: &Horizon<'_>) {
+        let place = self.place.take();
         for op in Ops::new(ops) {
             let op = op.expect("operations are prepared before applied");
             let (key, (kind, value)) = (op.key(), op.entry());
             match kind {
+                Kind::Put if self.threshold.is_large(value) => {
+                    if let Some(LogPlace { log, offset }) = place {
+                        let inside = (value.as_ptr().addr() - ops.as_ptr().addr()) as u64;
+                        let place = LogPlace { log, offset: offset + inside };
+                        self.memtable.note_large(key, at.0, place, value.len() as u64);
+                    }
+                }
                 Kind::Put | Kind::Delete | Kind::Blob => {}
                 Kind::Expiring => self.memtable.index.expiring.store(true, Ordering::SeqCst),
                 Kind::Merge => {
@@ -223,6 +269,7 @@ impl Drop for Writer {
 #[derive(Debug)]
 pub struct Memtable {
     tree: Arc<Tree>,
+    large: Large,
     index: Arc<Lively>,
     /// It is counted among the memtables with operands.
     merges: AtomicBool,
@@ -247,11 +294,37 @@ impl Memtable {
             self.index.merging.fetch_add(1, Ordering::SeqCst);
         }
     }
+
+    fn note_large(&self, key: &[u8], at: u64, place: LogPlace, len: u64) {
+        self.large.look(|large| {
+            large.bytes += len;
+            large.places.insert((key.into(), at), LargeValue { place, len });
+        });
+    }
+
+    /// Where in the log the large value lies that `key` was given by commit `at`.
+    pub(super) fn place(&self, key: &[u8], at: u64) -> Option<LogPlace> {
+        self.large.look(|large| large.places.get(&(key.into(), at)).map(|value| value.place))
+    }
+
+    /// Keys with a large value that no later one has replaced here.
+    pub(super) fn large(&self) -> Vec<(Box<[u8]>, LargeValue)> {
+        let newest = |key: &[u8]| self.tree.get(key, u64::MAX).map(|version| version.seq);
+        self.large.look(|large| {
+            let places = large.places.iter();
+            let current = places.filter(|((key, at), _)| newest(key) == Some(*at));
+            current.map(|((key, _), value)| (key.clone(), *value)).collect()
+        })
+    }
 }
 
 impl index::Memtable for Memtable {
     fn bytes(&self) -> usize {
         self.tree.memory()
+    }
+
+    fn logged_bytes(&self) -> u64 {
+        self.large.look(|large| large.bytes)
     }
 
     fn is_empty(&self) -> bool {

@@ -115,7 +115,7 @@ impl Lsm {
         Ok(Lsm {
             sizes: Sizes::of(services.memtable_bytes),
             services: services.clone(),
-            memtables: Memtables::new(rules.clone()),
+            memtables: Memtables::new(rules.clone(), options.threshold()),
             rules,
             options,
         })

@@ -52,6 +52,13 @@ const BLOB_THRESHOLD: u32 = 16 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Threshold(usize);
 
+impl Default for Threshold {
+    /// None.
+    fn default() -> Threshold {
+        Threshold(usize::MAX)
+    }
+}
+
 impl Threshold {
     /// Whether a value is to lie apart from its key.
     #[inline]

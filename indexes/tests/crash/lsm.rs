@@ -56,12 +56,12 @@ fn large_apart() -> Options {
     Options { blob_threshold: 1024, ..options }
 }
 
-/// As [`cast`], with large values apart wherever there are any.
+/// Indexes with large values apart.
 #[allow(dead_code, reason = "the example runs the workloads of `cast` alone")]
 pub fn cast_of_large_values() -> Cast {
-    let mut cast = cast();
-    cast.shapes[0] = Shape::of::<Lsm>().with_options(large_apart().encode());
-    cast
+    let packed = Options { filter_bits: 0, codecs: [Codec::Lz4; 7], ..large_apart() };
+    let shape = |options: Options| Shape::of::<Lsm>().with_options(options.encode());
+    Cast { shapes: vec![shape(large_apart()), shape(packed), shape(large_apart())], ..cast() }
 }
 
 /// As [`cast`], with values that expire and merge.

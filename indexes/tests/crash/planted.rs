@@ -6,7 +6,8 @@ use cuesta_engine::planted::{self, Bug};
 use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
-use crate::lsm::{cast, cast_of_lively_values};
+use crate::large;
+use crate::lsm::{cast, cast_of_large_values, cast_of_lively_values};
 
 /// Random workloads within which every bug must be found.
 const WORKLOADS_MAX: u64 = 60;
@@ -29,14 +30,20 @@ impl Drop for Planted {
 
 /// Searches with a bug planted.
 fn find(bug: Bug) {
+    // What goes wrong with large values is looked for where there are some.
+    let large = matches!(bug, Bug::BlobReleasedTooEarly | Bug::AdoptedLogReused);
     let cast = match bug {
         Bug::ExpiredResurfaces => cast_of_lively_values(),
+        _ if large => cast_of_large_values(),
         _ => cast(),
     };
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let planted = Planted::new(bug);
     for seed in 0..WORKLOADS_MAX {
-        let workload = Workload::of(Source::Random(seed));
+        let workload = match large {
+            true => large::workload(seed),
+            false => Workload::of(Source::Random(seed)),
+        };
         if let Err(what) = examine(&cast, &mut examiner, &workload) {
             drop(planted);
             let counts = &examiner.counts;
@@ -79,5 +86,6 @@ found! {
     a_stale_record_after_a_cut_is_found: StaleRecordAfterCut,
     a_missing_catch_up_is_found: MissingCatchUp,
     a_blob_file_released_too_early_is_found: BlobReleasedTooEarly,
+    an_adopted_segment_of_the_log_that_is_reused_is_found: AdoptedLogReused,
     an_expired_value_that_resurfaces_is_found: ExpiredResurfaces,
 }

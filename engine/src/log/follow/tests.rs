@@ -4,6 +4,7 @@ use super::*;
 use crate::env::Env;
 use crate::env::sim::SimEnv;
 use crate::error::ErrorKind;
+use crate::file::LogFiles;
 use crate::format::crc32;
 use crate::log::{Append, CloseMark, LogOptions, LogSetup, LogWriter, Scan};
 use crate::stats::Stats;
@@ -14,7 +15,8 @@ fn writer(env: &Arc<SimEnv>, segment_bytes: u64) -> LogWriter {
     env.vfs().create_dir_all(Path::new("db")).unwrap();
     let options = LogOptions { segment_bytes, zero_ahead_bytes: 256, spares: 2, buffer_bytes: 300 };
     let stats = Arc::new(Stats::default());
-    let setup = LogSetup { env: env.clone(), dir: "db".into(), uuid: UUID, options, stats };
+    let files = LogFiles::default();
+    let setup = LogSetup { env: env.clone(), dir: "db".into(), uuid: UUID, options, stats, files };
     let mark = CloseMark { manifest: 1, manifest_len: 1 };
     LogWriter::resume(setup, &Scan::default(), LogNo(1), mark).unwrap()
 }

@@ -11,10 +11,13 @@ use crate::format::name;
 use crate::id::{LogNo, SeqNo};
 use crate::log::retained::Keep;
 use crate::log::{Place, Retained};
+use crate::planted::{self, Bug};
 
 impl LogWriter {
     /// Takes on segments that were kept before the first that recovery needs.
     pub fn adopt(&mut self, kept: Vec<Retained>) {
+        // Whether they are blob files as well is not known.
+        kept.iter().for_each(|segment| self.files.share(segment.number));
         self.kept = kept.into();
     }
 
@@ -87,7 +90,8 @@ impl LogWriter {
             }
             let path = self.dir.join(name::log(front.number));
             let vfs = self.env.vfs();
-            if self.spares.len() < self.options.spares {
+            let reusable = self.files.let_go(front.number) || planted::is(Bug::AdoptedLogReused);
+            if reusable && self.spares.len() < self.options.spares {
                 let spare = self.dir.join(name::spare_log(front.number));
                 vfs.rename(&path, &spare).map_err(|e| Error::io(path.display(), e))?;
                 self.spares.push(front.number);

@@ -40,7 +40,8 @@ impl Log {
     fn resume(env: Arc<SimEnv>, options: LogOptions, scan: &Scan) -> Log {
         let stats = Arc::new(Stats::default());
         let dir = DIR.into();
-        let setup = LogSetup { env: env.clone(), dir, uuid: UUID, options, stats };
+        let files = LogFiles::default();
+        let setup = LogSetup { env: env.clone(), dir, uuid: UUID, options, stats, files };
         let writer = LogWriter::resume(setup, scan, LogNo(1), MARK).unwrap();
         Log { env, writer }
     }

@@ -1,19 +1,20 @@
 //! A flush: frozen memtables become one sorted run in level 0.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cuesta_engine::SeqNo;
 use cuesta_engine::error::Result;
 use cuesta_engine::file::Output;
 use cuesta_engine::index::{Edit, Work};
 use cuesta_engine::stats::Stats;
+use cuesta_engine::{FileId, LogNo, SeqNo};
 
 use super::output::Outputs;
 use super::run::{Depths, STEP_BYTES};
 use super::tree::Sizes;
 use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
-use crate::lsm::memtable::Memtable;
+use crate::lsm::memtable::{LargeValue, Memtable};
 use crate::lsm::merging::Merging;
 use crate::lsm::operand::{Below, Rules};
 use crate::lsm::options::Threshold;
@@ -27,6 +28,10 @@ pub(in crate::lsm) struct FlushWork {
     outputs: Outputs,
     depths: Depths,
     threshold: Threshold,
+    /// Oldest first.
+    frozen: Vec<Arc<Memtable>>,
+    /// Segments of the log that have become blob files.
+    adopted: BTreeMap<LogNo, FileId>,
     stats: Arc<Stats>,
     /// What operands have below them where something is below.
     below: Below,
@@ -56,12 +61,40 @@ impl FlushWork {
             outputs: Outputs::new(shape, 0, sizes.segment_bytes * 2, sizes.blob_file_bytes()),
             depths: Depths::new(below),
             threshold,
+            frozen: frozen.to_vec(),
+            adopted: BTreeMap::new(),
             stats,
             below: operands_below,
             rules,
             newest: 0,
             begun: false,
         }
+    }
+}
+
+impl FlushWork {
+    /// Takes over the segments of the log that hold mostly large values which are flushed here.
+    fn adopt(&mut self, out: &mut dyn Output) {
+        let mut wanted: BTreeMap<LogNo, u64> = BTreeMap::new();
+        for (i, memtable) in self.frozen.iter().enumerate() {
+            let newer = self.frozen.get(i + 1..).unwrap_or_default();
+            for (key, LargeValue { place, len }) in memtable.large() {
+                if newer.iter().all(|newer| newer.tree().get(&key, u64::MAX).is_none()) {
+                    *wanted.entry(place.log).or_default() += len;
+                }
+            }
+        }
+        let adopt = |(log, wanted)| out.adopt(log, wanted).map(|file| (log, file));
+        self.adopted = wanted.into_iter().filter_map(adopt).collect();
+    }
+
+    /// Where the large value lies that `key` was given by commit `at`, if that was taken over.
+    fn adopted_place(&self, key: &[u8], at: u64) -> Option<(FileId, u64)> {
+        if self.adopted.is_empty() {
+            return None;
+        }
+        let place = self.frozen.iter().find_map(|memtable| memtable.place(key, at))?;
+        self.adopted.get(&place.log).map(|file| (*file, place.offset))
     }
 }
 
@@ -72,6 +105,7 @@ impl Work for FlushWork {
 
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         if !self.begun {
+            self.adopt(out);
             self.merging.first()?;
             self.begun = true;
         }
@@ -82,7 +116,13 @@ impl Work for FlushWork {
             bytes += key.len() + value.len() + 16;
             match kind {
                 Kind::Put if self.threshold.is_large(value) => {
-                    self.outputs.add_large(out, key, value)?;
+                    match self.adopted_place(key, source.committed()) {
+                        Some(place) => {
+                            Stats::add(&self.stats.blob_adopted_bytes, value.len() as u64);
+                            self.outputs.add_in_place(out, key, place, value)?;
+                        }
+                        None => self.outputs.add_large(out, key, value)?,
+                    }
                 }
                 Kind::Put | Kind::Expiring | Kind::Blob => {
                     self.outputs.add(out, key, kind, value)?;

@@ -1,12 +1,12 @@
 //! Sorted entries in, segments of a wished size out.
 
-use cuesta_engine::SeqNo;
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{FileKind, Output};
 use cuesta_engine::format::crc32;
 use cuesta_engine::index::SegmentMeta;
+use cuesta_engine::{Error, FileId, SeqNo};
 
-use crate::lsm::blob::BlobWriter;
+use crate::lsm::blob::{BlobWriter, Pointer};
 use crate::lsm::kind::Kind;
 use crate::lsm::segment::{Detail, FORMAT, Shape, Writer, Written};
 
@@ -85,11 +85,33 @@ impl Outputs {
         key: &[u8],
         value: &[u8],
     ) -> Result<()> {
-        let mut pointer = std::mem::take(&mut self.pointer);
-        pointer.clear();
-        self.blobs.add(out, value, crc32(value))?.encode(&mut pointer);
-        let added = self.add(out, key, Kind::Blob, &pointer);
-        self.pointer = pointer;
+        let pointer = self.blobs.add(out, value, crc32(value))?;
+        self.add_pointer(out, key, pointer)
+    }
+
+    /// Adds an entry whose value lies in a file already.
+    ///
+    /// # Errors
+    /// As [`Outputs::add`].
+    pub(super) fn add_in_place(
+        &mut self,
+        out: &mut dyn Output,
+        key: &[u8],
+        (file, offset): (FileId, u64),
+        value: &[u8],
+    ) -> Result<()> {
+        let len = u32::try_from(value.len());
+        let len = len.map_err(|_| Error::invalid(format!("value of {} bytes", value.len())))?;
+        let pointer = Pointer { file, offset, len, crc: crc32(value) };
+        self.add_pointer(out, key, pointer)
+    }
+
+    fn add_pointer(&mut self, out: &mut dyn Output, key: &[u8], pointer: Pointer) -> Result<()> {
+        let mut bytes = std::mem::take(&mut self.pointer);
+        bytes.clear();
+        pointer.encode(&mut bytes);
+        let added = self.add(out, key, Kind::Blob, &bytes);
+        self.pointer = bytes;
         added
     }
 

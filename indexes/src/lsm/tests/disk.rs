@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use cuesta_engine::env::{Map, SyncKind, VfsFile};
 use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::{DataFile, Extent, FileKind, Files, Output, Region};
-use cuesta_engine::{EditNo, FileId};
+use cuesta_engine::{EditNo, FileId, LogNo};
 
 /// Whether files can be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,10 @@ impl Output for Disk {
         files.insert(id, Arc::default());
         self.apart.insert(id);
         Ok(id)
+    }
+
+    fn adopt(&mut self, _: LogNo, _: u64) -> Option<FileId> {
+        None
     }
 
     fn append(&mut self, file: FileId, bytes: &[u8]) -> Result<u64> {
