@@ -211,3 +211,31 @@ pub fn syncs(engine: Engine, dir: &Path, sizes: Sizes, rows: &mut Rows) -> Outco
     rows.push(("sync-8t", figure));
     store.close()
 }
+
+/// Large values, and bytes of each, half of which compress.
+const LARGE: u64 = 4000;
+const LARGE_BYTES: usize = 64 << 10;
+
+fn large_value(n: u64) -> Vec<u8> {
+    let mut value = vec![b'.'; LARGE_BYTES];
+    for (i, chunk) in value[..LARGE_BYTES / 2].chunks_mut(8).enumerate() {
+        let bytes = scramble(n.wrapping_mul(8191).wrapping_add(i as u64)).to_le_bytes();
+        chunk.copy_from_slice(&bytes[..chunk.len()]);
+    }
+    value
+}
+
+/// Values of 64 KiB, written one by one and read at random.
+pub fn large(engine: Engine, dir: &Path, _: Sizes, rows: &mut Rows) -> Outcome<()> {
+    let store = engine.open(&dir.join("large"))?;
+    let values: Vec<Vec<u8>> = (0..256).map(large_value).collect();
+    let fill = |i: u64| store.write(&[(random(i), Some(&values[i as usize % 256]))], Wait::System);
+    rows.push(("large-fill", timed(LARGE, 1, fill, || store.settle())?));
+    store.flush()?;
+    let read = |i| {
+        let found = store.get(&random(scramble(i) % LARGE))?;
+        check(found == Some(LARGE_BYTES), "a large value")
+    };
+    rows.push(("large-read", timed(5 * LARGE, 1, read, || Ok(()))?));
+    store.close()
+}
