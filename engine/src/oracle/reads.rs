@@ -175,6 +175,11 @@ impl Reads {
         &mut self.groups[place].1
     }
 
+    /// Adds what was read as of `at`.
+    pub fn add(&mut self, at: SeqNo, reads: &ReadSet) {
+        self.at(at).append(reads);
+    }
+
     /// By when, ascending.
     pub fn groups(&self) -> &[(SeqNo, ReadSet)] {
         &self.groups

@@ -103,8 +103,22 @@ impl Transaction {
             }
             (start, end) => set.part(index).add_range(start.clone(), end.clone()),
         }
+        self.move_on(&set)?;
+        // Those who do not ask for locks must not have written it, whatever the isolation.
+        let at = self.view.seq();
+        match self.options.isolation {
+            Isolation::Serializable => self.reads.add(at, &set),
+            Isolation::Snapshot => self.claims.add(at, &set),
+        }
+        self.noted += span.0.len() + span.1.as_ref().map_or(0, Vec::len);
+        self.bound_reads();
+        Ok(())
+    }
+
+    /// Moves on to a view that shows all that was written to `set`, which nobody else can lock.
+    fn move_on(&mut self, set: &ReadSet) -> Result<()> {
         // Those who held the lock before are published; writers without locks may not be.
-        let newest = newest(&self.parts, &set)?;
+        let newest = newest(&self.parts, set)?;
         wait_published(&self.parts, newest)?;
         let present = view_from(&self.parts, newest)?;
         // Whether what it has locked is as its view shows it.

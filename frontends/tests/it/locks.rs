@@ -354,3 +354,19 @@ fn nobody_waits_for_a_lock_of_a_closed_database() {
     });
     assert_eq!(kind(tx.commit()), Some(ErrorKind::Invalid));
 }
+
+#[test]
+fn writes_without_locks_into_what_is_locked_are_found_whatever_the_isolation() {
+    for isolation in [Isolation::Serializable, Isolation::Snapshot] {
+        for (key, expected) in [("a", CONFLICT), ("m", CONFLICT), ("z", None)] {
+            let Setup { db, ks, _dir } = setup(&[]);
+            let tx = db.begin_with(&TransactionOptions::new().isolation(isolation)).unwrap();
+            tx.get_for_update(&ks, "a").unwrap();
+            tx.lock_range(&ks, "l".."n").unwrap();
+            tx.get_for_update(&ks, "b").unwrap();
+            tx.put(&ks, "x", "").unwrap();
+            ks.put(key, "").unwrap();
+            assert_eq!(kind(tx.commit()), expected, "{isolation:?} {key}");
+        }
+    }
+}
