@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::Result;
 
@@ -69,6 +70,15 @@ impl CommitHandle {
     pub fn wait(self) -> Result<()> {
         self.0.wait().map(|_| ())
     }
+
+    /// Waits as [`CommitHandle::wait`] does, but at most so long; the result, if there is one then.
+    /// Any number of threads may wait.
+    ///
+    /// # Errors
+    /// As [`CommitHandle::wait`].
+    pub fn wait_for(&self, timeout: Duration) -> Option<Result<()>> {
+        self.0.wait_for(timeout).map(|result| result.map(|_| ()))
+    }
 }
 
 impl Future for CommitHandle {
@@ -76,5 +86,14 @@ impl Future for CommitHandle {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.0).poll(cx).map(|result| result.map(|_| ()))
+    }
+}
+
+/// So that the handle outlives who awaits it.
+impl Future for &CommitHandle {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut &self.0).poll(cx).map(|result| result.map(|_| ()))
     }
 }

@@ -62,5 +62,5 @@ pub use handle::CommitHandle;
 pub use keep::Checkpoint;
 pub use kv::{Batch, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
 pub use report::{KeyspaceStats, Stats};
-pub use transaction::{Savepoint, Transaction, TransactionOptions};
+pub use transaction::{Retries, Savepoint, Transaction, TransactionOptions};
 pub use watch::{Changed, Watch};

@@ -380,7 +380,7 @@ impl Database {
         options: &TransactionOptions,
         mut work: impl FnMut(&Transaction) -> Result<T>,
     ) -> Result<T> {
-        let mut backoff = Backoff::new(options.attempts);
+        let mut retries = self.retries(options);
         loop {
             let tx = self.begin_with(options)?;
             let result = match work(&tx) {
@@ -391,11 +391,55 @@ impl Database {
                 }
             };
             match result {
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    backoff.pause(self.engine.parts(), error)?;
-                }
+                Err(error) if error.kind() == ErrorKind::Conflict => retries.pause(error)?,
                 other => return other,
             }
         }
+    }
+
+    /// The pauses between attempts that [`Database::transact_with`] makes, for loops of one's own.
+    pub fn retries(&self, options: &TransactionOptions) -> Retries {
+        Retries { db: self.clone(), backoff: Backoff::new(options.attempts) }
+    }
+}
+
+/// How often a transaction is tried again, and after which pauses. From [`Database::retries`].
+///
+/// ```
+/// # fn main() -> cuesta::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let db = cuesta::Database::open(dir.path())?;
+/// # let notes = db.keyspace("notes")?;
+/// let options = cuesta::TransactionOptions::new().attempts(5);
+/// let mut retries = db.retries(&options);
+/// loop {
+///     let tx = db.begin_with(&options)?;
+///     tx.put(&notes, "a", "b")?;
+///     match tx.commit() {
+///         Err(error) if error.kind() == cuesta::ErrorKind::Conflict => retries.pause(error)?,
+///         other => break other,
+///     }
+/// }
+/// # }
+/// ```
+pub struct Retries {
+    db: Database,
+    backoff: Backoff,
+}
+
+impl fmt::Debug for Retries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.backoff.fmt(f)
+    }
+}
+
+impl Retries {
+    /// Waits after an attempt that has failed with `error`: until what was in the way is to be
+    /// seen, and then a while that grows with the attempts, by chance.
+    ///
+    /// # Errors
+    /// `error` when no attempt is left; `Poisoned`.
+    pub fn pause(&mut self, error: Error) -> Result<()> {
+        self.backoff.pause(self.db.engine.parts(), error)
     }
 }

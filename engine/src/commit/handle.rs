@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::commit::sync::outcome_unknown;
 use crate::commit::{Commit, Step, drive};
@@ -68,9 +69,37 @@ impl CommitHandle {
             Some(mut commit) => drive(&self.parts, || commit.step()),
         }
     }
+
+    /// Waits as [`CommitHandle::wait`] does, but at most so long; the result, if there is one then.
+    /// Several threads may wait for one commit.
+    ///
+    /// # Errors
+    /// As [`CommitHandle::result`].
+    pub fn wait_for(&self, timeout: Duration) -> Option<Result<SeqNo>> {
+        let env = &self.parts.env;
+        let deadline = env.now().checked_add(timeout).unwrap_or(Duration::MAX);
+        loop {
+            let seen = self.parts.moved.epoch();
+            let result = self.result();
+            let left = deadline.saturating_sub(env.now());
+            if result.is_some() || left.is_zero() {
+                return result;
+            }
+            env.wait(&self.parts.moved, seen, Some(left));
+        }
+    }
 }
 
 impl Future for CommitHandle {
+    type Output = Result<SeqNo>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<SeqNo>> {
+        Pin::new(&mut &*self).poll(cx)
+    }
+}
+
+/// So that the handle outlives who awaits it.
+impl Future for &CommitHandle {
     type Output = Result<SeqNo>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<SeqNo>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
+use std::time::Duration;
 
 use cuesta::env::sim::{Fault, FaultRule, OpKind, SimEnv};
 use cuesta::{CommitHandle, Database, Durability, ErrorKind, Result, TransactionOptions};
@@ -193,4 +194,19 @@ fn a_handle_that_is_polled_for_ever_is_remembered_once() {
     env.run_until_idle();
     assert_eq!(unpark.wakes.load(Ordering::SeqCst), 1);
     assert!(handle.result().unwrap().is_ok());
+}
+
+#[test]
+fn waiting_for_a_handle_ends_with_the_commit_or_the_time() {
+    let env = SimEnv::new(9);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let mut batch = db.batch();
+    batch.put(&ks, "a", "").unwrap();
+    let handle = batch.submit().unwrap();
+    assert!(handle.wait_for(Duration::ZERO).is_none(), "nothing was synced yet");
+    assert!(handle.wait_for(Duration::MAX).unwrap().is_ok());
+    assert!(handle.wait_for(Duration::ZERO).unwrap().is_ok(), "and again");
+    let noop = Waker::noop();
+    assert!(Pin::new(&mut &handle).poll(&mut Context::from_waker(noop)).is_ready());
 }
