@@ -7,6 +7,7 @@ use pyo3::sync::MutexExt;
 
 use crate::convert::{self, Bytes};
 use crate::error::{Failure, Outcome};
+use crate::handle::CommitHandle;
 use crate::keyspace::Keyspace;
 use crate::open::Open;
 
@@ -91,6 +92,19 @@ impl Batch {
             py.detach(|| batch.commit())?;
         }
         Ok(())
+    }
+
+    /// Commits as far as the place in the order of commits; gives a handle to wait for the rest.
+    fn submit(&self, py: Python<'_>) -> Outcome<CommitHandle> {
+        self.open.database()?;
+        let mut stage = self.stage(py);
+        stage.collecting()?;
+        let taken = std::mem::replace(&mut *stage, Stage::Committed);
+        drop(stage);
+        let Stage::Collecting(batch) = taken else {
+            return Err(Failure::invalid("the batch is over: make a new one"));
+        };
+        Ok(CommitHandle::new(&self.open, py.detach(|| batch.submit())?))
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {

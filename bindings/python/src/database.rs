@@ -14,6 +14,7 @@ use crate::keyspace::Keyspace;
 use crate::open::Open;
 use crate::report::{self, RecoveryReport, VerifyReport};
 use crate::snapshot::Snapshot;
+use crate::transaction::{self, Transaction};
 
 /// An open database. From cuesta.open().
 #[pyclass(frozen, module = "cuesta")]
@@ -125,6 +126,35 @@ impl Database {
             batch.durability(convert::durability(durability)?);
         }
         Ok(Batch::new(&self.open, batch))
+    }
+
+    /// A transaction.
+    #[pyo3(signature = (*, isolation="serializable", durability=None, lock_timeout=None))]
+    fn transaction(
+        &self,
+        py: Python<'_>,
+        isolation: &str,
+        durability: Option<&str>,
+        lock_timeout: Option<f64>,
+    ) -> Outcome<Transaction> {
+        let options = transaction::options(isolation, durability, lock_timeout)?;
+        Transaction::begin(py, &self.open, &options)
+    }
+
+    /// Calls a function with a transaction and commits it; tries again when there is a conflict.
+    #[pyo3(signature = (
+        work, *, attempts=100, isolation="serializable", durability=None, lock_timeout=None
+    ))]
+    fn transact<'py>(
+        &self,
+        work: &Bound<'py, PyAny>,
+        attempts: u32,
+        isolation: &str,
+        durability: Option<&str>,
+        lock_timeout: Option<f64>,
+    ) -> Outcome<Bound<'py, PyAny>> {
+        let options = transaction::options(isolation, durability, lock_timeout)?;
+        transaction::transact(work.py(), &self.open, work, &options.attempts(attempts))
     }
 
     /// Everything committed so far, as it stays while the snapshot lives.

@@ -92,6 +92,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
+/// Whether an exception is of a kind.
+pub fn is(py: Python<'_>, raised: &PyErr, kind: ErrorKind) -> bool {
+    class(py, kind).is_ok_and(|class| raised.is_instance(py, &class))
+}
+
 fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<Bound<'_, PyType>> {
     let classes = classes(py)?;
     let at = KINDS.iter().position(|(known, ..)| *known == kind);

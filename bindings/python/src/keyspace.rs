@@ -89,6 +89,27 @@ impl Keyspace {
         Ok(())
     }
 
+    /// Gives a key a new value, or none, if its value is the expected one.
+    #[pyo3(signature = (key, expected, new))]
+    fn compare_and_swap(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        expected: Option<&Bound<'_, PyAny>>,
+        new: Option<&Bound<'_, PyAny>>,
+    ) -> Outcome<bool> {
+        self.open.database()?;
+        let key = convert::key(key)?;
+        let value = |value: Option<&Bound<'_, PyAny>>| -> PyResult<Option<Vec<u8>>> {
+            let owned = |value| Ok(Bytes::from(value, "value")?.lend(py, <[u8]>::to_vec));
+            value.map(owned).transpose()
+        };
+        let (expected, new) = (value(expected)?, value(new)?);
+        let swap =
+            py.detach(|| self.inner.compare_and_swap(&key, expected.as_deref(), new.as_deref()))?;
+        Ok(swap.is_done())
+    }
+
     /// Iterates over pairs of key and value.
     #[pyo3(signature = (start=None, end=None, prefix=None, reverse=false, limit=None))]
     fn scan(

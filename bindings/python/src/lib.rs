@@ -16,7 +16,9 @@ mod open;
 mod scan;
 mod keyspace;
 mod snapshot;
+mod handle;
 mod batch;
+mod transaction;
 mod report;
 mod database;
 
@@ -29,7 +31,9 @@ fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scan::register(module)?;
     keyspace::register(module)?;
     snapshot::register(module)?;
+    handle::register(module)?;
     batch::register(module)?;
+    transaction::register(module)?;
     report::register(module)?;
     database::register(module)
 }

@@ -149,6 +149,17 @@ impl Scan {
     }
 }
 
+impl Drop for Scan {
+    /// A cursor tells its transaction what it has read, for which it may have to wait for another
+    /// thread that uses the transaction: not while attached.
+    fn drop(&mut self) {
+        let cursor = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).cursor.take();
+        if cursor.is_some() {
+            let _ = Python::try_attach(move |py| py.detach(move || drop(cursor)));
+        }
+    }
+}
+
 #[pymethods]
 impl Scan {
     fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {

@@ -28,16 +28,19 @@ memory that is not contiguous is BufferError, and a number out of range is Overf
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer
 
+from cuesta._cuesta import Batch, CommitHandle, Savepoint, Transaction
+
 __all__ = [
     "Batch",
     "BusyError",
+    "CommitHandle",
     "ConflictError",
     "CorruptError",
     "Database",
@@ -53,9 +56,11 @@ __all__ = [
     "NotFoundError",
     "PoisonedError",
     "RecoveryReport",
+    "Savepoint",
     "Scan",
     "Snapshot",
     "TimeoutError",
+    "Transaction",
     "UnsupportedError",
     "VerifyReport",
     "__version__",
@@ -64,7 +69,9 @@ __all__ = [
 
 _Default = TypeVar("_Default")
 _Part = TypeVar("_Part", bytes, tuple[bytes, bytes])
+_Result = TypeVar("_Result")
 _Durability = Literal["sync", "interval", "buffered", "none"]
+_Isolation = Literal["serializable", "snapshot"]
 
 __version__: str
 
@@ -164,6 +171,47 @@ class Database:
     def batch(self, durability: _Durability | None = None) -> Batch:
         """An empty batch; committed with this durability instead of the database's."""
 
+    def transaction(
+        self,
+        *,
+        isolation: _Isolation = "serializable",
+        durability: _Durability | None = None,
+        lock_timeout: float | None = None,
+    ) -> Transaction:
+        """A transaction; committed with this durability instead of the database's.
+
+        isolation says what it is protected from:
+            "serializable"  everything: committed transactions might have run one after another
+            "snapshot"      lost updates; what it only reads may be written by others meanwhile
+        lock_timeout is how many seconds it waits for a lock: 10 by default, with 0 not at all.
+
+        Raises PoisonedError when a sync failed earlier; InvalidError.
+        """
+
+    def transact(
+        self,
+        work: Callable[[Transaction], _Result],
+        *,
+        attempts: int = 100,
+        isolation: _Isolation = "serializable",
+        durability: _Durability | None = None,
+        lock_timeout: float | None = None,
+    ) -> _Result:
+        """Calls work with a transaction, commits it, and returns what work returned.
+
+        When there is a conflict it tries again, after a pause that grows; so work may be called
+        many times and should do nothing but use the transaction. Other exceptions roll back and
+        come out. Raises ConflictError when all attempts have failed; as Transaction.commit().
+
+            def take_one(tx):
+                left = int(tx.get(stock, b"apples", b"0"))
+                if left > 0:
+                    tx.put(stock, b"apples", b"%d" % (left - 1))
+                return left > 0
+
+            taken = db.transact(take_one)
+        """
+
     def snapshot(self) -> Snapshot:
         """Everything committed so far, as it stays while the snapshot lives."""
 
@@ -258,6 +306,15 @@ class Keyspace:
     def delete(self, key: Buffer) -> None:
         """Removes key, whether or not it is there. Raises as put()."""
 
+    def compare_and_swap(self, key: Buffer, expected: Buffer | None, new: Buffer | None) -> bool:
+        """Gives key the value new if its value is expected; returns whether it did.
+
+        None is no value: expected=None creates, new=None removes. Nothing can come between the
+        comparison and the write. Raises as put().
+
+            if leases.compare_and_swap(b"job", None, b"ada"): ...
+        """
+
     def scan(
         self,
         start: Buffer | None = None,
@@ -318,52 +375,6 @@ class Keyspace:
 
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Scan[bytes]: ...
-
-@final
-class Batch:
-    """Writes to any keyspaces that become visible and durable together, from Database.batch().
-
-    As a context manager it is committed at the end, and discarded if an exception comes by. The
-    last write of a key wins. Nothing is visible before it is committed.
-
-        with db.batch(durability="buffered") as batch:
-            batch.put(people, b"ada", b"Ada Lovelace")
-            batch.delete(people, b"bob")
-    """
-
-    def put(self, keyspace: Keyspace, key: Buffer, value: Buffer) -> None:
-        """Sets the value of key in keyspace.
-
-        Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more, for
-        a keyspace of another database, and for a batch that is over; the batch is as it was.
-        """
-
-    def delete(self, keyspace: Keyspace, key: Buffer) -> None:
-        """Removes key from keyspace, whether or not it is there. Raises as put()."""
-
-    def clear(self) -> None:
-        """Forgets all writes so far."""
-
-    def commit(self) -> None:
-        """Commits all writes at once; an empty batch commits nothing. The batch is over then.
-
-        Raises NotFoundError when a keyspace was dropped, FullError when the batch exceeds half of
-        the memory budget or the disk is full, InvalidError when the database is closed or open for
-        reading: nothing was written. Raises PoisonedError when a sync failed: whether it was
-        written is unknown until the database is opened again.
-        """
-
-    def __len__(self) -> int:
-        """Writes so far."""
-
-    def __bool__(self) -> Literal[True]: ...
-    def __enter__(self) -> Batch: ...
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        _exception: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None: ...
 
 @final
 class Snapshot:

@@ -1,0 +1,359 @@
+//! Transactions: reads of one moment, writes of another, and a commit only if nothing came between.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cuesta::{ErrorKind, Isolation, TransactionOptions};
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+
+use crate::convert::{self, Bytes};
+use crate::error::{self, Failure, Outcome};
+use crate::handle::CommitHandle;
+use crate::keyspace::Keyspace;
+use crate::open::Open;
+use crate::scan::{Direction, Part, Scan};
+
+/// Reads and writes of any keyspaces that happen at once, or not at all. From
+/// Database.transaction().
+#[pyclass(frozen, module = "cuesta")]
+pub struct Transaction {
+    // Goes first, see `Open`.
+    open: Arc<Open>,
+    /// Held only to take a copy of the pointer.
+    inner: Mutex<Stage>,
+}
+
+enum Stage {
+    Open(Arc<cuesta::Transaction>),
+    Committed,
+    RolledBack,
+}
+
+/// A place among the writes of a transaction that it can go back to. From
+/// Transaction.savepoint().
+#[pyclass(frozen, module = "cuesta")]
+pub struct Savepoint {
+    /// Gone when it was released.
+    inner: Mutex<Option<Arc<cuesta::Savepoint>>>,
+}
+
+/// What Python's callers name of the options of a transaction.
+pub fn options(
+    isolation: &str,
+    durability: Option<&str>,
+    lock_timeout: Option<f64>,
+) -> Outcome<TransactionOptions> {
+    let isolation = match isolation {
+        "serializable" => Isolation::Serializable,
+        "snapshot" => Isolation::Snapshot,
+        _ => {
+            return Err(Failure::invalid(format!(
+                "isolation {isolation:?} is not one of \"serializable\", \"snapshot\""
+            )));
+        }
+    };
+    let mut options = TransactionOptions::new().isolation(isolation);
+    if let Some(durability) = durability {
+        options = options.durability(convert::durability(durability)?);
+    }
+    if let Some(timeout) = lock_timeout {
+        options = options.lock_timeout(convert::seconds("lock_timeout", timeout)?);
+    }
+    Ok(options)
+}
+
+/// Calls `work` with transactions until one of them commits; gives what it returned.
+pub fn transact<'py>(
+    py: Python<'py>,
+    open: &Arc<Open>,
+    work: &Bound<'py, PyAny>,
+    options: &TransactionOptions,
+) -> Outcome<Bound<'py, PyAny>> {
+    let mut retries = open.database()?.retries(options);
+    loop {
+        let transaction = Bound::new(py, Transaction::begin(py, open, options)?)?;
+        let ended = match work.call1((&transaction,)) {
+            Ok(result) => transaction.get().commit_if_open(py).map(|()| result),
+            Err(raised) => {
+                transaction.get().roll_back_if_open(py);
+                Err(Failure::Python(raised))
+            }
+        };
+        let conflict = match ended {
+            Err(Failure::Cuesta(error)) if error.kind() == ErrorKind::Conflict => error,
+            Err(Failure::Python(raised)) if error::is(py, &raised, ErrorKind::Conflict) => {
+                cuesta::Error::conflict(raised.value(py).to_string())
+            }
+            other => return other,
+        };
+        py.detach(|| retries.pause(conflict))?;
+    }
+}
+
+impl Transaction {
+    /// Begins a transaction.
+    pub fn begin(
+        py: Python<'_>,
+        open: &Arc<Open>,
+        options: &TransactionOptions,
+    ) -> Outcome<Transaction> {
+        let database = open.database()?;
+        let inner = py.detach(|| database.begin_with(options))?;
+        Ok(Transaction { open: open.clone(), inner: Mutex::new(Stage::Open(Arc::new(inner))) })
+    }
+
+    fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Stage> {
+        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inner(&self, py: Python<'_>) -> Outcome<Arc<cuesta::Transaction>> {
+        self.open.database()?;
+        match &*self.stage(py) {
+            Stage::Open(inner) => Ok(inner.clone()),
+            ended => Err(is_over(ended)),
+        }
+    }
+
+    /// The transaction, to be ended.
+    fn take(&self, py: Python<'_>, end: Stage) -> Outcome<cuesta::Transaction> {
+        let mut stage = self.stage(py);
+        match std::mem::replace(&mut *stage, end) {
+            Stage::Open(inner) => Arc::try_unwrap(inner).map_err(|shared| {
+                *stage = Stage::Open(shared);
+                Failure::invalid("another thread is using the transaction: it cannot end now")
+            }),
+            ended => {
+                let failure = is_over(&ended);
+                *stage = ended;
+                Err(failure)
+            }
+        }
+    }
+
+    fn is_open(&self, py: Python<'_>) -> bool {
+        matches!(&*self.stage(py), Stage::Open(_))
+    }
+
+    fn commit_if_open(&self, py: Python<'_>) -> Outcome<()> {
+        if self.is_open(py) { self.commit(py) } else { Ok(()) }
+    }
+
+    fn roll_back_if_open(&self, py: Python<'_>) {
+        let mut stage = self.stage(py);
+        if let Stage::Open(_) = &*stage {
+            let ended = std::mem::replace(&mut *stage, Stage::RolledBack);
+            drop(stage);
+            py.detach(|| drop(ended));
+        }
+    }
+}
+
+fn is_over(stage: &Stage) -> Failure {
+    match stage {
+        Stage::Committed => Failure::invalid("the transaction was committed: begin a new one"),
+        _ => Failure::invalid("the transaction was rolled back: begin a new one"),
+    }
+}
+
+#[pymethods]
+impl Transaction {
+    /// The last commit that it sees; commits are counted from 1.
+    #[getter]
+    fn seen(&self, py: Python<'_>) -> Outcome<u64> {
+        let inner = self.inner(py)?;
+        Ok(py.detach(move || inner.seen())?)
+    }
+
+    /// The value of a key as bytes, or the default.
+    #[pyo3(signature = (keyspace, key, default = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        keyspace: &Bound<'py, Keyspace>,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> Outcome<Option<Bound<'py, PyAny>>> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        let value = py.detach(move || inner.get(keyspace, &key))?;
+        let bytes = value.map(|value| convert::to_bytes(py, &value)).transpose()?;
+        Ok(bytes.map(Bound::into_any).or(default))
+    }
+
+    /// Whether a key has a value.
+    fn contains(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+    ) -> Outcome<bool> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        Ok(py.detach(move || inner.contains(keyspace, &key))?)
+    }
+
+    /// Locks a key and gives its value of now as bytes, or the default.
+    #[pyo3(signature = (keyspace, key, default = None))]
+    fn get_for_update<'py>(
+        &self,
+        py: Python<'py>,
+        keyspace: &Bound<'py, Keyspace>,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> Outcome<Option<Bound<'py, PyAny>>> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        let value = py.detach(move || inner.get_for_update(keyspace, &key))?;
+        let bytes = value.map(|value| convert::to_bytes(py, &value)).transpose()?;
+        Ok(bytes.map(Bound::into_any).or(default))
+    }
+
+    /// Locks all keys of a range, those that are not there included.
+    #[pyo3(signature = (keyspace, start=None, end=None, prefix=None))]
+    fn lock_range(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+    ) -> Outcome<()> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let range = convert::range(start, end, prefix)?;
+        Ok(py.detach(move || inner.lock_range(keyspace, range))?)
+    }
+
+    /// Sets the value of a key.
+    fn put(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
+        match value {
+            Bytes::Fixed(value) => py.detach(move || inner.put(keyspace, &key, value))?,
+            // Another thread may wait for a lock in this transaction: nothing waits for that
+            // while attached, so bytes that may change are copied first.
+            Bytes::Lent(lent) => {
+                let value = lent.lend(py, <[u8]>::to_vec);
+                py.detach(move || inner.put(keyspace, &key, &value))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a key, whether or not it is there.
+    fn delete(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        Ok(py.detach(move || inner.delete(keyspace, &key))?)
+    }
+
+    /// Iterates over pairs of key and value of a keyspace.
+    #[pyo3(signature = (keyspace, start=None, end=None, prefix=None, reverse=false, limit=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
+    fn scan(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        limit: Option<i64>,
+    ) -> Outcome<Scan> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let (range, limit) = (convert::range(start, end, prefix)?, convert::limit(limit)?);
+        let cursor = py.detach(move || inner.cursor(keyspace, range))?;
+        Ok(Scan::new(cursor, Part::Both, Direction::reverse(reverse), limit))
+    }
+
+    /// Marks what was written so far, to be able to come back to it.
+    fn savepoint(&self, py: Python<'_>) -> Outcome<Savepoint> {
+        let inner = self.inner(py)?;
+        let savepoint = py.detach(move || inner.savepoint())?;
+        Ok(Savepoint { inner: Mutex::new(Some(Arc::new(savepoint))) })
+    }
+
+    /// Takes back what was written since a savepoint.
+    fn rollback_to(&self, py: Python<'_>, savepoint: &Bound<'_, Savepoint>) -> Outcome<()> {
+        let inner = self.inner(py)?;
+        let savepoint = savepoint.get().inner.lock_py_attached(py);
+        let savepoint = savepoint.unwrap_or_else(PoisonError::into_inner).clone();
+        let savepoint = savepoint.ok_or_else(|| Failure::invalid("the savepoint was released"))?;
+        Ok(py.detach(move || inner.rollback_to(&savepoint))?)
+    }
+
+    /// Forgets a savepoint, and those made after it; what was written stays.
+    fn release(&self, py: Python<'_>, savepoint: &Bound<'_, Savepoint>) -> Outcome<()> {
+        let inner = self.inner(py)?;
+        let savepoint = savepoint.get().inner.lock_py_attached(py);
+        let savepoint = savepoint.unwrap_or_else(PoisonError::into_inner).take();
+        let savepoint = savepoint.and_then(Arc::into_inner);
+        let savepoint = savepoint.ok_or_else(|| Failure::invalid("the savepoint was released"))?;
+        Ok(py.detach(move || inner.release(savepoint))?)
+    }
+
+    /// Makes all writes visible and durable at once.
+    fn commit(&self, py: Python<'_>) -> Outcome<()> {
+        self.open.database()?;
+        let inner = self.take(py, Stage::Committed)?;
+        Ok(py.detach(|| inner.commit())?)
+    }
+
+    /// Commits as far as the place in the order of commits; gives a handle to wait for the rest.
+    fn submit(&self, py: Python<'_>) -> Outcome<CommitHandle> {
+        self.open.database()?;
+        let inner = self.take(py, Stage::Committed)?;
+        Ok(CommitHandle::new(&self.open, py.detach(|| inner.submit())?))
+    }
+
+    /// Takes everything back. Once it has ended, this does nothing.
+    fn rollback(&self, py: Python<'_>) -> Outcome<()> {
+        if self.is_open(py) {
+            let inner = self.take(py, Stage::RolledBack)?;
+            py.detach(|| drop(inner));
+        }
+        Ok(())
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    /// Commits, unless an exception comes by or it has ended by hand.
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exception_type: &Bound<'_, PyAny>,
+        _exception: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        if exception_type.is_none() {
+            return self.commit_if_open(py);
+        }
+        self.roll_back_if_open(py);
+        Ok(())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> &'static str {
+        match &*self.stage(py) {
+            Stage::Open(_) => "<cuesta.Transaction>",
+            Stage::Committed => "<cuesta.Transaction, committed>",
+            Stage::RolledBack => "<cuesta.Transaction, rolled back>",
+        }
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Savepoint>()?;
+    module.add_class::<Transaction>()
+}
