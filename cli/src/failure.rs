@@ -8,6 +8,7 @@
 //! | 3 | `Corrupt` |
 //! | 4 | `Locked` |
 //! | 5 | all others |
+//! | 6 | `Conflict`: another value was there |
 
 use std::error::Error as _;
 use std::io;
@@ -25,6 +26,7 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Invalid => 2,
         ErrorKind::Corrupt => 3,
         ErrorKind::Locked => 4,
+        ErrorKind::Conflict => 6,
         _ => 5,
     }
 }

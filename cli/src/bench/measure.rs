@@ -33,6 +33,8 @@ pub struct Measured {
     pub wall: Duration,
     /// CPU time of the process, up to the end of background work.
     pub cpu: Duration,
+    /// Attempts that failed and were made again, where that may be.
+    pub conflicts: Option<u64>,
     /// Half of the operations took at most this.
     pub p50: Duration,
     /// All but a hundredth took at most this.
@@ -44,8 +46,13 @@ pub struct Measured {
 impl Measured {
     /// A line of a table.
     pub fn to_line(&self) -> String {
+        let conflicts = self.conflicts.map_or_else(String::new, |conflicts| {
+            let attempts = self.ops + conflicts;
+            let percent = conflicts as f64 * 100.0 / attempts.max(1) as f64;
+            format!("  {percent:.3} % of {} attempts failed", figures::count(attempts))
+        });
         format!(
-            "{:16}  {:>11} {:>11}   {:>11}  {:>8}  {:>8}  {:>8}",
+            "{:16}  {:>11} {:>11}   {:>11}  {:>8}  {:>8}  {:>8}{conflicts}",
             self.workload,
             figures::rate(self.ops, self.wall),
             figures::rate(self.entries, self.wall),
@@ -63,6 +70,7 @@ impl Measured {
             "threads": self.threads,
             "ops": self.ops,
             "entries": self.entries,
+            "conflicts": self.conflicts,
             "seconds": self.wall.as_secs_f64(),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "ops_per_second": figures::per_second(self.ops, self.wall),
@@ -136,6 +144,7 @@ pub fn measure(
         entries: total.entries,
         wall,
         cpu,
+        conflicts: None,
         p50: at(0.5),
         p99: at(0.99),
         p999: at(0.999),

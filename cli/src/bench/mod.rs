@@ -45,11 +45,13 @@ pub enum Workload {
     /// Synced commits of one key, eight threads
     #[value(name = "sync-8")]
     SyncTogether,
+    /// Transactions that read and change ten random keys, eight threads
+    Transactions,
 }
 
 impl Workload {
     /// Every workload, in the order of a run.
-    pub const ALL: [Workload; 11] = [
+    pub const ALL: [Workload; 12] = [
         Workload::FillSeq,
         Workload::FillRandomOne,
         Workload::FillRandomMany,
@@ -61,6 +63,7 @@ impl Workload {
         Workload::Mixed,
         Workload::SyncAlone,
         Workload::SyncTogether,
+        Workload::Transactions,
     ];
 
     /// Its name on the command line.

@@ -18,6 +18,9 @@ const BATCH_KEYS: u64 = 100;
 const SCAN_ENTRIES: u64 = 100;
 /// Threads that sync together.
 const SYNC_THREADS: usize = 8;
+/// Keys that a transaction reads and changes, and threads that do.
+const TRANSACTION_KEYS: u64 = 10;
+const TRANSACTION_THREADS: usize = 8;
 /// Keys of a workload whose commits are synced: they take a thousand times as long.
 const SYNC_KEYS: u64 = 20_000;
 
@@ -45,6 +48,7 @@ impl Bed {
             Workload::FillRandomMany => self.fill(workload, mix, BATCH_KEYS),
             Workload::SyncAlone => self.sync(workload, 1),
             Workload::SyncTogether => self.sync(workload, SYNC_THREADS),
+            Workload::Transactions => self.transactions(),
             _ => self.on_shared(workload),
         }
     }
@@ -81,6 +85,33 @@ impl Bed {
             };
             measure(workload.name(), extent, commit, || db.settle())
         })
+    }
+
+    /// Transactions that fail are counted, and tried again.
+    fn transactions(&mut self) -> Result<Measured> {
+        let (db, keyspace) = self.open_shared()?;
+        let keys = self.settings.keys;
+        let change = |op| {
+            db.transact(|tx| {
+                let mut random = Random::new(op);
+                for _ in 0..TRANSACTION_KEYS {
+                    let number = random.below(keys);
+                    let value = tx.get(&keyspace, key(mix(number)))?;
+                    let right = value
+                        .is_some_and(|value| value.first_chunk() == Some(&number.to_le_bytes()));
+                    check(right, || format!("a transaction found another key than {number}"))?;
+                    tx.put(&keyspace, key(mix(number)), self.value(number, op))?;
+                }
+                Ok(2 * TRANSACTION_KEYS)
+            })
+        };
+        let ops = keys.div_ceil(TRANSACTION_KEYS);
+        let extent = Extent { threads: TRANSACTION_THREADS, ops, limit: self.settings.limit };
+        let conflicts = || db.stats().get("conflicts").unwrap_or_default();
+        let before = conflicts();
+        let name = Workload::Transactions.name();
+        let measured = measure(name, extent, change, || db.settle())?;
+        Ok(Measured { conflicts: Some(conflicts() - before), ..measured })
     }
 
     /// Runs in a database of its own.

@@ -8,6 +8,8 @@ mod export;
 mod get;
 mod put;
 mod delete;
+mod cas;
+mod batch;
 mod scan;
 mod keyspaces;
 mod changes;
@@ -36,6 +38,10 @@ pub enum Command {
     Put(put::Put),
     /// Remove keys
     Delete(delete::Delete),
+    /// Change a key if it has the expected value
+    Cas(cas::Cas),
+    /// Do several writes at once, on conditions, from a file
+    Batch(batch::Batch),
     /// Print a range of keys and values in order
     Scan(scan::Scan),
     /// List, create, rename and drop keyspaces
@@ -73,6 +79,8 @@ impl Command {
             Command::Get(get) => get.run(output),
             Command::Put(put) => put.run(output),
             Command::Delete(delete) => delete.run(output),
+            Command::Cas(cas) => cas.run(output),
+            Command::Batch(batch) => batch.run(output),
             Command::Scan(scan) => scan.run(output),
             Command::Keyspaces(keyspaces) => keyspaces.run(output),
             Command::Changes(changes) => changes.run(output),

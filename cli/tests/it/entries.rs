@@ -114,3 +114,54 @@ fn keyspaces_are_created_renamed_and_dropped() {
     assert_eq!(desk.failure("keyspaces db drop a").1, "NotFound");
     assert_eq!(desk.failure("keyspaces db rename a b").0, 1);
 }
+
+#[test]
+fn a_key_is_changed_if_it_has_the_expected_value() {
+    let desk = Desk::new();
+    desk.text("put db k other 1");
+    assert_eq!(desk.json("cas db k job --absent --new ada"), json!({ "written": 1 }));
+    let failed = desk.run("cas db k job --absent --new bob");
+    assert_eq!(failed.code, 6);
+    assert!(failed.errors.contains("job has the value ada"), "{}", failed.errors);
+    assert_eq!(desk.run("cas db k job --old bob --remove").code, 6);
+    assert_eq!(desk.text("cas db k job --old ada --new bob"), "");
+    assert_eq!(desk.text("get db k job"), "bob\n");
+    assert_eq!(desk.text("cas db k job --old bob --remove"), "");
+    assert_eq!(desk.run("get db k job").code, 1);
+    for wrong in ["--new x", "--absent", "--absent --old a --new b", "--old a --new b --remove"] {
+        assert_eq!(desk.run(&format!("cas db k job {wrong}")).code, 2, "{wrong}");
+    }
+}
+
+#[test]
+fn a_batch_happens_whole_or_not_at_all() {
+    let desk = Desk::new();
+    desk.text("put db stock apples 3");
+    desk.text("put db carts ada apples");
+    let file = r#"{"op":"check","keyspace":"stock","key":"apples","value":"3"}
+{"op":"check","keyspace":"stock","key":"pears"}
+
+{"op":"put","keyspace":"stock","key":"apples","value":"2"}
+{"op":"put","keyspace":"stock","key_base64":"/w==","value_base64":"AAE="}
+{"op":"delete","keyspace":"carts","key":"ada"}
+"#;
+    desk.write("file", file);
+    assert_eq!(desk.text("batch db file"), "2 put, 1 deleted, 2 checked\n");
+    assert_eq!(desk.text("get db stock apples"), "2\n");
+    assert_eq!(desk.run("get db stock ff --hex --raw").out, [0, 1]);
+    assert_eq!(desk.run("get db carts ada").code, 1);
+    let again = desk.run("batch db file");
+    assert_eq!(again.code, 6);
+    assert!(again.errors.contains("file:1") && again.errors.contains("apples has 2"));
+    for (line, code) in [
+        (r#"{"op":"put","keyspace":"stock","key":"a"}"#, 2),
+        (r#"{"op":"delete","keyspace":"stock","key":"a","value":"b"}"#, 2),
+        (r#"{"op":"put","keyspace":"none","key":"a","value":"b"}"#, 1),
+        (r#"{"op":"eat","keyspace":"stock","key":"a"}"#, 2),
+    ] {
+        let first = r#"{"op":"put","keyspace":"stock","key":"first","value":"x"}"#;
+        let lines = format!("{first}\n{line}\n");
+        assert_eq!(desk.run_with(&["batch", "db", "-"], lines.as_bytes()).code, code, "{line}");
+    }
+    assert_eq!(desk.run("get db stock first").code, 1, "nothing of a batch that fails");
+}
