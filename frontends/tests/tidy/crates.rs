@@ -3,7 +3,7 @@
 use crate::repository::{Complaints, Repository};
 
 /// Each crate's folder, and the crates of this project that its manifest may name, for tests too.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("engine", &[]),
     ("indexes", &["cuesta-engine"]),
     ("frontends", &["cuesta-engine", "cuesta-indexes"]),
@@ -12,6 +12,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("server", &["cuesta", "cuesta-replication"]),
     ("bindings/python", &["cuesta"]),
     ("benches", &["cuesta"]),
+    ("benches/peers", &["cuesta"]),
     ("fuzz", &["cuesta", "cuesta-engine", "cuesta-indexes"]),
 ];
 

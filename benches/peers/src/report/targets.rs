@@ -1,0 +1,161 @@
+//! What Cuesta is meant to reach, row by row.
+
+use super::rows::{Metric, figures};
+use crate::results::{Results, median};
+use crate::store::Engine;
+
+/// A goal, and how far Cuesta is.
+pub struct Goal {
+    /// The row.
+    pub row: &'static str,
+    /// What is asked.
+    pub asked: String,
+    /// What was found.
+    pub found: String,
+    /// Whether it is enough; unknown when a figure is missing.
+    pub met: Option<bool>,
+}
+
+/// Against whom a row is held.
+#[derive(Clone, Copy)]
+enum Rival {
+    /// The best of the peers that are log-structured merge trees.
+    BestLsm,
+    /// One peer.
+    Peer(Engine),
+    /// Another row of Cuesta.
+    Own(&'static str),
+}
+
+use Metric::{Disk, P99, PerProcessorSecond as Cpu, PerSecond as Wall};
+use Rival::{BestLsm, Own, Peer};
+
+/// Row, what is compared, with whom, and the least ratio (or the most, where less is better).
+const RATIOS: [(&str, Metric, Rival, f64); 31] = [
+    ("fill-rand-b1", Cpu, BestLsm, 1.0),
+    ("fill-rand-b100", Cpu, BestLsm, 1.0),
+    ("overwrite-b1", Cpu, BestLsm, 1.0),
+    ("overwrite-b100", Cpu, BestLsm, 1.0),
+    ("ycsb-A", Cpu, BestLsm, 1.0),
+    ("ycsb-D", Cpu, BestLsm, 1.0),
+    ("ycsb-F", Cpu, BestLsm, 1.0),
+    ("delete-b100", Cpu, BestLsm, 1.0),
+    ("sync-1t", Wall, Peer(Engine::Fjall), 1.0),
+    ("sync-8t", Wall, Peer(Engine::SurrealKv), 1.0),
+    ("sync-8t", Wall, Own("sync-1t"), 2.5),
+    ("read-hit", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("read-hit", Cpu, Peer(Engine::RocksDb), 1.4),
+    ("read-hit-compacted", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("read-hit-compacted", Cpu, Peer(Engine::RocksDb), 1.4),
+    ("big-read-hit", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("big-read-hit", Cpu, Peer(Engine::RocksDb), 1.4),
+    ("read-miss", Cpu, Peer(Engine::Fjall), 1.0),
+    ("read-miss-compacted", Cpu, Peer(Engine::Fjall), 1.0),
+    ("scan-100", Cpu, Peer(Engine::Redb), 1.0),
+    ("scan-100-compacted", Cpu, Peer(Engine::Redb), 1.0),
+    ("scan-full", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("scan-full-compacted", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("ycsb-E", Cpu, Peer(Engine::Redb), 1.0),
+    ("scan-after-delete", Cpu, Peer(Engine::RocksDb), 3.0),
+    ("large-fill", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("large-read", Cpu, Peer(Engine::SurrealKv), 1.0),
+    ("disk-after-compact", Disk, Peer(Engine::RocksDb), 1.0),
+    ("big-disk", Disk, Peer(Engine::RocksDb), 1.0),
+    ("overwrite-b100", P99, Peer(Engine::Fjall), 1.0),
+    ("fill-rand-b100", P99, Peer(Engine::Fjall), 1.0),
+];
+
+/// The most that opening may take, in milliseconds.
+const OPEN_MS: f64 = 50.0;
+/// The most of the budget that anonymous memory may take.
+const MEMORY: f64 = 1.2;
+/// The most transactions that may abort.
+const ABORTS: f64 = 0.01;
+
+/// All goals.
+pub fn goals(results: &Results) -> Vec<Goal> {
+    let mut goals: Vec<Goal> = RATIOS.iter().map(|ratio| compared(results, *ratio)).collect();
+    goals.push(opening(results));
+    goals.push(memory(results));
+    goals.push(aborts(results));
+    goals
+}
+
+fn compared(results: &Results, ratio: (&'static str, Metric, Rival, f64)) -> Goal {
+    let (row, metric, rival, factor) = ratio;
+    let ours = figures(results, Engine::Cuesta, metric, row);
+    let more = metric.more_is_better();
+    // Both figures are of one round, so that what slows a round slows both.
+    let ratios = ours.iter().filter_map(|(round, ours)| {
+        let of = |engine: Engine, row: &str| {
+            let theirs = figures(results, engine, metric, row);
+            theirs.into_iter().find(|(other, _)| other == round).map(|(_, figure)| figure)
+        };
+        let theirs = match rival {
+            BestLsm => {
+                let all = Engine::LSM_PEERS.into_iter().filter_map(|engine| of(engine, row));
+                all.reduce(if more { f64::max } else { f64::min })?
+            }
+            Peer(engine) => of(engine, row)?,
+            Own(other) => of(Engine::Cuesta, other)?,
+        };
+        (theirs > 0.0).then_some(ours / theirs)
+    });
+    let found = median(ratios);
+    let name = match rival {
+        BestLsm => "the best LSM peer".to_string(),
+        Peer(engine) => engine.name().to_string(),
+        Own(other) => format!("{other} of Cuesta"),
+    };
+    let (most, what) = match metric {
+        Cpu => ("at least", ""),
+        Wall => ("at least", " by the wall clock"),
+        Disk => ("at most", " in bytes"),
+        _ => ("at most", " at the 99th percentile"),
+    };
+    Goal {
+        row,
+        asked: format!("{most} {factor} x {name}{what}"),
+        found: found.map_or_else(|| "-".into(), |ratio| format!("{ratio:.2} x")),
+        met: found.map(|ratio| if more { ratio >= factor } else { ratio <= factor }),
+    }
+}
+
+fn opening(results: &Results) -> Goal {
+    let row = "open-cold";
+    let all = figures(results, Engine::Cuesta, Metric::Milliseconds, row);
+    let found = median(all.into_iter().map(|(_, figure)| figure));
+    Goal {
+        row,
+        asked: format!("under {OPEN_MS} ms for 2,000,000 keys"),
+        found: found.map_or_else(|| "-".into(), |ms| format!("{ms:.1} ms")),
+        met: found.map(|ms| ms < OPEN_MS),
+    }
+}
+
+fn memory(results: &Results) -> Goal {
+    let budget = results.setting.memory_bytes as f64;
+    let rows = results.rows(Engine::Cuesta);
+    let most = rows.max_by_key(|row| row.anonymous);
+    let share = most.map(|row| row.anonymous as f64 / budget);
+    let found = most.map(|row| {
+        let share = row.anonymous as f64 / budget;
+        format!("{share:.2} x, {} MiB in {}", row.anonymous >> 20, row.row)
+    });
+    Goal {
+        row: "anonymous memory of every row",
+        asked: format!("at most {MEMORY} x the memory given"),
+        found: found.unwrap_or_else(|| "-".into()),
+        met: share.map(|share| share <= MEMORY),
+    }
+}
+
+fn aborts(results: &Results) -> Goal {
+    let share = median(results.facts(Engine::Cuesta, "transactions-aborted-share").into_values());
+    Goal {
+        row: "transactions-8t",
+        asked: format!("at most {} % abort", ABORTS * 100.0),
+        found: share.map_or_else(|| "-".into(), |share| format!("{:.3} %", share * 100.0)),
+        met: share.map(|share| share <= ABORTS),
+    }
+}
