@@ -58,7 +58,7 @@ fn arguments(flags: &[&str]) -> Outcome<Race> {
     while let Some(flag) = flags.next() {
         let value = flags.next().ok_or_else(|| format!("{flag} needs a value"))?;
         match *flag {
-            "--keys" => race.sizes.keys = value.parse::<u64>()?.max(1000) / 200 * 200,
+            "--keys" => race.sizes.keys = value.parse::<u64>()?.max(20_000) / 200 * 200,
             "--rounds" => race.rounds = value.parse()?,
             "--memory-mib" => race.sizes.memory_bytes = value.parse::<u64>()? << 20,
             "--engines" => {
