@@ -110,8 +110,15 @@ fn system(dir: &Path) -> String {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy().into_owned();
     let number: String = release.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    let kind = said_by("stat", &["--file-system", "--format=%T", &dir.to_string_lossy()]);
-    format!("Linux {}, {kind}", number.trim_end_matches('.'))
+    let path = std::fs::canonicalize(dir).unwrap_or_default();
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let fields = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        Some((words.next()?.to_string(), words.next()?.to_string()))
+    };
+    let holding = mounts.lines().filter_map(fields).filter(|(place, _)| path.starts_with(place));
+    let kind = holding.max_by_key(|(place, _)| place.len()).map(|(_, kind)| kind);
+    format!("Linux {}, {}", number.trim_end_matches('.'), kind.unwrap_or_default())
 }
 
 /// The date in UTC (Hinnant, "chrono-compatible low-level date algorithms": days to civil).

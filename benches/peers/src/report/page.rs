@@ -135,9 +135,9 @@ fn table(page: &mut String, results: &Results, engines: &[Engine], rows: &[(&str
             let _ = match figure {
                 None => write!(page, " - |"),
                 Some(figure) if figure == best => write!(page, " **{}** |", short(figure)),
-                Some(figure) => {
-                    write!(page, " {} ({:.2}) |", short(figure), figure / best.max(1e-9))
-                }
+                // Next to nothing, a ratio says nothing.
+                Some(figure) if best < 0.01 => write!(page, " {} |", short(figure)),
+                Some(figure) => write!(page, " {} ({:.2}) |", short(figure), figure / best),
             };
         }
         page.push('\n');
