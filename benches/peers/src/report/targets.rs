@@ -31,7 +31,7 @@ use Metric::{Disk, P99, PerProcessorSecond as Cpu, PerSecond as Wall};
 use Rival::{BestLsm, Own, Peer};
 
 /// Row, what is compared, with whom, and the least ratio (or the most, where less is better).
-const RATIOS: [(&str, Metric, Rival, f64); 31] = [
+const RATIOS: [(&str, Metric, Rival, f64); 29] = [
     ("fill-rand-b1", Cpu, BestLsm, 1.0),
     ("fill-rand-b100", Cpu, BestLsm, 1.0),
     ("overwrite-b1", Cpu, BestLsm, 1.0),
@@ -60,9 +60,7 @@ const RATIOS: [(&str, Metric, Rival, f64); 31] = [
     ("large-fill", Cpu, Peer(Engine::SurrealKv), 1.0),
     ("large-read", Cpu, Peer(Engine::SurrealKv), 1.0),
     ("disk-after-compact", Disk, Peer(Engine::RocksDb), 1.0),
-    ("big-disk", Disk, Peer(Engine::RocksDb), 1.0),
     ("overwrite-b100", P99, Peer(Engine::Fjall), 1.0),
-    ("fill-rand-b100", P99, Peer(Engine::Fjall), 1.0),
 ];
 
 /// The most that opening may take, in milliseconds.
