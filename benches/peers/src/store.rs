@@ -134,7 +134,8 @@ impl Engine {
         match self {
             Engine::Cuesta => {
                 "memory budget = all of the memory; 2 background threads; upper levels not \
-                 compressed, LZ4 below (defaults). Uncompressed blocks are read from mapped files"
+                 compressed, LZ4 below, values from 16 KiB on kept apart (defaults). Uncompressed \
+                 blocks and large values are read from mapped files"
             }
             Engine::RocksDb => {
                 "a quarter of the memory per write buffer, 2 of them, and the other half as block \
