@@ -15,6 +15,7 @@ mod record;
 mod output;
 mod failure;
 mod progress;
+mod lifetime;
 mod place;
 mod input;
 mod rows;

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use cuesta::env::Env;
@@ -14,6 +15,8 @@ use cuesta::{
 };
 use cuesta_engine::format::name::FileName;
 use cuesta_engine::identity::{self, Found};
+
+use crate::lifetime;
 
 /// A database.
 #[derive(Clone, Debug, Args)]
@@ -67,17 +70,33 @@ pub enum Packing {
 }
 
 /// Options of a keyspace that is created.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Making {
     /// How a keyspace that is created is compressed on disk [default: LZ4 for what is old in a
     /// large keyspace]
     #[arg(long, value_enum)]
     compression: Option<Packing>,
+    /// How long values of a keyspace that is created live unless they say otherwise, such as 90s,
+    /// 15m, 36h or 7d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = lifetime::parse)]
+    ttl: Option<Duration>,
+    /// What merge does in a keyspace that is created: add, max, min or append
+    #[arg(long, value_name = "OPERATOR")]
+    merge_operator: Option<String>,
+    /// From how many bytes on values of a keyspace that is created lie apart from their keys; 0 is
+    /// never [default: 16384]
+    #[arg(long, value_name = "BYTES")]
+    blob_threshold: Option<u32>,
 }
 
-impl From<Making> for KeyspaceOptions {
-    fn from(making: Making) -> KeyspaceOptions {
-        let options = KeyspaceOptions::new();
+impl From<&Making> for KeyspaceOptions {
+    fn from(making: &Making) -> KeyspaceOptions {
+        let mut options = KeyspaceOptions::new();
+        options = making.ttl.into_iter().fold(options, KeyspaceOptions::ttl);
+        options = making.blob_threshold.into_iter().fold(options, KeyspaceOptions::blob_threshold);
+        if let Some(operator) = &making.merge_operator {
+            options = options.merge_operator(operator);
+        }
         match making.compression {
             None => options,
             Some(Packing::None) => options.compression(Compression::None),

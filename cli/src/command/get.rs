@@ -2,7 +2,9 @@
 
 use clap::Args;
 use cuesta::{Error, Result};
+use serde_json::json;
 
+use crate::command::merge;
 use crate::output::{Form, Output};
 use crate::place::Target;
 use crate::record;
@@ -20,6 +22,10 @@ pub struct Get {
     /// Print the bytes of the value alone, without a line break
     #[arg(long)]
     raw: bool,
+    /// Print the value as a whole number: 8 bytes, little-endian, as the operators add, max and
+    /// min keep them
+    #[arg(long, conflicts_with = "raw")]
+    number: bool,
 }
 
 impl Get {
@@ -30,6 +36,10 @@ impl Get {
             let (key, keyspace) = (self.spelling.show(&key), &self.target.keyspace);
             return Err(Error::not_found(format!("there is no key {key} in {keyspace:?}")));
         };
+        if self.number {
+            let number = merge::number(&value)?;
+            return output.show(|| number.to_string(), || json!({ "number": number }));
+        }
         let form = output.form();
         output.write(|out| match form {
             Form::Json => record::write_json(out, &key, Some(&value)),

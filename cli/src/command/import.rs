@@ -53,7 +53,7 @@ impl Import {
         let inputs =
             self.files.iter().map(|file| Input::open(file)).collect::<Result<Vec<Input>>>()?;
         let settings = self.settings();
-        let (db, keyspace) = self.target.create(self.durability.into(), &self.making.into())?;
+        let (db, keyspace) = self.target.create(self.durability.into(), &(&self.making).into())?;
         let mut total = Imported::default();
         for input in inputs {
             let imported = import(&db, input, &settings, |batch, row| {

@@ -55,7 +55,7 @@ impl Keyspaces {
                     let message = format!("there is a keyspace {name:?} already");
                     return Err(Error::new(ErrorKind::Exists, message));
                 }
-                db.keyspace_with(name, &(*making).into())?;
+                db.keyspace_with(name, &making.into())?;
                 json!({ "created": name })
             }
             Change::Rename { name, to } => {

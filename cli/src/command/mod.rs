@@ -1,13 +1,16 @@
 //! The commands, one file each: its arguments, and what it does with them.
 //!
-//! Every command is `cuesta COMMAND PATH [KEYSPACE] ..`, and runs against an [`Output`] that knows
-//! whether text or JSON is asked for.
+//! Every command but `completion` is `cuesta COMMAND PATH [KEYSPACE] ..`, and all run against an
+//! [`Output`] that knows whether text or JSON is asked for.
 
 mod import;
 mod export;
 mod get;
 mod put;
 mod delete;
+mod ttl;
+mod merge;
+mod id;
 mod cas;
 mod batch;
 mod scan;
@@ -20,6 +23,7 @@ mod checkpoint;
 mod inspect;
 mod bench;
 mod demo;
+mod completion;
 
 use clap::Subcommand;
 use cuesta::Result;
@@ -38,6 +42,12 @@ pub enum Command {
     Put(put::Put),
     /// Remove keys
     Delete(delete::Delete),
+    /// Print how long the value of a key has to live
+    Ttl(ttl::Ttl),
+    /// Merge what a key has with an operand, without reading it
+    Merge(merge::Merge),
+    /// Give out identifiers: numbers, snowflakes, UUIDs, ULIDs
+    Id(id::Id),
     /// Change a key if it has the expected value
     Cas(cas::Cas),
     /// Do several writes at once, on conditions, from a file
@@ -62,6 +72,8 @@ pub enum Command {
     Bench(bench::Bench),
     /// Show what Cuesta does with real data, killed processes included
     Demo(demo::Demo),
+    /// Print what a shell needs to complete commands and options
+    Completion(completion::Completion),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoCopy(demo::DemoCopy),
@@ -79,6 +91,9 @@ impl Command {
             Command::Get(get) => get.run(output),
             Command::Put(put) => put.run(output),
             Command::Delete(delete) => delete.run(output),
+            Command::Ttl(ttl) => ttl.run(output),
+            Command::Merge(merge) => merge.run(output),
+            Command::Id(id) => id.run(output),
             Command::Cas(cas) => cas.run(output),
             Command::Batch(batch) => batch.run(output),
             Command::Scan(scan) => scan.run(output),
@@ -91,6 +106,7 @@ impl Command {
             Command::Inspect(inspect) => inspect.run(output),
             Command::Bench(bench) => bench.run(output),
             Command::Demo(demo) => demo.run(output),
+            Command::Completion(completion) => completion.run(output),
             Command::DemoCopy(copy) => copy.run(),
         }
     }

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use cuesta::{Error, KeyspaceOptions, Result};
 use serde_json::json;
 
+use crate::lifetime;
 use crate::output::Output;
 use crate::place::{Survives, Target};
 use crate::text::Spelling;
@@ -30,6 +32,9 @@ pub struct Put {
     /// What the write survives, should this process be killed
     #[arg(long, value_enum, default_value = "sync")]
     durability: Survives,
+    /// How long the value lives, such as 90s, 15m, 36h or 7d [default: as the keyspace says]
+    #[arg(long, value_name = "TIME", value_parser = lifetime::parse)]
+    ttl: Option<Duration>,
 }
 
 impl Put {
@@ -46,7 +51,10 @@ impl Put {
             (None, Some(text)) => text.as_bytes().to_vec(),
         };
         let (db, keyspace) = self.target.create(self.durability.into(), &KeyspaceOptions::new())?;
-        keyspace.put(&key, &value)?;
+        match self.ttl {
+            Some(ttl) => keyspace.put_with_ttl(&key, &value, ttl)?,
+            None => keyspace.put(&key, &value)?,
+        }
         drop(keyspace);
         db.close()?;
         output.show(String::new, || json!({ "written": 1 }))

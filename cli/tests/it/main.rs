@@ -5,10 +5,14 @@
 mod program;
 
 mod changes;
+mod completion;
 mod entries;
 mod failures;
 mod files;
+mod id;
 mod keeping;
 mod kill;
+mod lifetime;
 mod manual;
+mod merge;
 mod upkeep;

@@ -1,0 +1,79 @@
+//! `id`: identifiers that are never given out twice.
+
+use clap::{Args, ValueEnum};
+use cuesta::id::{Sequence, SnowflakeOptions, Snowflakes, Ulids, Uuids};
+use cuesta::{Durability, KeyspaceOptions, Result};
+use serde_json::{Value, json};
+
+use crate::output::Output;
+use crate::place::Target;
+use crate::text::Spelling;
+
+/// Prints one a line. What was given out is kept in KEY, so that nothing is given out again, not
+/// after a crash either. Creates the database and the keyspace when they are missing.
+#[derive(Debug, Args)]
+pub struct Id {
+    #[command(flatten)]
+    target: Target,
+    /// The key of the generator
+    key: String,
+    /// What to give out
+    #[arg(long, value_enum, default_value = "sequence")]
+    kind: Kind,
+    /// How many
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    count: u64,
+    /// Number of this node in snowflakes, 0 to 1023
+    #[arg(long, default_value_t = 0)]
+    node: u16,
+    #[command(flatten)]
+    spelling: Spelling,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// 1, 2, 3, ..
+    Sequence,
+    /// 63-bit numbers of time, node and count
+    Snowflake,
+    /// UUIDs of version 7
+    Uuid,
+    /// ULIDs
+    Ulid,
+}
+
+impl Id {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let key = self.spelling.key(&self.key)?;
+        let (db, keyspace) = self.target.create(Durability::Sync, &KeyspaceOptions::new())?;
+        let ids: Vec<Value> = match self.kind {
+            Kind::Sequence => {
+                // As many as are asked for, so that no number is left out.
+                let sequence = Sequence::reserving(&keyspace, &key, self.count)?;
+                sequence.take(self.count)?.map(Value::from).collect()
+            }
+            Kind::Snowflake => {
+                let options = SnowflakeOptions::new().node(self.node);
+                let snowflakes = Snowflakes::open(&keyspace, &key, options)?;
+                self.give(|| snowflakes.give().map(Value::from))?
+            }
+            Kind::Uuid => {
+                let uuids = Uuids::open(&keyspace, &key)?;
+                self.give(|| Ok(uuids.give()?.to_string().into()))?
+            }
+            Kind::Ulid => {
+                let ulids = Ulids::open(&keyspace, &key)?;
+                self.give(|| Ok(ulids.give()?.to_string().into()))?
+            }
+        };
+        drop(keyspace);
+        db.close()?;
+        let line =
+            |id: &Value| id.as_str().map_or_else(|| format!("{id}\n"), |id| format!("{id}\n"));
+        output.show(|| ids.iter().map(line).collect(), || json!({ "ids": ids }))
+    }
+
+    fn give(&self, mut one: impl FnMut() -> Result<Value>) -> Result<Vec<Value>> {
+        (0..self.count).map(|_| one()).collect()
+    }
+}

@@ -1,0 +1,58 @@
+//! `merge`: changes what a key has without reading it.
+
+use clap::Args;
+use cuesta::{Error, Result};
+use serde_json::json;
+
+use crate::output::Output;
+use crate::place::{Survives, Target};
+use crate::text::Spelling;
+
+/// The keyspace must exist and have a merge operator: see keyspaces create --merge-operator.
+#[derive(Debug, Args)]
+pub struct Merge {
+    #[command(flatten)]
+    target: Target,
+    /// The key
+    key: String,
+    /// The operand
+    #[arg(allow_negative_numbers = true)]
+    operand: String,
+    /// The operand is a whole number, as the operators add, max and min take them
+    #[arg(long)]
+    number: bool,
+    #[command(flatten)]
+    spelling: Spelling,
+    /// What the write survives, should this process be killed
+    #[arg(long, value_enum, default_value = "sync")]
+    durability: Survives,
+}
+
+impl Merge {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let key = self.spelling.key(&self.key)?;
+        let operand = if self.number {
+            let number: i64 = self.operand.parse().map_err(|error| {
+                Error::invalid(format!("{:?} is no 64-bit number: {error}", self.operand))
+            })?;
+            number.to_le_bytes().to_vec()
+        } else {
+            self.operand.into_bytes()
+        };
+        let (db, keyspace) = self.target.write(self.durability.into())?;
+        keyspace.merge(&key, &operand)?;
+        drop(keyspace);
+        db.close()?;
+        output.show(String::new, || json!({ "written": 1 }))
+    }
+}
+
+/// A value as the number that it is.
+///
+/// # Errors
+/// `Invalid` unless it has 8 bytes.
+pub fn number(value: &[u8]) -> Result<i64> {
+    let number = value.try_into().map(i64::from_le_bytes);
+    number
+        .map_err(|_| Error::invalid(format!("the value has {} bytes; a number has 8", value.len())))
+}

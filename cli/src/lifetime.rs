@@ -1,0 +1,46 @@
+//! Times to live, as they are spelled on a command line: a whole number and its unit.
+//!
+//! Not for: times that are printed, see `figures.rs`.
+
+use std::time::Duration;
+
+/// Milliseconds of each unit.
+const UNITS: [(&str, u64); 6] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+];
+
+/// What `90s`, `15m` or `7d` say; a number alone is seconds.
+///
+/// # Errors
+/// A sentence.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time: a whole number and ms, s, m, h, d or w");
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let unit = if unit.is_empty() { "s" } else { unit };
+    let (_, unit_ms) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+    number.checked_mul(*unit_ms).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, ms) in [("0", 0), ("90", 90_000), ("250ms", 250), ("15m", 900_000)] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        assert_eq!(parse("1w"), parse("7d"));
+        for wrong in ["", "s", "-1s", "1.5h", "3y", "1 s", "99999999999999999999", "1\u{e4}"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse(&format!("{}w", u64::MAX)).is_err());
+    }
+}

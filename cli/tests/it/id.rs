@@ -1,0 +1,40 @@
+//! Identifiers: `id`.
+
+use serde_json::json;
+
+use crate::program::Desk;
+
+#[test]
+fn a_sequence_goes_on_without_gaps() {
+    let desk = Desk::new();
+    assert_eq!(desk.text("id db ids orders"), "1\n");
+    assert_eq!(desk.text("id db ids orders --count 2"), "2\n3\n");
+    assert_eq!(desk.json("id db ids orders"), json!({ "ids": [4] }));
+    assert_eq!(desk.text("id db ids bills"), "1\n");
+}
+
+#[test]
+fn all_kinds_ascend_from_run_to_run() {
+    let desk = Desk::new();
+    for kind in ["snowflake", "uuid", "ulid"] {
+        let ids: String = (0..2)
+            .map(|_| desk.text(&format!("id db ids {kind} --kind {kind} --count 20")))
+            .collect();
+        let ids: Vec<&str> = ids.lines().collect();
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(ids.len(), 40);
+        assert_eq!(ids, sorted, "{kind}");
+    }
+    assert_eq!(desk.text("id db ids uuid --kind uuid").as_bytes()[14], b'7');
+}
+
+#[test]
+fn a_generator_refuses_a_key_of_others() {
+    let desk = Desk::new();
+    desk.text("put db ids a text");
+    assert_eq!(desk.failure("id db ids a").0, 2);
+    assert_eq!(desk.failure("id db ids b --kind snowflake --node 1024").0, 2);
+    assert_eq!(desk.failure("id db ids b --count 0").0, 2);
+}
