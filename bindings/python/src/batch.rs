@@ -47,19 +47,52 @@ impl Batch {
 
 #[pymethods]
 impl Batch {
-    /// Sets the value of a key in a keyspace.
+    /// Sets the value of a key in a keyspace, for some time perhaps.
+    #[pyo3(signature = (keyspace, key, value, ttl=None))]
     fn put(
         &self,
         py: Python<'_>,
         keyspace: &Bound<'_, Keyspace>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
+        ttl: Option<f64>,
     ) -> Outcome<()> {
+        let ttl = convert::timeout("ttl", ttl)?;
         let keyspace = &keyspace.get().inner;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let mut stage = self.stage(py);
         let batch = stage.collecting()?;
-        value.lend(py, |value| batch.put(keyspace, &key, value))?;
+        value.lend(py, |value| match ttl {
+            Some(ttl) => batch.put_with_ttl(keyspace, &key, value, ttl),
+            None => batch.put(keyspace, &key, value),
+        })?;
+        Ok(())
+    }
+
+    /// Merges what a key of a keyspace has with an operand.
+    fn merge(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+        operand: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let keyspace = &keyspace.get().inner;
+        let (key, operand) = (convert::key(key)?, Bytes::from(operand, "operand")?);
+        let mut stage = self.stage(py);
+        let batch = stage.collecting()?;
+        operand.lend(py, |operand| batch.merge(keyspace, &key, operand))?;
+        Ok(())
+    }
+
+    /// Adds a note for those who read the changes.
+    fn note(&self, py: Python<'_>, note: &Bound<'_, PyAny>) -> Outcome<()> {
+        let note = Bytes::from(note, "note")?;
+        let mut stage = self.stage(py);
+        let batch = stage.collecting()?;
+        note.lend(py, |note| {
+            batch.note(note);
+        });
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Bound as End;
 use std::time::Duration;
 
-use cuesta::{Compression, Durability, Value};
+use cuesta::{Compression, Durability, Expiry, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -123,6 +123,19 @@ pub fn compression(name: &str) -> Outcome<Compression> {
             "compression {name:?} is not one of \"none\", \"lz4\", \"zstd\""
         ))),
     }
+}
+
+/// How many seconds a value has to live; infinitely many if it stays.
+pub fn expiry(expiry: Expiry) -> f64 {
+    match expiry {
+        Expiry::Never => f64::INFINITY,
+        Expiry::In(left) => left.as_secs_f64(),
+    }
+}
+
+/// A duration given in seconds, if one is.
+pub fn timeout(what: &str, given: Option<f64>) -> Outcome<Option<Duration>> {
+    given.map(|given| seconds(what, given)).transpose()
 }
 
 /// A duration given in seconds.

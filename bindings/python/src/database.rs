@@ -10,11 +10,14 @@ use pyo3::types::PyDict;
 use crate::batch::Batch;
 use crate::convert;
 use crate::error::Outcome;
+use crate::feed::Changes;
+use crate::keep::Checkpoint;
 use crate::keyspace::Keyspace;
 use crate::open::Open;
 use crate::report::{self, RecoveryReport, VerifyReport};
 use crate::snapshot::Snapshot;
 use crate::transaction::{self, Transaction};
+use crate::watch::Watch;
 
 /// An open database. From cuesta.open().
 #[pyclass(frozen, module = "cuesta")]
@@ -26,7 +29,8 @@ pub struct Database {
 #[pyfunction]
 #[pyo3(signature = (
     path, durability="sync", cache_size=None, read_only=false, *, create=true, sync_interval=None,
-    background_threads=None, use_mmap=true
+    background_threads=None, use_mmap=true, strict_memory=false, snapshot_budget=None,
+    log_retention_bytes=None, log_retention_age=None, feed_retention_bytes=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
 fn open(
@@ -39,10 +43,23 @@ fn open(
     sync_interval: Option<f64>,
     background_threads: Option<usize>,
     use_mmap: bool,
+    strict_memory: bool,
+    snapshot_budget: Option<u64>,
+    log_retention_bytes: Option<u64>,
+    log_retention_age: Option<f64>,
+    feed_retention_bytes: Option<u64>,
 ) -> Outcome<Database> {
     let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
     builder = cache_size.into_iter().fold(builder, Builder::memory_budget);
     builder = background_threads.into_iter().fold(builder, Builder::background_threads);
+    builder = snapshot_budget.into_iter().fold(builder, Builder::snapshot_budget);
+    builder = log_retention_bytes.into_iter().fold(builder, Builder::log_retention_bytes);
+    builder = feed_retention_bytes.into_iter().fold(builder, Builder::feed_retention_bytes);
+    let age = convert::timeout("log_retention_age", log_retention_age)?;
+    builder = age.into_iter().fold(builder, Builder::log_retention_age);
+    if strict_memory {
+        builder = builder.strict_memory();
+    }
     if let Some(interval) = sync_interval {
         builder = builder.sync_interval(convert::seconds("sync_interval", interval)?);
     }
@@ -75,8 +92,10 @@ impl Database {
 
     /// The keyspace of this name, created when missing.
     #[pyo3(signature = (
-        name, *, create=true, compression=None, block_bytes=None, filter_bits=None
+        name, *, create=true, compression=None, block_bytes=None, filter_bits=None,
+        blob_threshold=None, ttl=None, merge_operator=None
     ))]
+    #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
     fn keyspace(
         &self,
         py: Python<'_>,
@@ -85,6 +104,9 @@ impl Database {
         compression: Option<&str>,
         block_bytes: Option<u32>,
         filter_bits: Option<u8>,
+        blob_threshold: Option<u32>,
+        ttl: Option<f64>,
+        merge_operator: Option<&str>,
     ) -> Outcome<Keyspace> {
         let database = self.open.database()?;
         let mut options = KeyspaceOptions::new();
@@ -93,6 +115,10 @@ impl Database {
         }
         options = block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
         options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
+        options = blob_threshold.into_iter().fold(options, KeyspaceOptions::blob_threshold);
+        options = merge_operator.into_iter().fold(options, KeyspaceOptions::merge_operator);
+        let ttl = convert::timeout("ttl", ttl)?;
+        options = ttl.into_iter().fold(options, KeyspaceOptions::ttl);
         let inner = py.detach(|| match create {
             true => database.keyspace_with(name, &options),
             false => database.existing_keyspace(name),
@@ -161,6 +187,25 @@ impl Database {
     fn snapshot(&self, py: Python<'_>) -> Outcome<Snapshot> {
         let database = self.open.database()?;
         Ok(Snapshot::new(&self.open, py.detach(|| database.snapshot())))
+    }
+
+    /// Waits for any change at all.
+    fn watch(&self, py: Python<'_>) -> Outcome<Watch> {
+        let database = self.open.database()?;
+        Ok(Watch::new(&self.open, py.detach(|| database.watch())?))
+    }
+
+    /// The commits after a number, in order.
+    #[pyo3(signature = (commit=0))]
+    fn changes_since(&self, py: Python<'_>, commit: u64) -> Outcome<Changes> {
+        let database = self.open.database()?;
+        Ok(Changes::new(&self.open, py.detach(|| database.changes_since(commit))?))
+    }
+
+    /// Copies what is committed now into a directory, as a database of its own.
+    fn checkpoint(&self, py: Python<'_>, path: PathBuf) -> Outcome<Checkpoint> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.checkpoint(&path))?.into())
     }
 
     /// Checks every checksum and invariant of everything stored.

@@ -9,6 +9,7 @@ use crate::convert::{self, Bytes};
 use crate::error::Outcome;
 use crate::open::Open;
 use crate::scan::{Direction, Part, Scan};
+use crate::watch::Watch;
 
 /// Keys shown in messages are cut after so many bytes.
 const SHOWN_BYTES: usize = 64;
@@ -24,6 +25,11 @@ pub struct Keyspace {
 impl Keyspace {
     pub fn new(open: &Arc<Open>, inner: cuesta::Keyspace) -> Keyspace {
         Keyspace { open: open.clone(), inner }
+    }
+
+    /// What all handles of its database share.
+    pub fn open(&self) -> &Arc<Open> {
+        &self.open
     }
 
     fn read<'py>(
@@ -60,14 +66,67 @@ impl Keyspace {
         self.inner.name()
     }
 
-    /// Sets the value of a key.
-    fn put(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Outcome<()> {
+    /// Sets the value of a key, for some time perhaps.
+    #[pyo3(signature = (key, value, ttl=None))]
+    fn put(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        ttl: Option<f64>,
+    ) -> Outcome<()> {
+        let ttl = convert::timeout("ttl", ttl)?;
         // As a batch of one, the bytes are copied once, to where they are committed from.
         let mut batch = self.open.database()?.batch();
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
-        value.lend(py, |value| batch.put(&self.inner, &key, value))?;
+        value.lend(py, |value| match ttl {
+            Some(ttl) => batch.put_with_ttl(&self.inner, &key, value, ttl),
+            None => batch.put(&self.inner, &key, value),
+        })?;
         py.detach(|| batch.commit())?;
         Ok(())
+    }
+
+    /// How many seconds the value of a key has to live.
+    fn expiry(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<Option<f64>> {
+        self.open.database()?;
+        let key = convert::key(key)?;
+        Ok(py.detach(|| self.inner.expiry(&key))?.map(convert::expiry))
+    }
+
+    /// Merges what a key has with an operand.
+    fn merge(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        operand: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let mut batch = self.open.database()?.batch();
+        let (key, operand) = (convert::key(key)?, Bytes::from(operand, "operand")?);
+        operand.lend(py, |operand| batch.merge(&self.inner, &key, operand))?;
+        py.detach(|| batch.commit())?;
+        Ok(())
+    }
+
+    /// Waits for changes of a range of keys.
+    #[pyo3(signature = (start=None, end=None, prefix=None))]
+    fn watch(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+    ) -> Outcome<Watch> {
+        self.open.database()?;
+        let range = convert::range(start, end, prefix)?;
+        Ok(Watch::new(&self.open, py.detach(|| self.inner.watch(range))?))
+    }
+
+    /// Waits for changes of one key.
+    fn watch_key(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<Watch> {
+        self.open.database()?;
+        let key = convert::key(key)?;
+        Ok(Watch::new(&self.open, py.detach(|| self.inner.watch_key(&key))?))
     }
 
     /// The value of a key as bytes, or the default.
@@ -189,7 +248,7 @@ impl Keyspace {
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> Outcome<()> {
-        self.put(py, key, value)
+        self.put(py, key, value, None)
     }
 
     fn __delitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<()> {

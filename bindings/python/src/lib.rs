@@ -14,11 +14,15 @@ mod buffer;
 mod convert;
 mod open;
 mod scan;
+mod watch;
 mod keyspace;
+mod id;
 mod snapshot;
 mod handle;
 mod batch;
 mod transaction;
+mod feed;
+mod keep;
 mod report;
 mod database;
 
@@ -30,10 +34,14 @@ fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     scan::register(module)?;
     keyspace::register(module)?;
+    watch::register(module)?;
+    id::register(module)?;
     snapshot::register(module)?;
     handle::register(module)?;
     batch::register(module)?;
     transaction::register(module)?;
+    feed::register(module)?;
+    keep::register(module)?;
     report::register(module)?;
     database::register(module)
 }

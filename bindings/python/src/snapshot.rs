@@ -72,6 +72,18 @@ impl Snapshot {
         Ok(py.detach(move || inner.contains(keyspace, &key))?)
     }
 
+    /// How many seconds the value of a key had to live.
+    fn expiry(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+    ) -> Outcome<Option<f64>> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        Ok(py.detach(move || inner.expiry(keyspace, &key))?.map(convert::expiry))
+    }
+
     /// Iterates over pairs of key and value of a keyspace.
     #[pyo3(signature = (keyspace, start=None, end=None, prefix=None, reverse=false, limit=None))]
     #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]

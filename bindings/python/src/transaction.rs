@@ -223,26 +223,59 @@ impl Transaction {
         Ok(py.detach(move || inner.lock_range(keyspace, range))?)
     }
 
-    /// Sets the value of a key.
+    /// Sets the value of a key, for some time perhaps.
+    #[pyo3(signature = (keyspace, key, value, ttl=None))]
     fn put(
         &self,
         py: Python<'_>,
         keyspace: &Bound<'_, Keyspace>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
+        ttl: Option<f64>,
     ) -> Outcome<()> {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let ttl = convert::timeout("ttl", ttl)?;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
+        let put = move |key: &[u8], value: &[u8]| match ttl {
+            Some(ttl) => inner.put_with_ttl(keyspace, key, value, ttl),
+            None => inner.put(keyspace, key, value),
+        };
         match value {
-            Bytes::Fixed(value) => py.detach(move || inner.put(keyspace, &key, value))?,
+            Bytes::Fixed(value) => py.detach(move || put(&key, value))?,
             // Another thread may wait for a lock in this transaction: nothing waits for that
             // while attached, so bytes that may change are copied first.
             Bytes::Lent(lent) => {
                 let value = lent.lend(py, <[u8]>::to_vec);
-                py.detach(move || inner.put(keyspace, &key, &value))?;
+                py.detach(move || put(&key, &value))?;
             }
         }
         Ok(())
+    }
+
+    /// Merges what a key has with an operand.
+    fn merge(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+        operand: &Bound<'_, PyAny>,
+    ) -> Outcome<()> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        let operand = Bytes::from(operand, "operand")?.lend(py, <[u8]>::to_vec);
+        Ok(py.detach(move || inner.merge(keyspace, &key, &operand))?)
+    }
+
+    /// How many seconds the value of a key had to live when the transaction began.
+    fn expiry(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+    ) -> Outcome<Option<f64>> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let key = convert::key(key)?;
+        Ok(py.detach(move || inner.expiry(keyspace, &key))?.map(convert::expiry))
     }
 
     /// Removes a key, whether or not it is there.

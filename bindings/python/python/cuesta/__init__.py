@@ -15,9 +15,13 @@ every batch is atomic across all of them, and durable when it returns.
             print(key, value)
 """
 
+from cuesta import id
 from cuesta._cuesta import (
     Batch,
     BusyError,
+    Change,
+    Changes,
+    Checkpoint,
     CommitHandle,
     ConflictError,
     CorruptError,
@@ -32,6 +36,7 @@ from cuesta._cuesta import (
     Keyspace,
     LockedError,
     NotFoundError,
+    Operation,
     PoisonedError,
     RecoveryReport,
     Savepoint,
@@ -41,6 +46,7 @@ from cuesta._cuesta import (
     Transaction,
     UnsupportedError,
     VerifyReport,
+    Watch,
     __version__,
     open,
 )
@@ -48,6 +54,9 @@ from cuesta._cuesta import (
 __all__ = [
     "Batch",
     "BusyError",
+    "Change",
+    "Changes",
+    "Checkpoint",
     "CommitHandle",
     "ConflictError",
     "CorruptError",
@@ -62,6 +71,7 @@ __all__ = [
     "Keyspace",
     "LockedError",
     "NotFoundError",
+    "Operation",
     "PoisonedError",
     "RecoveryReport",
     "Savepoint",
@@ -71,6 +81,8 @@ __all__ = [
     "Transaction",
     "UnsupportedError",
     "VerifyReport",
+    "Watch",
     "__version__",
+    "id",
     "open",
 ]

@@ -35,11 +35,27 @@ from typing import Generic, Literal, TypedDict, TypeVar, final, overload, type_c
 
 from typing_extensions import Buffer
 
-from cuesta._cuesta import Batch, CommitHandle, Savepoint, Transaction
+from cuesta import id as id
+from cuesta._cuesta import (
+    Batch,
+    Change,
+    Changes,
+    Checkpoint,
+    CommitHandle,
+    Operation,
+    RecoveryReport,
+    Savepoint,
+    Transaction,
+    VerifyReport,
+    Watch,
+)
 
 __all__ = [
     "Batch",
     "BusyError",
+    "Change",
+    "Changes",
+    "Checkpoint",
     "CommitHandle",
     "ConflictError",
     "CorruptError",
@@ -54,6 +70,7 @@ __all__ = [
     "Keyspace",
     "LockedError",
     "NotFoundError",
+    "Operation",
     "PoisonedError",
     "RecoveryReport",
     "Savepoint",
@@ -63,7 +80,9 @@ __all__ = [
     "Transaction",
     "UnsupportedError",
     "VerifyReport",
+    "Watch",
     "__version__",
+    "id",
     "open",
 ]
 
@@ -85,6 +104,11 @@ def open(
     sync_interval: float | None = None,
     background_threads: int | None = None,
     use_mmap: bool = True,
+    strict_memory: bool = False,
+    snapshot_budget: int | None = None,
+    log_retention_bytes: int | None = None,
+    log_retention_age: float | None = None,
+    feed_retention_bytes: int | None = None,
 ) -> Database:
     """Opens the database in the directory path, recovering what a crash left.
 
@@ -104,6 +128,12 @@ def open(
     background_threads write and merge segments; 2 by default.
     use_mmap=False reads files instead of mapping them: damaged hardware then gives an IoError
     where a map would end the process, and all blocks are in the cache.
+    strict_memory=True makes what would exceed cache_size fail with FullError; otherwise the block
+    cache shrinks first, and then the budget is exceeded.
+    snapshot_budget is how many bytes snapshots may keep from being freed: half of cache_size.
+    log_retention_bytes and log_retention_age (seconds) keep the last of the log for
+    Database.changes_since(); feed_retention_bytes is the most that a Changes which does not go on
+    keeps (1 GiB).
 
     Raises LockedError when another handle or process has it open, naming the holder; NotFoundError
     when it must exist and does not; CorruptError for damaged files; UnsupportedError for files of
@@ -139,14 +169,21 @@ class Database:
         compression: Literal["none", "lz4", "zstd"] | None = None,
         block_bytes: int | None = None,
         filter_bits: int | None = None,
+        blob_threshold: int | None = None,
+        ttl: float | None = None,
+        merge_operator: str | None = None,
     ) -> Keyspace:
         """The keyspace of this name, created when missing. Creating one is durable.
 
         With create=False, raises NotFoundError when there is none. The other options count when it
         is created, and stay as they were otherwise: compression of all levels (by default the
         upper ones have none, the lower ones LZ4); bytes of a block before compression, 256 to
-        1 MiB (8 KiB); filter bits per key, 0 to 32 (10).
+        1 MiB (8 KiB); filter bits per key, 0 to 32 (10); from how many bytes on values lie apart
+        from their keys, at least 1 KiB, 0 for never (16 KiB); the seconds that values live which
+        are put without a ttl (for ever); what merge() does: "add", "max" and "min" of 64-bit
+        integers, 8 bytes little-endian, or "append".
 
+        Raises UnsupportedError for another merge operator: those of one's own are written in Rust.
         Raises InvalidError for an empty name or one of more than 255 bytes, for options out of
         range, and when it is missing in a database open for reading; as Batch.commit() when it is
         created.
@@ -214,6 +251,28 @@ class Database:
 
     def snapshot(self) -> Snapshot:
         """Everything committed so far, as it stays while the snapshot lives."""
+
+    def watch(self) -> Watch:
+        """Waits for any commit at all. As Keyspace.watch()."""
+
+    def changes_since(self, commit: int = 0) -> Changes:
+        """The commits after this number, in order; all that the log has from the first on for 0.
+
+        Raises ExpiredError when the log does not reach back to there; InvalidError when there is
+        no such commit yet.
+
+            for change in db.changes_since(place):
+                for operation in change.operations:
+                    print(change.commit, operation.action, operation.keyspace, operation.key)
+        """
+
+    def checkpoint(self, path: str | os.PathLike[str]) -> Checkpoint:
+        """Makes a directory a database of its own that holds what is committed now.
+
+        Files that never change are linked where the file system can, so that this takes no time;
+        neither database changes the other. Raises ExistsError when there are files in path;
+        PoisonedError, CorruptError, FullError, IoError.
+        """
 
     def verify(self) -> VerifyReport:
         """Checks every checksum and invariant of everything stored. Reads all of it.
@@ -287,8 +346,8 @@ class Keyspace:
     def name(self) -> str:
         """The name that it had when the handle was made."""
 
-    def put(self, key: Buffer, value: Buffer) -> None:
-        """Sets the value of key.
+    def put(self, key: Buffer, value: Buffer, ttl: float | None = None) -> None:
+        """Sets the value of key; with a ttl it is gone after so many seconds.
 
         Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more; as
         Batch.commit().
@@ -314,6 +373,33 @@ class Keyspace:
 
             if leases.compare_and_swap(b"job", None, b"ada"): ...
         """
+
+    def expiry(self, key: Buffer) -> float | None:
+        """How many seconds the value of key has to live: math.inf if it stays, None without one.
+
+        Raises as get().
+        """
+
+    def merge(self, key: Buffer, operand: Buffer) -> None:
+        """Merges what key has with an operand, as the merge operator of the keyspace says.
+
+        It reads nothing. Raises InvalidError when the keyspace has no merge operator or that
+        refuses the operand; else as put().
+        """
+
+    def watch(
+        self,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+    ) -> Watch:
+        """Waits for changes of the keys from start to before end that begin with prefix.
+
+        Raises UnsupportedError for a database open for reading; NotFoundError, PoisonedError.
+        """
+
+    def watch_key(self, key: Buffer) -> Watch:
+        """Waits for changes of one key. As watch()."""
 
     def scan(
         self,
@@ -405,6 +491,9 @@ class Snapshot:
     def contains(self, keyspace: Keyspace, key: Buffer) -> bool:
         """Whether key had a value. Raises as get()."""
 
+    def expiry(self, keyspace: Keyspace, key: Buffer) -> float | None:
+        """How many seconds the value of key had to live. As Keyspace.expiry()."""
+
     def scan(
         self,
         keyspace: Keyspace,
@@ -436,74 +525,6 @@ class Scan(Iterator[_Part], Generic[_Part]):
     def __iter__(self) -> Scan[_Part]: ...
     def close(self) -> None:
         """Ends it."""
-
-@final
-class VerifyReport:
-    """What Database.verify() checked and found."""
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing is wrong."""
-
-    @property
-    def problems(self) -> list[str]:
-        """What is wrong, one line each; empty when all is well."""
-
-    @property
-    def indexes(self) -> int:
-        """Keyspaces checked."""
-
-    @property
-    def segments(self) -> int:
-        """Segments checked, every byte of them."""
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of these segments."""
-
-    @property
-    def entries(self) -> int:
-        """Entries in these segments, deletions included."""
-
-    @property
-    def log_segments(self) -> int:
-        """Log segments checked."""
-
-    @property
-    def log_commits(self) -> int:
-        """Commits in them."""
-
-@final
-class RecoveryReport:
-    """What opening a database found and repaired."""
-
-    @property
-    def created(self) -> bool:
-        """Whether the database was created."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether it had been closed in order."""
-
-    @property
-    def torn_bytes(self) -> int:
-        """Bytes of a tail of the log that was cut: commits never acknowledged as durable."""
-
-    @property
-    def torn_manifest(self) -> str | None:
-        """A tail of the manifest that was cut, in words."""
-
-    @property
-    def replayed(self) -> int:
-        """Commits applied from the log."""
-
-    @property
-    def removed(self) -> int:
-        """Files of unfinished work that were removed."""
-
-    @property
-    def seconds(self) -> float:
-        """Time it took, in seconds."""
 
 @type_check_only
 class _Latency(TypedDict):

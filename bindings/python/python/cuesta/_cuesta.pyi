@@ -1,4 +1,5 @@
-"""What cuesta takes from its native module; here are batches, transactions and their handles."""
+"""What cuesta takes from its native module; here are batches, transactions,
+their handles, what tells of changes, and reports."""
 
 from collections.abc import Generator
 from types import TracebackType
@@ -22,19 +23,26 @@ from cuesta import (
     LockedError as LockedError,
     NotFoundError as NotFoundError,
     PoisonedError as PoisonedError,
-    RecoveryReport as RecoveryReport,
     Scan as Scan,
     Snapshot as Snapshot,
     TimeoutError as TimeoutError,
     UnsupportedError as UnsupportedError,
-    VerifyReport as VerifyReport,
     __version__ as __version__,
     open as open,
+)
+from cuesta.id import (
+    Sequence as Sequence,
+    Snowflakes as Snowflakes,
+    Ulids as Ulids,
+    Uuids as Uuids,
 )
 
 __all__ = [
     "Batch",
     "BusyError",
+    "Change",
+    "Changes",
+    "Checkpoint",
     "CommitHandle",
     "ConflictError",
     "CorruptError",
@@ -49,15 +57,21 @@ __all__ = [
     "Keyspace",
     "LockedError",
     "NotFoundError",
+    "Operation",
     "PoisonedError",
     "RecoveryReport",
     "Savepoint",
     "Scan",
+    "Sequence",
     "Snapshot",
+    "Snowflakes",
     "TimeoutError",
     "Transaction",
+    "Ulids",
     "UnsupportedError",
+    "Uuids",
     "VerifyReport",
+    "Watch",
     "__version__",
     "open",
 ]
@@ -76,8 +90,10 @@ class Batch:
             batch.delete(people, b"bob")
     """
 
-    def put(self, keyspace: Keyspace, key: Buffer, value: Buffer) -> None:
-        """Sets the value of key in keyspace.
+    def put(
+        self, keyspace: Keyspace, key: Buffer, value: Buffer, ttl: float | None = None
+    ) -> None:
+        """Sets the value of key in keyspace; with a ttl it is gone after so many seconds.
 
         Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more, for
         a keyspace of another database, and for a batch that is over; the batch is as it was.
@@ -85,6 +101,12 @@ class Batch:
 
     def delete(self, keyspace: Keyspace, key: Buffer) -> None:
         """Removes key from keyspace, whether or not it is there. Raises as put()."""
+
+    def merge(self, keyspace: Keyspace, key: Buffer, operand: Buffer) -> None:
+        """Merges what key has with an operand. As Keyspace.merge()."""
+
+    def note(self, note: Buffer) -> None:
+        """Adds a note for those who read Database.changes_since(): who did it, or why."""
 
     def clear(self) -> None:
         """Forgets all writes so far."""
@@ -177,8 +199,10 @@ class Transaction:
     ) -> None:
         """Locks all keys of a range, those that are not there included. As get_for_update()."""
 
-    def put(self, keyspace: Keyspace, key: Buffer, value: Buffer) -> None:
-        """Sets the value of key in keyspace.
+    def put(
+        self, keyspace: Keyspace, key: Buffer, value: Buffer, ttl: float | None = None
+    ) -> None:
+        """Sets the value of key in keyspace; with a ttl it is gone after so many seconds.
 
         Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more, for
         a keyspace of another database, and when the transaction has ended; FullError when open
@@ -187,6 +211,15 @@ class Transaction:
 
     def delete(self, keyspace: Keyspace, key: Buffer) -> None:
         """Removes key from keyspace, whether or not it is there. Raises as put()."""
+
+    def merge(self, keyspace: Keyspace, key: Buffer, operand: Buffer) -> None:
+        """Merges what key has with an operand. As Keyspace.merge().
+
+        It reads nothing, so merges do not make serializable transactions fail.
+        """
+
+    def expiry(self, keyspace: Keyspace, key: Buffer) -> float | None:
+        """How many seconds the value of key had to live when it began. As Keyspace.expiry()."""
 
     def scan(
         self,
@@ -278,3 +311,204 @@ class CommitHandle:
         """
 
     def __await__(self) -> Generator[Any, None, None]: ...
+
+@final
+class Watch:
+    """Tells when something changes, from watch() of a database or keyspace, and watch_key().
+
+    It tells of every commit that writes there and becomes visible after it was made; of several
+    that come before anybody asks, once. So watch first, then look: nothing is missed. That a value
+    passes its time to live is no change.
+
+        watch = jobs.watch(prefix=b"new/")
+        while not (found := list(jobs.scan(prefix=b"new/", limit=1))):
+            watch.wait()
+    """
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Waits for a change that was not told yet; returns the number of a commit that made it.
+
+        None when there was none within so many seconds. Raises PoisonedError after a failed sync,
+        InvalidError once the database is closed. Ctrl-C ends it.
+        """
+
+    def take(self) -> int | None:
+        """As wait(), without waiting."""
+
+@final
+class Changes:
+    """The commits of a database in order, from Database.changes_since(): an iterator.
+
+    It ends at the last visible one, and goes on when there are more. Commits that are not "sync"
+    are handed out before they are durable.
+    """
+
+    @property
+    def place(self) -> int:
+        """The last commit that was handed out: what changes_since() takes to go on from here."""
+
+    def wait(self, timeout: float | None = None) -> Change | None:
+        """The next commit, waiting for it if need be; None when there was none in time.
+
+        Raises ExpiredError when it stood still for so long that the log is gone; InvalidError once
+        the database is closed; UnsupportedError when it is open for reading and all was handed out.
+        """
+
+    def __iter__(self) -> Changes: ...
+    def __next__(self) -> Change: ...
+
+@final
+class Change:
+    """One commit, from Changes."""
+
+    @property
+    def commit(self) -> int:
+        """Its number; commits are counted from 1."""
+
+    @property
+    def time_ms(self) -> int:
+        """When it was committed, in milliseconds since 1970-01-01 UTC."""
+
+    @property
+    def note(self) -> bytes | None:
+        """The note that the batch carries."""
+
+    @property
+    def operations(self) -> list[Operation]:
+        """What was done, by keyspace and key; made anew by each call."""
+
+@final
+class Operation:
+    """One operation of a commit, from Change.operations."""
+
+    @property
+    def keyspace(self) -> str | None:
+        """Name of the keyspace right before the commit; None when it is not known any more."""
+
+    @property
+    def keyspace_id(self) -> int:
+        """Number of the keyspace, which it keeps under all its names."""
+
+    @property
+    def action(self) -> str:
+        """What was done: "put", "merge", "delete", "create", "rename", "drop"; else "other"."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The key, if it is about one."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The value that was put."""
+
+    @property
+    def operands(self) -> tuple[bytes, ...]:
+        """What was merged, oldest first."""
+
+    @property
+    def expiry_ms(self) -> int | None:
+        """When the value expires, in milliseconds since 1970-01-01 UTC."""
+
+    @property
+    def renamed_to(self) -> str | None:
+        """The new name of the keyspace."""
+
+@final
+class Checkpoint:
+    """What a checkpoint is made of, from Database.checkpoint()."""
+
+    @property
+    def commit(self) -> int:
+        """The last commit in it."""
+
+    @property
+    def linked_files(self) -> int:
+        """Files that both databases share."""
+
+    @property
+    def linked_bytes(self) -> int:
+        """Bytes of them."""
+
+    @property
+    def copied_files(self) -> int:
+        """Files that were copied."""
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes of them."""
+
+    @property
+    def log_bytes(self) -> int:
+        """Bytes of log copied."""
+
+    @property
+    def seconds(self) -> float:
+        """Time it took, in seconds."""
+
+@final
+class VerifyReport:
+    """What Database.verify() checked and found."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, one line each; empty when all is well."""
+
+    @property
+    def indexes(self) -> int:
+        """Keyspaces checked."""
+
+    @property
+    def segments(self) -> int:
+        """Segments checked, every byte of them."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of these segments."""
+
+    @property
+    def entries(self) -> int:
+        """Entries in these segments, deletions included."""
+
+    @property
+    def log_segments(self) -> int:
+        """Log segments checked."""
+
+    @property
+    def log_commits(self) -> int:
+        """Commits in them."""
+
+@final
+class RecoveryReport:
+    """What opening a database found and repaired."""
+
+    @property
+    def created(self) -> bool:
+        """Whether the database was created."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it had been closed in order."""
+
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes of a tail of the log that was cut: commits never acknowledged as durable."""
+
+    @property
+    def torn_manifest(self) -> str | None:
+        """A tail of the manifest that was cut, in words."""
+
+    @property
+    def replayed(self) -> int:
+        """Commits applied from the log."""
+
+    @property
+    def removed(self) -> int:
+        """Files of unfinished work that were removed."""
+
+    @property
+    def seconds(self) -> float:
+        """Time it took, in seconds."""
