@@ -14,10 +14,10 @@ use crate::file::Files;
 use crate::id::{FileId, IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
-use crate::jobs::{Syncer, Worker, clear_released, forget_log, list_catalog};
+use crate::jobs::{Scrubber, Syncer, Worker, clear_released, forget_log, list_catalog};
 use crate::keep::{self, CheckpointReport};
 use crate::options::{Access, Durability, Options};
-use crate::parts::Parts;
+use crate::parts::{Parts, ScrubReport};
 use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
 use crate::transaction::{Transaction, TransactionOptions};
@@ -141,6 +141,10 @@ impl Engine {
         };
         for number in 0..parts.options.background_threads {
             run(&format!("cuesta-work-{number}"), Box::new(Worker::new(parts.clone())));
+        }
+        if let Some(bytes_per_second) = parts.options.scrub_rate {
+            let scrubber = Scrubber::new(parts.clone(), bytes_per_second);
+            run("cuesta-scrub", Box::new(scrubber));
         }
         run("cuesta-sync", Box::new(Syncer::new(parts.clone())));
     }
@@ -422,6 +426,11 @@ impl Engine {
     /// Only what prevents checking; damage is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
         verify(&self.parts, self.identity.uuid)
+    }
+
+    /// What the scrub has found since the database was opened.
+    pub fn scrub_report(&self) -> ScrubReport {
+        self.parts.scrub_report().clone()
     }
 
     /// Makes `target` a database of its own, which holds a prefix of the commits: all that are

@@ -65,6 +65,10 @@ pub struct Options {
     pub log_retention_age: Duration,
     /// Feeds, and the age of commits, keep the log only as long as what is newer has fewer bytes.
     pub feed_bytes_max: u64,
+    /// Bytes that flushes and merges may write in a second; flushes never wait for it.
+    pub background_rate: Option<u64>,
+    /// Bytes of segments that are read in a second to find damage; none are when not given.
+    pub scrub_rate: Option<u64>,
     /// Threads for flushes and merges.
     pub background_threads: usize,
     /// Memtables smaller than this in total stay in the log when the database is closed.
@@ -92,6 +96,8 @@ impl Default for Options {
             log_retention_bytes: 0,
             log_retention_age: Duration::ZERO,
             feed_bytes_max: 1 << 30,
+            background_rate: None,
+            scrub_rate: None,
             background_threads: 2,
             close_flush_bytes: 1 << 20,
             manifest_bytes: 256 << 10,
@@ -116,6 +122,9 @@ impl Options {
         within("memory budget in bytes", self.memory_budget, MEMORY_BUDGET_MIN..=1 << 50)?;
         within("log segment size in bytes", self.log.segment_bytes, 512..=1 << 40)?;
         within("sync interval in milliseconds", interval_ms, 0..=1 << 40)?;
+        let rate_max = 1 << 50;
+        within("background rate in bytes", self.background_rate.unwrap_or(1), 1..=rate_max)?;
+        within("scrub rate in bytes", self.scrub_rate.unwrap_or(1), 1..=rate_max)?;
         within("number of background threads", self.background_threads as u64, 1..=256)
     }
 

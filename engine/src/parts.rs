@@ -28,10 +28,14 @@ use crate::locks::Locks;
 use crate::manifest::ManifestWriter;
 use crate::options::{Access, Options};
 use crate::oracle::KeyHasher;
+use crate::rate::Rate;
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::{Pair, Pins, Version};
 use crate::watchers::Watchers;
+
+/// Problems that a report of the scrub keeps.
+const PROBLEMS_MAX: usize = 100;
 
 /// Everything an open database is made of.
 pub struct Parts {
@@ -71,6 +75,8 @@ pub struct Parts {
     pub watchers: Watchers,
     /// Who reads the log, and from where.
     pub feeds: Feeds,
+    /// How fast flushes and merges may write.
+    pub rate: Rate,
     /// Moves when something was synced, published, flushed or failed.
     pub moved: Arc<Event>,
     /// Moves when there may be work in the background.
@@ -84,6 +90,7 @@ pub struct Parts {
     manifest: Mutex<Option<ManifestWriter>>,
     tail: Mutex<Tail>,
     control: Mutex<Control>,
+    scrub: Mutex<ScrubReport>,
 }
 
 /// What everybody must know of the [`Oracle`](crate::oracle::Oracle), without the commit lock.
@@ -214,6 +221,35 @@ impl Control {
     }
 }
 
+/// What the scrub has found since the database was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScrubReport {
+    /// Times that everything was read.
+    pub passes: u64,
+    /// Segments read.
+    pub segments: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// What is wrong, one line each, the first hundred; each once, however often it was read.
+    pub problems: Vec<String>,
+}
+
+impl ScrubReport {
+    /// Whether nothing wrong was found.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// Notes a problem; whether it is new.
+    pub fn note(&mut self, problem: String) -> bool {
+        let new = !self.problems.contains(&problem);
+        if new && self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        }
+        new
+    }
+}
+
 /// What is needed to put [`Parts`] together.
 pub struct Found {
     /// See [`Parts::versions`].
@@ -243,6 +279,7 @@ impl Parts {
         found: Found,
         next: (Arc<AtomicU64>, SegmentId),
     ) -> Parts {
+        let rate = Rate::new(options.background_rate);
         Parts {
             env,
             dir,
@@ -262,6 +299,8 @@ impl Parts {
             conflicts: OnceLock::new(),
             watchers: Watchers::default(),
             feeds: Feeds::default(),
+            rate,
+            scrub: Mutex::default(),
             moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),
@@ -293,6 +332,11 @@ impl Parts {
     /// Takes the lock of background work.
     pub fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the scrub has found so far.
+    pub fn scrub_report(&self) -> MutexGuard<'_, ScrubReport> {
+        self.scrub.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails when the database may only be read.

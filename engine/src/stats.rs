@@ -179,6 +179,10 @@ counters! {
     views_expired,
     /// Feeds that lost their place because they kept too much of the log.
     feeds_lost,
+    /// Bytes of segments that the scrub has read.
+    scrubbed_bytes,
+    /// Problems that the scrub has found, each as often as it was found.
+    scrub_errors,
     /// Files unlinked.
     files_removed,
     /// Transactions begun.

@@ -4,10 +4,15 @@
 //! was computed under another seed and does not validate.
 
 /// A checksum under construction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Crc(crc32fast::Hasher);
 
 impl Crc {
+    /// Starts a checksum that is tied to nothing: that of [`crc32`].
+    pub fn new() -> Crc {
+        Crc::default()
+    }
+
     /// Starts a checksum tied to `seed`, which is taken in as eight little-endian bytes.
     pub fn seeded(seed: u64) -> Crc {
         let mut hasher = crc32fast::Hasher::new();

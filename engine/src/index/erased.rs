@@ -133,6 +133,11 @@ pub trait ErasedState: Any + Send + Sync {
     /// # Errors
     /// As there.
     fn verify(&self, report: &mut dyn FnMut(String)) -> Result<()>;
+    /// Checks one segment, if it is current.
+    ///
+    /// # Errors
+    /// As [`ErasedState::verify`].
+    fn verify_segment(&self, id: SegmentId, report: &mut dyn FnMut(String)) -> Result<()>;
 }
 
 impl<T: IndexType> State<T> {
@@ -312,6 +317,13 @@ impl<T: IndexType> ErasedState for State<T> {
                 .verify(live, &mut |problem| report(format!("segment {}: {problem}", live.id)))?;
         }
         Ok(())
+    }
+
+    fn verify_segment(&self, id: SegmentId, report: &mut dyn FnMut(String)) -> Result<()> {
+        match self.live.iter().find(|live| live.id == id) {
+            Some(live) => self.index.verify(live, report),
+            None => Ok(()),
+        }
     }
 }
 

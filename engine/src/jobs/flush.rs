@@ -242,6 +242,10 @@ impl Task for Flush {
     fn is_merge(&self) -> bool {
         false
     }
+
+    fn bytes(&self) -> u64 {
+        self.out.as_ref().map_or(0, FileOutput::bytes)
+    }
 }
 
 impl Drop for Flush {

@@ -162,6 +162,10 @@ impl Task for Merge {
     fn is_merge(&self) -> bool {
         true
     }
+
+    fn bytes(&self) -> u64 {
+        self.out.as_ref().map_or(0, FileOutput::bytes)
+    }
 }
 
 impl Drop for Merge {

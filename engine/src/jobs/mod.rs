@@ -10,11 +10,13 @@ mod clear;
 mod flush;
 mod install;
 mod merge;
+mod scrub;
 mod sync;
 
 pub(crate) use clear::clear_released;
 pub(crate) use flush::flush_now;
 pub(crate) use install::{Installing, forget_log, install, list_catalog, trim_log};
+pub use scrub::{PASS_INTERVAL, Scrubber};
 pub use sync::Syncer;
 
 use std::sync::Arc;
@@ -61,6 +63,8 @@ trait Task: Send {
     fn give_up(&mut self);
     /// Whether a flush may go first.
     fn is_merge(&self) -> bool;
+    /// Bytes written so far.
+    fn bytes(&self) -> u64;
 }
 
 /// One worker.
@@ -134,7 +138,16 @@ impl Job for Worker {
             self.tasks.pop();
             return JobState::Again;
         }
-        match task.step() {
+        // A flush never waits: commits may be waiting for it.
+        if task.is_merge()
+            && let Some(until) = self.parts.rate.wait_until(now)
+        {
+            return JobState::WaitUntil(seen, until);
+        }
+        let before = task.bytes();
+        let stepped = task.step();
+        self.parts.rate.spend(now, task.bytes().saturating_sub(before));
+        match stepped {
             Ok(Progress::Again) => JobState::Again,
             Ok(Progress::Wait(moved)) => {
                 // What it waits for moves `moved`; a worker sleeps on `work`, so look again soon.

@@ -399,6 +399,10 @@ impl ErasedState for Still {
     fn verify(&self, _: &mut dyn FnMut(String)) -> Result<()> {
         Ok(())
     }
+
+    fn verify_segment(&self, _: SegmentId, _: &mut dyn FnMut(String)) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A state of `bytes` bytes at `address`.

@@ -14,6 +14,7 @@ mod io_order;
 mod checkpoint;
 mod lifecycle;
 mod random;
+mod scrub;
 mod seam;
 mod space;
 mod threads;
