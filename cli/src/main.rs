@@ -11,8 +11,10 @@
 mod figures;
 mod random;
 mod text;
+mod moment;
 mod record;
 mod output;
+mod pack;
 mod failure;
 mod progress;
 mod lifetime;

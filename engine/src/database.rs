@@ -14,8 +14,11 @@ use crate::file::Files;
 use crate::id::{FileId, IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
-use crate::jobs::{Scrubber, Syncer, Worker, clear_released, forget_log, list_catalog};
-use crate::keep::{self, CheckpointReport};
+use crate::jobs::{
+    Archiver, Final, Scrubber, Syncer, Worker, archive_next, begin_archive, clear_released,
+    forget_log, list_catalog,
+};
+use crate::keep::{self, BackupReport, CheckpointReport};
 use crate::options::{Access, Durability, Options};
 use crate::parts::{Parts, ScrubReport};
 use crate::recovery::{self, RecoveryReport};
@@ -127,6 +130,9 @@ impl Engine {
         let (running, lock) = (Mutex::default(), Mutex::new(lock));
         let engine = Engine { parts, identity, report, running, lock };
         if writable {
+            if let Some(backups) = &engine.parts.options.archive {
+                begin_archive(&engine.parts, &identity, backups)?;
+            }
             // From here on, whatever happens, dropping the engine ends what was spawned.
             engine.spawn(&*env);
         }
@@ -145,6 +151,9 @@ impl Engine {
         if let Some(bytes_per_second) = parts.options.scrub_rate {
             let scrubber = Scrubber::new(parts.clone(), bytes_per_second);
             run("cuesta-scrub", Box::new(scrubber));
+        }
+        if parts.options.archive.is_some() {
+            run("cuesta-archive", Box::new(Archiver::new(parts.clone())));
         }
         run("cuesta-sync", Box::new(Syncer::new(parts.clone())));
     }
@@ -428,6 +437,16 @@ impl Engine {
         verify(&self.parts, self.identity.uuid)
     }
 
+    /// Makes a backup of the present in `dir`, beside everything else; files that an earlier one
+    /// has are not copied again.
+    ///
+    /// # Errors
+    /// `Invalid` when `dir` is a database or has backups of another; `Locked` while one is made;
+    /// `Corrupt` when what is to be copied is damaged; `Poisoned`, `Full`, `Io`.
+    pub fn backup(&self, dir: &Path) -> Result<BackupReport> {
+        keep::backup(&self.parts, &self.identity, dir)
+    }
+
     /// What the scrub has found since the database was opened.
     pub fn scrub_report(&self) -> ScrubReport {
         self.parts.scrub_report().clone()
@@ -556,9 +575,17 @@ impl Engine {
         }
         parts.watchers.end();
         drop(tail);
+        let mut archived = Ok(());
+        while synced.is_ok() && archived.is_ok() {
+            match archive_next(parts, Final::All) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => archived = Err(error),
+            }
+        }
         tracing::debug!(dir = %parts.dir.display(), "closed");
         parts.moved.notify();
-        flushed.and(forgotten).and(synced)
+        flushed.and(forgotten).and(synced).and(archived)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings of an open database. Data only.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::budget::Strictness;
@@ -69,6 +70,8 @@ pub struct Options {
     pub background_rate: Option<u64>,
     /// Bytes of segments that are read in a second to find damage; none are when not given.
     pub scrub_rate: Option<u64>,
+    /// A directory of backups to which log segments are copied before they are let go of.
+    pub archive: Option<PathBuf>,
     /// Threads for flushes and merges.
     pub background_threads: usize,
     /// Memtables smaller than this in total stay in the log when the database is closed.
@@ -98,6 +101,7 @@ impl Default for Options {
             feed_bytes_max: 1 << 30,
             background_rate: None,
             scrub_rate: None,
+            archive: None,
             background_threads: 2,
             close_flush_bytes: 1 << 20,
             manifest_bytes: 256 << 10,

@@ -22,7 +22,7 @@ use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feeds::Feeds;
 use crate::file::{Extent, FileTable, LogFiles};
-use crate::id::{IndexId, SegmentId, SeqNo};
+use crate::id::{IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Aim, Listed, Registry, Services};
 use crate::locks::Locks;
 use crate::manifest::ManifestWriter;
@@ -31,7 +31,7 @@ use crate::oracle::KeyHasher;
 use crate::rate::Rate;
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
-use crate::version::{Pair, Pins, Version};
+use crate::version::{LogHold, Pair, Pins, Version};
 use crate::watchers::Watchers;
 
 /// Problems that a report of the scrub keeps.
@@ -90,6 +90,8 @@ pub struct Parts {
     manifest: Mutex<Option<ManifestWriter>>,
     tail: Mutex<Tail>,
     control: Mutex<Control>,
+    /// How far the log is archived, if it is. Taken before the tail.
+    pub archive: Mutex<Option<Archive>>,
     scrub: Mutex<ScrubReport>,
 }
 
@@ -250,6 +252,17 @@ impl ScrubReport {
     }
 }
 
+/// How far the log is archived.
+#[derive(Debug)]
+pub struct Archive {
+    /// Where to.
+    pub dir: PathBuf,
+    /// The first segment that is not.
+    pub next: LogNo,
+    /// Keeps it, and those behind it, from being let go of.
+    pub hold: LogHold,
+}
+
 /// What is needed to put [`Parts`] together.
 pub struct Found {
     /// See [`Parts::versions`].
@@ -301,6 +314,7 @@ impl Parts {
             feeds: Feeds::default(),
             rate,
             scrub: Mutex::default(),
+            archive: Mutex::default(),
             moved: Arc::new(Event::new()),
             work,
             syncer: Arc::new(Event::new()),

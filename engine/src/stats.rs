@@ -183,6 +183,10 @@ counters! {
     scrubbed_bytes,
     /// Problems that the scrub has found, each as often as it was found.
     scrub_errors,
+    /// Bytes of log records archived.
+    archived_bytes,
+    /// Times that archiving the log has failed and was tried again.
+    archive_failures,
     /// Files unlinked.
     files_removed,
     /// Transactions begun.

@@ -12,7 +12,7 @@ use cuesta_engine::index::Registry;
 use cuesta_engine::{Access, Engine, Options};
 use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
 
-use crate::{Durability, Error, RecoveryReport, Result, VerifyReport};
+use crate::{Durability, Error, RecoveryReport, Result, ScrubReport, VerifyReport};
 
 /// An open database. Cloning is cheap and shares it; it is closed by [`Database::close`] or when
 /// the last clone, keyspace, batch and snapshot of it is gone.
@@ -65,6 +65,12 @@ impl Database {
     /// Only what prevents checking, such as `Io`; damage is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
         self.engine.verify()
+    }
+
+    /// What the scrub has found since the database was opened: see [`Builder::scrub`]. Damage is
+    /// also told as an event of `tracing`, and counted in [`Database::stats`].
+    pub fn scrub_report(&self) -> ScrubReport {
+        self.engine.scrub_report()
     }
 
     /// Makes every commit so far durable, whatever its durability.
@@ -181,6 +187,35 @@ impl Builder {
     /// Threads that flush and merge; 2 by default.
     pub fn background_threads(mut self, threads: usize) -> Builder {
         self.options.background_threads = threads;
+        self
+    }
+
+    /// Bytes that flushes and merges may write in a second; as many as they can by default.
+    ///
+    /// Flushes never wait, for commits may be waiting for them: they make merges wait longer. Where
+    /// more is written than merges at this rate can keep up with, commits are slowed, as ever when
+    /// merges are behind.
+    pub fn background_rate(mut self, bytes_per_second: u64) -> Builder {
+        self.options.background_rate = Some(bytes_per_second);
+        self
+    }
+
+    /// Reads everything in segments again and again in the background, so many bytes in a second on
+    /// average, and checks it as [`Database::verify`] does; not at all by default. It begins anew
+    /// once an hour at the most. See [`Database::scrub_report`] for what was found.
+    pub fn scrub(mut self, bytes_per_second: u64) -> Builder {
+        self.options.scrub_rate = Some(bytes_per_second);
+        self
+    }
+
+    /// Copies every log segment to the directory of backups `dir` when it is finished, so that
+    /// [`Backups::restore`](crate::Backups::restore) goes to any commit since the oldest backup
+    /// there. The last, unfinished segment is copied when the database is closed.
+    ///
+    /// Log segments are kept until they are copied: while `dir` cannot be written to, the log
+    /// grows. Counters: `archived_bytes`, `archive_failures`.
+    pub fn archive_log(mut self, dir: impl AsRef<Path>) -> Builder {
+        self.options.archive = Some(dir.as_ref().to_path_buf());
         self
     }
 

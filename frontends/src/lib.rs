@@ -35,28 +35,34 @@
 //! - [`CommitHandle`] is a commit that is waited for later.
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
 //! - [`id`] has generators of identifiers: sequences, Snowflakes, UUIDs and ULIDs.
+//! - [`Database::backup`] and [`Backups`] keep copies to restore from, to any commit.
 //! - [`Database::checkpoint`] copies a database while it is in use.
 //! - [`Watch`] waits until something changes; [`Changes`] says what, commit by commit.
+//! - [`Database::dump`] and [`Database::load`] take everything out and in as text.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod database;
 mod report;
 mod keep;
+mod backup;
 mod handle;
 mod note;
 mod watch;
 mod transaction;
 mod kv;
+mod dump;
 pub mod id;
 mod feed;
 
+pub use backup::{Backup, BackupInfo, Backups, Purged, RestoreTo, Restored};
 pub use cuesta_engine::env;
 pub use cuesta_engine::error::{Error, ErrorKind, Result};
 pub use cuesta_engine::log::Torn;
 pub use cuesta_engine::stats::Quantiles;
-pub use cuesta_engine::{Durability, Isolation, RecoveryReport, VerifyReport};
+pub use cuesta_engine::{Durability, Isolation, RecoveryReport, ScrubReport, VerifyReport};
 pub use cuesta_indexes::lsm::{MergeOperator, Value};
 pub use database::{Builder, Database};
+pub use dump::{Dumped, Existing};
 pub use feed::{Action, Change, Changes, NextChange, Operands, Operation, Operations};
 pub use handle::CommitHandle;
 pub use keep::Checkpoint;

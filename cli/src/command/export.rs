@@ -1,8 +1,7 @@
 //! `export`: a keyspace as a file that `import` takes in again.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use crate::figures;
 use crate::output::Output;
+use crate::pack;
 use crate::place::Target;
 use crate::record;
 
@@ -51,18 +51,10 @@ impl Export {
             })?;
             return failure.map_or(Ok(()), Err);
         };
-        let creating = |e| Error::io(format_args!("writing {}", path.display()), e);
-        let file = File::options().write(true).create_new(true).open(path).map_err(|e| match e
-            .kind()
-        {
-            io::ErrorKind::AlreadyExists => {
-                Error::new(cuesta::ErrorKind::Exists, format!("{} exists", path.display()))
-            }
-            _ => creating(e),
-        })?;
-        let written = write_file(path, file, |out| write_entries(cursor, self.format, out));
-        let entries = written.map_err(creating)??;
-        let bytes = std::fs::metadata(path).map_err(creating)?.len();
+        let file = pack::create(path)?;
+        let entries = pack::write(path, file, |out| write_entries(cursor, self.format, out))??;
+        let failed = |e| Error::io(format_args!("writing {}", path.display()), e);
+        let bytes = std::fs::metadata(path).map_err(failed)?.len();
         let took = began.elapsed();
         output.show(
             || {
@@ -72,34 +64,6 @@ impl Export {
             || json!({ "entries": entries, "bytes": bytes, "seconds": figures::seconds(took) }),
         )
     }
-}
-
-/// Lets `write` write to `file`, packed as its name says, and syncs it.
-fn write_file<R>(
-    path: &Path,
-    file: File,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<R>,
-) -> io::Result<R> {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let mut out = BufWriter::with_capacity(256 << 10, file);
-    let written = match ending.as_str() {
-        "gz" | "gzip" => {
-            let mut packed = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            let written = write(&mut packed)?;
-            out = packed.finish()?;
-            written
-        }
-        "zst" | "zstd" => {
-            let mut packed = zstd::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?;
-            packed.include_checksum(true)?;
-            let written = write(&mut packed)?;
-            out = packed.finish()?;
-            written
-        }
-        _ => write(&mut out)?,
-    };
-    out.into_inner()?.sync_all()?;
-    Ok(written)
 }
 
 /// Writes all entries; the number of them, or what reading them failed with.

@@ -20,6 +20,11 @@ mod stats;
 mod verify;
 mod compact;
 mod checkpoint;
+mod backup;
+mod backups;
+mod restore;
+mod dump;
+mod load;
 mod inspect;
 mod bench;
 mod demo;
@@ -66,6 +71,16 @@ pub enum Command {
     Compact(compact::Compact),
     /// Copy a database, sharing the files that never change
     Checkpoint(checkpoint::Checkpoint),
+    /// Copy a database to a directory of backups
+    Backup(backup::Backup),
+    /// List, check and remove backups
+    Backups(backups::Backups),
+    /// Make a database out of a backup
+    Restore(restore::Restore),
+    /// Write everything as text that every version reads
+    Dump(dump::Dump),
+    /// Take in what dump wrote
+    Load(load::Load),
     /// Print what is in a log, manifest, segment or identity file, or in a directory
     Inspect(inspect::Inspect),
     /// Measure standard workloads on the disk of a directory
@@ -103,6 +118,11 @@ impl Command {
             Command::Verify(verify) => verify.run(output),
             Command::Compact(compact) => compact.run(output),
             Command::Checkpoint(checkpoint) => checkpoint.run(output),
+            Command::Backup(backup) => backup.run(output),
+            Command::Backups(backups) => backups.run(output),
+            Command::Restore(restore) => restore.run(output),
+            Command::Dump(dump) => dump.run(output),
+            Command::Load(load) => load.run(output),
             Command::Inspect(inspect) => inspect.run(output),
             Command::Bench(bench) => bench.run(output),
             Command::Demo(demo) => demo.run(output),

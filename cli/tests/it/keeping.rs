@@ -25,3 +25,69 @@ fn a_checkpoint_is_a_database() {
     assert_eq!(desk.failure("checkpoint nowhere copy2").0, 1);
     assert!(!desk.path("copy2").exists());
 }
+
+#[test]
+fn a_dump_is_loaded_again_packed_or_not() {
+    let desk = filled();
+    desk.run_with(&["put", "db", "bytes", "--hex", "ff00", "x"], b"").good();
+    let dumped = desk.json("dump db all.ndjson");
+    assert_eq!((dumped["keyspaces"].as_u64(), dumped["entries"].as_u64()), (Some(2), Some(501)));
+    desk.text("dump db all.ndjson.zst");
+    let text = desk.run("dump db -");
+    // The header tells when the dump was made, and the last line has its checksum.
+    let entries = |dump: &[u8]| -> Vec<String> {
+        let lines: Vec<String> = String::from_utf8_lossy(dump).lines().map(str::to_owned).collect();
+        lines[1..lines.len() - 1].to_vec()
+    };
+    let stored = std::fs::read(desk.path("all.ndjson")).unwrap();
+    assert!(entries(&text.out) == entries(&stored), "the two dumps differ");
+    for (i, file) in ["all.ndjson", "all.ndjson.zst"].into_iter().enumerate() {
+        assert_eq!(desk.json(&format!("load db{i} {file}"))["entries"], 501);
+        assert_eq!(desk.text(&format!("scan db{i} rows")), desk.text("scan db rows"));
+        assert_eq!(desk.json(&format!("verify db{i}"))["sound"], true);
+    }
+    desk.run_with(&["load", "piped", "-"], &text.out).good();
+    assert_eq!(desk.text("scan piped rows"), desk.text("scan db rows"));
+    // What is there is not mixed with, unless told.
+    assert_eq!(desk.failure("load db0 all.ndjson").1, "Exists");
+    desk.text("load db0 all.ndjson --overwrite");
+    assert_eq!(desk.failure("dump db all.ndjson").1, "Exists");
+    desk.write("cut.ndjson", &text.out[..text.out.len() - 9]);
+    let (code, kind, message) = desk.failure("load cut cut.ndjson");
+    assert_eq!((code, kind.as_str()), (3, "Corrupt"));
+    assert!(message.contains("cut.ndjson: line 505"), "{message}");
+    assert_eq!(desk.text("keyspaces cut"), "");
+}
+
+#[test]
+fn backups_are_listed_checked_restored_and_removed() {
+    let desk = filled();
+    assert_eq!(desk.json("backup db backups")["backup"], 1);
+    desk.text("put db notes a 1");
+    assert_eq!(desk.json("backup db backups")["backup"], 2);
+    let listed = desk.json_lines("backups backups");
+    assert_eq!(listed.len(), 2);
+    assert!(listed[0]["commit"].as_u64() < listed[1]["commit"].as_u64());
+    assert!(desk.text("backups backups --check").starts_with("backup 1 of commit "));
+    desk.text("restore backups first --backup 1");
+    assert_eq!(desk.json_lines("scan first rows").len(), 500);
+    assert_eq!(desk.failure("get first notes a").0, 1);
+    let commit = listed[1]["commit"].as_u64().unwrap();
+    assert_eq!(
+        desk.json(&format!("restore backups second --to-commit {commit}"))["commit"],
+        commit
+    );
+    assert_eq!(desk.text("get second notes a"), "1\n");
+    assert_eq!(desk.json("verify second")["sound"], true);
+    assert_eq!(desk.failure("restore backups third --to-time 1970-01-02T00:00:00Z").0, 1);
+    assert_eq!(desk.failure("restore backups second").1, "Exists");
+    assert_eq!(desk.failure("restore backups third --to-time yesterday").0, 2);
+    assert_eq!(desk.json("backups backups --keep 1")["backups"], 1);
+    assert_eq!(desk.json_lines("backups backups").len(), 1);
+    let mut bytes = std::fs::read(desk.path("backups/backup-00000002")).unwrap();
+    bytes[100] ^= 1;
+    desk.write("backups/backup-00000002", bytes);
+    assert_eq!(desk.failure("restore backups third").0, 3);
+    assert_eq!(desk.run("backups backups").code, 3);
+    assert_eq!(desk.failure("backups nowhere").0, 1);
+}

@@ -6,6 +6,7 @@
 //!
 //! Not for: what is worth doing, which index types plan.
 
+mod archive;
 mod clear;
 mod flush;
 mod install;
@@ -13,6 +14,8 @@ mod merge;
 mod scrub;
 mod sync;
 
+pub use archive::{Archiver, archive_of};
+pub(crate) use archive::{Final, archive_next, begin_archive};
 pub(crate) use clear::clear_released;
 pub(crate) use flush::flush_now;
 pub(crate) use install::{Installing, forget_log, install, list_catalog, trim_log};

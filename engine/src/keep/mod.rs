@@ -17,9 +17,17 @@
 //!
 //! Not for: copying entry by entry, which front-ends do.
 
-mod checkpoint;
-mod moment;
 mod new;
+mod pool;
+mod moment;
+mod checkpoint;
+mod backup;
+mod restore;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use backup::backup;
+pub use backup::{BackupInfo, BackupReport, PurgeReport, backups, check_backups, purge};
 pub use checkpoint::CheckpointReport;
 pub(crate) use checkpoint::checkpoint;
+pub use restore::{RestoreReport, RestoreTo, restore};

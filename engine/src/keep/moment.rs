@@ -24,11 +24,13 @@ pub(super) struct Moment {
     pub(super) manifest: u64,
     /// The last commit; the log ends with it.
     pub(super) seq: SeqNo,
+    /// The commit clock.
+    pub(super) clock_ms: u64,
     /// Log segments that recovery needs, oldest first.
     pub(super) log: Vec<Retained>,
     dir: PathBuf,
     /// Keeps pages of files written in place from being reused.
-    _version: Arc<Sealed<Version>>,
+    version: Arc<Sealed<Version>>,
     /// Keeps data files from being removed.
     _files: Vec<Region>,
     _log: LogHold,
@@ -56,7 +58,7 @@ impl Moment {
         if parts.options.access != Access::Read {
             tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
         }
-        let seq = tail.log.last_seq();
+        let (seq, clock_ms) = (tail.log.last_seq(), tail.log.clock_ms());
         let mut log = tail.log.segments();
         log.retain(|segment| segment.number >= start);
         let version = parts.versions.current();
@@ -64,13 +66,18 @@ impl Moment {
         let files = hold_files(parts, &state)?;
         drop(guard);
         let dir = parts.dir.clone();
-        Ok(Moment { state, manifest, seq, log, dir, _version: version, _files: files, _log: hold })
+        Ok(Moment { state, manifest, seq, clock_ms, log, dir, version, _files: files, _log: hold })
     }
 
     /// Data files, how they are written, and where they are.
     pub(super) fn files(&self) -> impl Iterator<Item = (FileId, FileKind, PathBuf)> {
         let files = self.state.files().iter();
         files.map(|(id, found)| (*id, found.kind, self.dir.join(name::data(*id))))
+    }
+
+    /// Its segments, open. Memtables in it may be later.
+    pub(super) fn version(&self) -> &Version {
+        &self.version.value
     }
 
     /// Where a log segment is.

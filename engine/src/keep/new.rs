@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use crate::env::{Env, OpenMode, SyncKind, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileKind;
-use crate::format::name;
-use crate::id::{LogNo, SeqNo};
+use crate::format::{Crc, name};
+use crate::id::{LogNo, LogPos, SeqNo};
 use crate::identity::{Identity, Uuid};
-use crate::log::{CloseMark, Record, Scan, close_copy, copy_segment, scan};
+use crate::log::{CloseMark, Record, Scan, close_copy, copy_segment, cut_copy, scan};
 use crate::manifest::record::FileTag;
 use crate::manifest::{ManifestState, ManifestWriter, RotateAt};
 
@@ -85,7 +85,21 @@ impl<'e> NewDatabase<'e> {
             let file = vfs.open(&to, OpenMode::Read).and_then(|file| file.len());
             return file.map(Taken::Linked).map_err(|e| Error::io(to.display(), e));
         }
-        copy_file(vfs, from, &to).map(Taken::Copied)
+        copy_and(vfs, from, &to, &mut |_| {}).map(Taken::Copied)
+    }
+
+    /// Takes over a data file by a copy, whose length and CRC-32 must be these.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are not; `Full`, `Io`.
+    pub(super) fn copy(&mut self, from: &Path, name: &str, sum: (u64, u32)) -> Result<()> {
+        let to = self.make(name);
+        let mut crc = Crc::new();
+        let len = copy_and(self.env.vfs(), from, &to, &mut |piece| {
+            crc = std::mem::take(&mut crc).update(piece);
+        })?;
+        crate::ensure_sound!((len, crc.finish()) == sum, "{} has changed", from.display());
+        Ok(())
     }
 
     /// Writes the manifest, for a log that knows manifests up to number `known`.
@@ -127,6 +141,23 @@ impl<'e> NewDatabase<'e> {
     ) -> Result<Scan> {
         let start = self.log_start.max(LogNo(1));
         scan(self.env.vfs(), &self.dir, &self.identity.uuid.0, start, visit)
+    }
+
+    /// Cuts the log, which was read as `found`, at position `end` in segment `last`.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn cut_log(&self, found: &Scan, last: LogNo, end: LogPos) -> Result<()> {
+        let vfs = self.env.vfs();
+        for (segment, _) in &found.segments {
+            let path = self.dir.join(name::log(segment.number));
+            if segment.number > last {
+                crate::staged::remove_if_there(vfs, &path)?;
+            } else if segment.number == last {
+                cut_copy(vfs, &self.dir, segment, end)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes it a database, whose last commit is `last`.
@@ -175,15 +206,22 @@ pub(super) fn sync_dir(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     vfs.sync_dir(dir).map_err(|e| Error::io(format_args!("syncing {}", dir.display()), e))
 }
 
-/// Copies a file to a new one, durably but for its name; returns its length.
+/// Copies a file to a new one, durably but for its name; returns its length. `see` sees the bytes
+/// in order.
 ///
 /// # Errors
 /// `Corrupt` when there is no such file, `Full`, `Io`.
-pub(super) fn copy_file(vfs: &dyn Vfs, from: &Path, to: &Path) -> Result<u64> {
+pub(super) fn copy_and(
+    vfs: &dyn Vfs,
+    from: &Path,
+    to: &Path,
+    see: &mut dyn FnMut(&[u8]),
+) -> Result<u64> {
     let writing = |e| Error::io(format_args!("writing {}", to.display()), e);
     let copy = vfs.open(to, OpenMode::CreateNew).map_err(writing)?;
     let mut at = 0;
     let len = read_all(vfs, from, &mut |piece| {
+        see(piece);
         copy.write_all_at(at, piece).map_err(writing)?;
         at += piece.len() as u64;
         Ok(())

@@ -34,7 +34,12 @@ pub fn copy_segment(
     uuid: Option<[u8; 16]>,
 ) -> Result<u64> {
     let reading = |e| Error::io(format_args!("reading {}", from.display()), e);
-    let source = vfs.open(from, OpenMode::Read).map_err(reading)?;
+    let source = match vfs.open(from, OpenMode::Read) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::corrupt(format!("{} is missing", from.display())));
+        }
+        opened => opened.map_err(reading)?,
+    };
     let len = source.len().map_err(reading)?;
     let end = match bytes {
         Some(bytes) => SEGMENT_HEADER_BYTES.saturating_add(bytes),
@@ -93,7 +98,11 @@ pub fn close_copy(vfs: &dyn Vfs, dir: &Path, found: &Scan, mark: CloseMark) -> R
     file.sync(SyncKind::Full).map_err(failed)
 }
 
-fn cut_copy(vfs: &dyn Vfs, dir: &Path, segment: &SegmentHeader, end: LogPos) -> Result<()> {
+/// Cuts a copied segment at `end`; the next sync of it makes that durable.
+///
+/// # Errors
+/// `Io`.
+pub fn cut_copy(vfs: &dyn Vfs, dir: &Path, segment: &SegmentHeader, end: LogPos) -> Result<()> {
     let path = dir.join(name::log(segment.number));
     let failed = |e| Error::io(format_args!("cutting {}", path.display()), e);
     let file = vfs.open(&path, OpenMode::Write).map_err(failed)?;

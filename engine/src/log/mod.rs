@@ -34,7 +34,7 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
-pub use copy::{close_copy, copy_segment};
+pub use copy::{close_copy, copy_segment, cut_copy};
 pub use follow::Follow;
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};

@@ -11,6 +11,7 @@ mod catalog;
 mod commits;
 mod faults;
 mod io_order;
+mod backup;
 mod checkpoint;
 mod lifecycle;
 mod random;

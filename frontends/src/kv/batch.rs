@@ -58,6 +58,24 @@ impl Batch {
         Ok(())
     }
 
+    /// Sets the value of `key` as it was stored elsewhere: to expire at this time, or never,
+    /// whatever the keyspace gives its values.
+    pub(crate) fn put_stored(
+        &mut self,
+        keyspace: &Keyspace,
+        (key, value): (&[u8], &[u8]),
+        expires_ms: Option<u64>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let ops = self.operations.part(keyspace.id());
+        match expires_ms {
+            Some(expires_ms) => op::put_expiring(ops, key, value, expires_ms)?,
+            None => op::put(ops, key, value)?,
+        }
+        self.len += 1;
+        Ok(())
+    }
+
     /// Sets the value of `key` in `keyspace` for some time: see [`Keyspace::put_with_ttl`].
     ///
     /// # Errors

@@ -69,6 +69,11 @@ impl Keyspace {
         }
     }
 
+    /// The index `id`, which is an LSM tree whose values live `ttl_ms`.
+    pub(crate) fn of(db: &Database, id: IndexId, name: &str, ttl_ms: u64) -> Keyspace {
+        Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into(), ttl_ms }
+    }
+
     /// The name that it had when the handle was made.
     pub fn name(&self) -> &str {
         &self.name

@@ -117,6 +117,11 @@ impl KeyspaceOptions {
         self.lsm.ttl_ms
     }
 
+    /// Options as the index type has them.
+    pub(crate) fn of(lsm: lsm::Options) -> KeyspaceOptions {
+        KeyspaceOptions { lsm }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         self.lsm.encode()
     }

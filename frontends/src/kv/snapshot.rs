@@ -5,14 +5,15 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use cuesta_engine::budget::{Charge, Part};
+use cuesta_engine::index::IndexType;
 use cuesta_engine::version::View;
-use cuesta_indexes::lsm::Reader;
+use cuesta_indexes::lsm::{Lsm, Options, Reader};
 
 use crate::database::Database;
 use crate::kv::tracked::Tracked;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, after_prefix, bounds};
 use crate::transaction::Shared;
-use crate::{Result, Value};
+use crate::{Error, Result, Value};
 
 /// Everything that was committed at one moment, in all keyspaces; nothing later. It does not hold
 /// up writers. Cloning is cheap and gives the same moment.
@@ -45,6 +46,30 @@ impl Snapshot {
         self.view.seq().0
     }
 
+    /// When the value of `key` expires, in milliseconds since 1970 UTC, if it has one that does.
+    pub(crate) fn expires_ms(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<u64>> {
+        self.ask(keyspace, |reader| Ok(reader.expiry_ms(key)?.flatten()))
+    }
+
+    /// Every keyspace of that moment, with its name and options, by name.
+    pub(crate) fn keyspaces(&self) -> Result<Vec<(String, Options, Keyspace)>> {
+        let catalog = self.view.catalog()?;
+        let mut keyspaces = Vec::new();
+        for (id, entry) in catalog.iter() {
+            if entry.kind != Lsm::NAME {
+                return Err(Error::unsupported(format!(
+                    "{:?} is an index of type {}, not a keyspace",
+                    entry.name, entry.kind
+                )));
+            }
+            let options = Options::decode(&entry.options)?;
+            let keyspace = Keyspace::of(&self.db, id, &entry.name, options.ttl_ms);
+            keyspaces.push((entry.name.clone(), options, keyspace));
+        }
+        keyspaces.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(keyspaces)
+    }
+
     /// The value that `key` had.
     ///
     /// # Errors
@@ -68,7 +93,7 @@ impl Snapshot {
     }
 
     /// The time by which values expire here.
-    pub(super) fn clock_ms(&self) -> u64 {
+    pub(crate) fn clock_ms(&self) -> u64 {
         self.view.clock_ms()
     }
 

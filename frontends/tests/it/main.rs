@@ -5,6 +5,7 @@
 mod api;
 mod budget;
 mod feed;
+mod dump;
 mod handles;
 mod lively;
 mod ids;

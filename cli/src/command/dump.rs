@@ -1,0 +1,77 @@
+//! `dump`: everything in a database, in a format that every version reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use cuesta::{Dumped, Result};
+use serde_json::{Value, json};
+
+use crate::figures;
+use crate::output::Output;
+use crate::pack;
+use crate::place::Place;
+
+/// All keyspaces, with their options, as of one moment: lines of JSON, packed if the name of the
+/// file ends in .gz or .zst. `load` takes them in again.
+#[derive(Debug, Args)]
+pub struct Dump {
+    #[command(flatten)]
+    place: Place,
+    /// File to write, which must not exist, or - for standard output
+    file: PathBuf,
+}
+
+impl Dump {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let began = Instant::now();
+        let db = self.place.read()?;
+        if self.file == Path::new("-") {
+            let mut dumped = Ok(Dumped::default());
+            output.write(|out| {
+                dumped = db.dump(out);
+                Ok(())
+            })?;
+            return dumped.map(drop);
+        }
+        let file = pack::create(&self.file)?;
+        let mut dumped = Ok(Dumped::default());
+        let written = pack::write(&self.file, file, |out| {
+            dumped = db.dump(out);
+            Ok(())
+        });
+        let dumped = dumped.and_then(|dumped| written.map(|()| dumped));
+        let dumped = dumped.inspect_err(|_| {
+            // Half a dump is of no use; that it stays is no worse than the error.
+            let _ = fs::remove_file(&self.file);
+        })?;
+        let took = began.elapsed();
+        output.show(
+            || format!("{}, in {}", told(&dumped), figures::time(took)),
+            || with_seconds(&dumped, figures::seconds(took)),
+        )
+    }
+}
+
+/// A dump or load in words.
+pub fn told(dumped: &Dumped) -> String {
+    format!(
+        "{} keyspaces, {} entries, {} as text, of commit {}",
+        figures::count(dumped.keyspaces),
+        figures::count(dumped.entries),
+        figures::bytes(dumped.bytes),
+        figures::count(dumped.commit),
+    )
+}
+
+/// A dump or load for programs.
+pub fn with_seconds(dumped: &Dumped, seconds: impl Into<Value>) -> Value {
+    json!({
+        "keyspaces": dumped.keyspaces,
+        "entries": dumped.entries,
+        "bytes": dumped.bytes,
+        "commit": dumped.commit,
+        "seconds": seconds.into(),
+    })
+}

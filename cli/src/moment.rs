@@ -1,0 +1,89 @@
+//! Moments as text: UTC, as RFC 3339 writes it, or milliseconds since 1970.
+
+/// The milliseconds since 1970 UTC that a text means.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &str) -> Result<u64, String> {
+    if let Ok(ms) = text.parse() {
+        return Ok(ms);
+    }
+    read(text).ok_or_else(|| "no time such as 2026-01-31T23:59:59Z".to_owned())
+}
+
+fn read(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(str::parse::<u64>);
+    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let mut time = time.splitn(3, ':').map(str::parse::<u64>);
+    let (hour, minute, second) = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
+    let fits = (1970..10_000).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60
+        && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if !fits {
+        return None;
+    }
+    let ms = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
+    let days = days_before(year, month) + day - 1;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms)
+}
+
+/// A moment as `2026-01-31T23:59:59.999Z`.
+pub fn text(ms: u64) -> String {
+    let (seconds, days) = (ms / 1000, ms / 86_400_000);
+    let mut year = 1970 + days / 366;
+    while days_before(year + 1, 1) <= days {
+        year += 1;
+    }
+    let mut month = 12;
+    while days_before(year, month) > days {
+        month -= 1;
+    }
+    let day = days - days_before(year, month) + 1;
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
+}
+
+/// Days from 1970-01-01 to the first of a month (1 to 12), in the Gregorian calendar.
+fn days_before(year: u64, month: u64) -> u64 {
+    const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let last = year - 1;
+    let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
+    let is_leap = leap_days(year) > leap_days(last);
+    let in_year = BEFORE.get(month as usize - 1).copied().unwrap_or(0);
+    (year - 1970) * 365 + leap_days(last) - leap_days(1969)
+        + in_year
+        + u64::from(is_leap && month > 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_come_back() {
+        for (ms, shown) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_798_761_599_999, "2026-12-31T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(text(ms), shown);
+            assert_eq!(parse(shown), Ok(ms));
+        }
+        for day in 0..50_000 {
+            assert_eq!(parse(&text(day * 86_400_000)), Ok(day * 86_400_000));
+        }
+        assert_eq!(parse("1970-01-01T00:00:01Z"), Ok(1000));
+        assert_eq!(parse("1970-01-01T00:00:00.5Z"), Ok(500));
+        assert_eq!(parse("17"), Ok(17));
+        for wrong in ["", "1970-13-01T00:00:00Z", "1969-01-01T00:00:00Z", "1970-01-01", "now"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

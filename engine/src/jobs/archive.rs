@@ -1,0 +1,139 @@
+//! Copies finished log segments to an archive before they are let go of.
+//!
+//! ```text
+//! segment is full ► synced ► copied under a temporary name, synced ► named ► may be let go of
+//! ```
+//!
+//! A log segment that has a successor never changes again, nor does one that was found when the
+//! database was opened. The archive holds on to all that it has not copied, so that a log which
+//! cannot be archived is kept, and grows.
+//!
+//! Not for: reading the archive, which restoring does.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use crate::env::{Event, Job, JobState, OpenMode};
+use crate::error::{Error, Result};
+use crate::format::name;
+use crate::identity::Identity;
+use crate::log::{Retained, SEGMENT_HEADER_BYTES, SegmentHeader, copy_segment, find_logs};
+use crate::parts::{Archive, Parts};
+use crate::staged::{remove_if_there, temporary};
+use crate::stats::Stats;
+
+/// How often to look for finished segments, and to try again after a failure.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where the log is archived in a directory of backups.
+pub fn archive_of(backups: &Path) -> PathBuf {
+    backups.join("log")
+}
+
+/// Begins to archive the log in the directory of backups `backups`; before background work begins.
+///
+/// # Errors
+/// `Invalid` when the log of another database is archived there; `Corrupt`, `Io`.
+pub(crate) fn begin_archive(parts: &Parts, identity: &Identity, backups: &Path) -> Result<()> {
+    let vfs = parts.env.vfs();
+    let dir = archive_of(backups);
+    vfs.create_dir_all(&dir)
+        .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
+    let newest = find_logs(vfs, &dir)?.pop();
+    if let Some(newest) = newest {
+        let path = dir.join(name::log(newest));
+        let reading = |e| Error::io(format_args!("reading {}", path.display()), e);
+        let file = vfs.open(&path, OpenMode::Read).map_err(reading)?;
+        let mut header = vec![0; SEGMENT_HEADER_BYTES as usize];
+        file.read_exact_at(0, &mut header).map_err(reading)?;
+        let header = SegmentHeader::decode(newest, &header)?;
+        if header.uuid != identity.uuid.0 {
+            return Err(Error::invalid(format!(
+                "{} is the archive of another database",
+                dir.display()
+            )));
+        }
+    }
+    let guard = parts.manifest();
+    let oldest = parts.tail().log.oldest().unwrap_or_default();
+    let next = newest.map_or(oldest, |newest| newest.next().max(oldest));
+    let hold = parts.pins.hold_log(next);
+    drop(guard);
+    *parts.archive.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some(Archive { dir, next, hold });
+    Ok(())
+}
+
+/// Which segments are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Final {
+    /// Those that have a successor.
+    Older,
+    /// All: the log is closed.
+    All,
+}
+
+/// Archives the oldest segment that is not; whether there was one.
+///
+/// # Errors
+/// `Corrupt`, `Full`, `Io`.
+pub(crate) fn archive_next(parts: &Parts, what: Final) -> Result<bool> {
+    let mut archive = parts.archive.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(archive) = archive.as_mut() else { return Ok(false) };
+    let tail = parts.tail();
+    let segments: Vec<Retained> = match what {
+        Final::Older => tail.log.retained().copied().collect(),
+        Final::All => tail.log.segments(),
+    };
+    drop(tail);
+    let next = segments.into_iter().find(|segment| segment.number >= archive.next);
+    let Some(Retained { number, bytes, .. }) = next else { return Ok(false) };
+    let vfs = parts.env.vfs();
+    let file_name = name::log(number);
+    let unnamed = archive.dir.join(temporary(&file_name));
+    remove_if_there(vfs, &unnamed)?;
+    let from = parts.dir.join(&file_name);
+    copy_segment(vfs, (&from, &unnamed), number, Some(bytes), None)?;
+    vfs.rename(&unnamed, &archive.dir.join(&file_name))
+        .and_then(|()| vfs.sync_dir(&archive.dir))
+        .map_err(|e| Error::io(format_args!("archiving {file_name}"), e))?;
+    archive.next = number.next();
+    archive.hold.advance(archive.next);
+    Stats::add(&parts.stats.archived_bytes, bytes);
+    Ok(true)
+}
+
+/// The job.
+pub struct Archiver {
+    parts: Arc<Parts>,
+}
+
+impl Archiver {
+    /// A job for a database that archives its log.
+    pub fn new(parts: Arc<Parts>) -> Archiver {
+        Archiver { parts }
+    }
+}
+
+impl Job for Archiver {
+    fn step(&mut self) -> JobState {
+        let seen = self.parts.work.epoch();
+        if self.parts.control().closing {
+            return JobState::Done;
+        }
+        match archive_next(&self.parts, Final::Older) {
+            Ok(true) => return JobState::Again,
+            Ok(false) => {}
+            Err(error) => {
+                Stats::add(&self.parts.stats.archive_failures, 1);
+                tracing::warn!(%error, "the log could not be archived; it is kept until it is");
+            }
+        }
+        JobState::WaitUntil(seen, self.parts.env.now() + LOOK_INTERVAL)
+    }
+
+    fn event(&self) -> Arc<Event> {
+        self.parts.work.clone()
+    }
+}

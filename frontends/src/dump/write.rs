@@ -1,0 +1,135 @@
+//! Writes dumps.
+
+use std::io::Write;
+
+use cuesta_engine::format::Crc;
+
+use super::json::put_text;
+use super::{Dumped, VERSION, base64, settings};
+use crate::database::Database;
+use crate::kv::Snapshot;
+use crate::{Error, Result};
+
+impl Database {
+    /// Writes everything that is committed now, in all keyspaces, to `out`: lines of JSON that
+    /// every later version reads, and any program can. Commits go on meanwhile.
+    ///
+    /// Entries are what reading gives at this moment. The layout is in `docs/formats/dump.md`.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    /// let db = cuesta::Database::open(old)?;
+    /// db.keyspace("users")?.put("ada", "Ada Lovelace")?;
+    /// let mut dump = Vec::new();
+    /// db.dump(&mut dump)?;
+    ///
+    /// let other = cuesta::Database::open(new)?;
+    /// let loaded = other.load(&dump[..], cuesta::Existing::Refuse)?;
+    /// assert_eq!(loaded.entries, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Expired` when so much was written meanwhile that the snapshot was given up; `Corrupt`;
+    /// `Io`, also for what writing to `out` fails with. What was written then has no last line, and
+    /// is refused by [`Database::load`].
+    pub fn dump(&self, out: impl Write) -> Result<Dumped> {
+        let snapshot = self.snapshot();
+        let mut lines = Lines { out, crc: Crc::new(), line: Vec::new(), bytes: 0 };
+        let mut dumped = Dumped { commit: snapshot.commit(), ..Dumped::default() };
+        let uuid = self.engine.identity().uuid;
+        lines.line.extend_from_slice(
+            format!(
+                "{{\"cuesta_dump\":{VERSION},\"database\":\"{uuid}\",\"commit\":{},\
+                 \"time_ms\":{}}}",
+                snapshot.commit(),
+                snapshot.clock_ms()
+            )
+            .as_bytes(),
+        );
+        lines.end()?;
+        for (name, options, keyspace) in snapshot.keyspaces()? {
+            lines.line.extend_from_slice(b"{\"keyspace\":");
+            put_text(&name, &mut lines.line);
+            lines.line.extend_from_slice(b",\"options\":");
+            settings::put(&options, &mut lines.line);
+            lines.line.push(b'}');
+            lines.end()?;
+            dumped.keyspaces += 1;
+            dumped.entries += lines.entries(&snapshot, &keyspace)?;
+        }
+        let crc = lines.crc.clone().finish();
+        lines.line.extend_from_slice(
+            format!(
+                "{{\"end\":{{\"keyspaces\":{},\"entries\":{},\"crc32\":\"{crc:08x}\"}}}}",
+                dumped.keyspaces, dumped.entries
+            )
+            .as_bytes(),
+        );
+        lines.end()?;
+        lines.out.flush().map_err(failed)?;
+        dumped.bytes = lines.bytes;
+        Ok(dumped)
+    }
+}
+
+fn failed(e: std::io::Error) -> Error {
+    Error::io("writing the dump", e)
+}
+
+struct Lines<W> {
+    out: W,
+    /// Of all bytes so far.
+    crc: Crc,
+    line: Vec<u8>,
+    bytes: u64,
+}
+
+impl<W: Write> Lines<W> {
+    fn end(&mut self) -> Result<()> {
+        self.line.push(b'\n');
+        self.out.write_all(&self.line).map_err(failed)?;
+        self.crc = std::mem::take(&mut self.crc).update(&self.line);
+        self.bytes += self.line.len() as u64;
+        self.line.clear();
+        Ok(())
+    }
+
+    fn entries(&mut self, snapshot: &Snapshot, keyspace: &crate::Keyspace) -> Result<u64> {
+        let mut cursor = snapshot.cursor::<&[u8]>(keyspace, ..)?;
+        let mut entries = 0;
+        while cursor.next()? {
+            self.line.push(b'{');
+            self.member("key", cursor.key());
+            self.line.push(b',');
+            self.member("value", cursor.value());
+            if let Some(expires_ms) = snapshot.expires_ms(keyspace, cursor.key())? {
+                self.line.extend_from_slice(format!(",\"expires_ms\":{expires_ms}").as_bytes());
+            }
+            self.line.push(b'}');
+            self.end()?;
+            entries += 1;
+        }
+        Ok(entries)
+    }
+
+    /// A member whose value is text if the bytes are, and else base64 under a name that says so.
+    fn member(&mut self, name: &str, bytes: &[u8]) {
+        self.line.push(b'"');
+        self.line.extend_from_slice(name.as_bytes());
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                self.line.extend_from_slice(b"\":");
+                put_text(text, &mut self.line);
+            }
+            Err(_) => {
+                self.line.extend_from_slice(b"_base64\":\"");
+                base64::encode(bytes, &mut self.line);
+                self.line.push(b'"');
+            }
+        }
+    }
+}
