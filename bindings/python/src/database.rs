@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cuesta::{Builder, KeyspaceOptions};
+use cuesta::{Builder, Existing, KeyspaceOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -11,7 +11,7 @@ use crate::batch::Batch;
 use crate::convert;
 use crate::error::Outcome;
 use crate::feed::Changes;
-use crate::keep::Checkpoint;
+use crate::keep::{self, Backup, Checkpoint, Dumped, ScrubReport};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
 use crate::report::{self, RecoveryReport, VerifyReport};
@@ -30,7 +30,8 @@ pub struct Database {
 #[pyo3(signature = (
     path, durability="sync", cache_size=None, read_only=false, *, create=true, sync_interval=None,
     background_threads=None, use_mmap=true, strict_memory=false, snapshot_budget=None,
-    log_retention_bytes=None, log_retention_age=None, feed_retention_bytes=None
+    log_retention_bytes=None, log_retention_age=None, feed_retention_bytes=None,
+    background_rate=None, scrub=None, archive_log=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
 fn open(
@@ -48,6 +49,9 @@ fn open(
     log_retention_bytes: Option<u64>,
     log_retention_age: Option<f64>,
     feed_retention_bytes: Option<u64>,
+    background_rate: Option<u64>,
+    scrub: Option<u64>,
+    archive_log: Option<PathBuf>,
 ) -> Outcome<Database> {
     let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
     builder = cache_size.into_iter().fold(builder, Builder::memory_budget);
@@ -55,6 +59,9 @@ fn open(
     builder = snapshot_budget.into_iter().fold(builder, Builder::snapshot_budget);
     builder = log_retention_bytes.into_iter().fold(builder, Builder::log_retention_bytes);
     builder = feed_retention_bytes.into_iter().fold(builder, Builder::feed_retention_bytes);
+    builder = background_rate.into_iter().fold(builder, Builder::background_rate);
+    builder = scrub.into_iter().fold(builder, Builder::scrub);
+    builder = archive_log.into_iter().fold(builder, Builder::archive_log);
     let age = convert::timeout("log_retention_age", log_retention_age)?;
     builder = age.into_iter().fold(builder, Builder::log_retention_age);
     if strict_memory {
@@ -206,6 +213,32 @@ impl Database {
     fn checkpoint(&self, py: Python<'_>, path: PathBuf) -> Outcome<Checkpoint> {
         let database = self.open.database()?;
         Ok(py.detach(|| database.checkpoint(&path))?.into())
+    }
+
+    /// Makes a backup of what is committed now in a directory of backups.
+    fn backup(&self, py: Python<'_>, path: PathBuf) -> Outcome<Backup> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.backup(&path))?.into())
+    }
+
+    /// Writes everything, as text, to an open binary file.
+    fn dump(&self, py: Python<'_>, file: Py<PyAny>) -> Outcome<Dumped> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| keep::dump(database, file))?)
+    }
+
+    /// Takes in what dump() wrote.
+    #[pyo3(signature = (file, *, overwrite=false))]
+    fn load(&self, py: Python<'_>, file: Py<PyAny>, overwrite: bool) -> Outcome<Dumped> {
+        let database = self.open.database()?;
+        let existing = if overwrite { Existing::Overwrite } else { Existing::Refuse };
+        Ok(py.detach(|| keep::load(database, file, existing))?)
+    }
+
+    /// What reading everything in the background has found.
+    fn scrub_report(&self, py: Python<'_>) -> Outcome<ScrubReport> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.scrub_report()).into())
     }
 
     /// Checks every checksum and invariant of everything stored.

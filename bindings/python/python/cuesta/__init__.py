@@ -17,6 +17,9 @@ every batch is atomic across all of them, and durable when it returns.
 
 from cuesta import id
 from cuesta._cuesta import (
+    Backup,
+    BackupInfo,
+    Backups,
     Batch,
     BusyError,
     Change,
@@ -26,6 +29,7 @@ from cuesta._cuesta import (
     ConflictError,
     CorruptError,
     Database,
+    Dumped,
     Error,
     ExistsError,
     ExpiredError,
@@ -38,9 +42,12 @@ from cuesta._cuesta import (
     NotFoundError,
     Operation,
     PoisonedError,
+    Purged,
     RecoveryReport,
+    Restored,
     Savepoint,
     Scan,
+    ScrubReport,
     Snapshot,
     TimeoutError,
     Transaction,
@@ -52,6 +59,9 @@ from cuesta._cuesta import (
 )
 
 __all__ = [
+    "Backup",
+    "BackupInfo",
+    "Backups",
     "Batch",
     "BusyError",
     "Change",
@@ -61,6 +71,7 @@ __all__ = [
     "ConflictError",
     "CorruptError",
     "Database",
+    "Dumped",
     "Error",
     "ExistsError",
     "ExpiredError",
@@ -73,9 +84,12 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "PoisonedError",
+    "Purged",
     "RecoveryReport",
+    "Restored",
     "Savepoint",
     "Scan",
+    "ScrubReport",
     "Snapshot",
     "TimeoutError",
     "Transaction",

@@ -31,7 +31,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
+from typing import IO, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer
 
@@ -40,17 +40,30 @@ from cuesta._cuesta import (
     Batch,
     Change,
     Changes,
-    Checkpoint,
     CommitHandle,
     Operation,
     RecoveryReport,
     Savepoint,
+    Snapshot,
     Transaction,
     VerifyReport,
     Watch,
 )
+from cuesta.keep import (
+    Backup,
+    BackupInfo,
+    Backups,
+    Checkpoint,
+    Dumped,
+    Purged,
+    Restored,
+    ScrubReport,
+)
 
 __all__ = [
+    "Backup",
+    "BackupInfo",
+    "Backups",
     "Batch",
     "BusyError",
     "Change",
@@ -60,6 +73,7 @@ __all__ = [
     "ConflictError",
     "CorruptError",
     "Database",
+    "Dumped",
     "Error",
     "ExistsError",
     "ExpiredError",
@@ -72,9 +86,12 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "PoisonedError",
+    "Purged",
     "RecoveryReport",
+    "Restored",
     "Savepoint",
     "Scan",
+    "ScrubReport",
     "Snapshot",
     "TimeoutError",
     "Transaction",
@@ -109,6 +126,9 @@ def open(
     log_retention_bytes: int | None = None,
     log_retention_age: float | None = None,
     feed_retention_bytes: int | None = None,
+    background_rate: int | None = None,
+    scrub: int | None = None,
+    archive_log: str | os.PathLike[str] | None = None,
 ) -> Database:
     """Opens the database in the directory path, recovering what a crash left.
 
@@ -134,6 +154,10 @@ def open(
     log_retention_bytes and log_retention_age (seconds) keep the last of the log for
     Database.changes_since(); feed_retention_bytes is the most that a Changes which does not go on
     keeps (1 GiB).
+    background_rate is how many bytes in a second flushes and merges may write. scrub reads
+    everything again and again, so many bytes in a second: see Database.scrub_report().
+    archive_log is a directory of backups that finished log segments are copied to, so that
+    Backups.restore() goes to any commit.
 
     Raises LockedError when another handle or process has it open, naming the holder; NotFoundError
     when it must exist and does not; CorruptError for damaged files; UnsupportedError for files of
@@ -273,6 +297,33 @@ class Database:
         neither database changes the other. Raises ExistsError when there are files in path;
         PoisonedError, CorruptError, FullError, IoError.
         """
+
+    def backup(self, path: str | os.PathLike[str]) -> Backup:
+        """Makes a backup of what is committed now in a directory of backups of this database.
+
+        Files that an earlier backup has are not copied again. Raises InvalidError when there are
+        backups of another database; LockedError, CorruptError, PoisonedError, FullError, IoError.
+        """
+
+    def dump(self, file: IO[bytes]) -> Dumped:
+        """Writes everything as of one moment, as lines of JSON, to an open binary file.
+
+        Raises ExpiredError, CorruptError; IoError for what writing raises: what was written then is
+        refused by load().
+
+            with gzip.open("people.dump.gz", "xb") as file:
+                db.dump(file)
+        """
+
+    def load(self, file: IO[bytes], *, overwrite: bool = False) -> Dumped:
+        """Takes in what dump() wrote, from an open binary file.
+
+        Raises ExistsError when a keyspace is there already, unless overwrite=True puts entries over
+        those with the same keys; CorruptError for a dump that is cut off or changed.
+        """
+
+    def scrub_report(self) -> ScrubReport:
+        """What reading everything in the background has found: see open(scrub=...)."""
 
     def verify(self) -> VerifyReport:
         """Checks every checksum and invariant of everything stored. Reads all of it.
@@ -461,57 +512,6 @@ class Keyspace:
 
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Scan[bytes]: ...
-
-@final
-class Snapshot:
-    """Everything that was committed at one moment, in all keyspaces, from Database.snapshot().
-
-    It does not hold up writers, but keeps what it sees from being freed until it is closed or
-    gone; if snapshots keep too much, the oldest one raises ExpiredError. As a context manager it
-    is closed at the end.
-
-        with db.snapshot() as now:
-            for key, value in now.scan(people): ...
-    """
-
-    @property
-    def commit(self) -> int:
-        """The last commit in it; commits are counted from 1."""
-
-    @overload
-    def get(self, keyspace: Keyspace, key: Buffer, default: None = None) -> bytes | None:
-        """The value that key had, or default when it had none.
-
-        Raises NotFoundError when there was no such keyspace; ExpiredError; CorruptError, IoError;
-        InvalidError when the snapshot is closed or the keyspace is of another database.
-        """
-
-    @overload
-    def get(self, keyspace: Keyspace, key: Buffer, default: _Default) -> bytes | _Default: ...
-    def contains(self, keyspace: Keyspace, key: Buffer) -> bool:
-        """Whether key had a value. Raises as get()."""
-
-    def expiry(self, keyspace: Keyspace, key: Buffer) -> float | None:
-        """How many seconds the value of key had to live. As Keyspace.expiry()."""
-
-    def scan(
-        self,
-        keyspace: Keyspace,
-        start: Buffer | None = None,
-        end: Buffer | None = None,
-        prefix: Buffer | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> Scan[tuple[bytes, bytes]]:
-        """Iterates over pairs of key and value, as Keyspace.scan() does. Raises as get()."""
-
-    def close(self) -> None:
-        """Forgets the moment, so that what it held can be freed. Scans of it go on."""
-
-    def __enter__(self) -> Snapshot: ...
-    def __exit__(
-        self, *_exception: type[BaseException] | BaseException | TracebackType | None
-    ) -> None: ...
 
 @final
 class Scan(Iterator[_Part], Generic[_Part]):

@@ -24,11 +24,20 @@ from cuesta import (
     NotFoundError as NotFoundError,
     PoisonedError as PoisonedError,
     Scan as Scan,
-    Snapshot as Snapshot,
     TimeoutError as TimeoutError,
     UnsupportedError as UnsupportedError,
     __version__ as __version__,
     open as open,
+)
+from cuesta.keep import (
+    Backup as Backup,
+    BackupInfo as BackupInfo,
+    Backups as Backups,
+    Checkpoint as Checkpoint,
+    Dumped as Dumped,
+    Purged as Purged,
+    Restored as Restored,
+    ScrubReport as ScrubReport,
 )
 from cuesta.id import (
     Sequence as Sequence,
@@ -38,6 +47,9 @@ from cuesta.id import (
 )
 
 __all__ = [
+    "Backup",
+    "BackupInfo",
+    "Backups",
     "Batch",
     "BusyError",
     "Change",
@@ -47,6 +59,7 @@ __all__ = [
     "ConflictError",
     "CorruptError",
     "Database",
+    "Dumped",
     "Error",
     "ExistsError",
     "ExpiredError",
@@ -59,9 +72,12 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "PoisonedError",
+    "Purged",
     "RecoveryReport",
+    "Restored",
     "Savepoint",
     "Scan",
+    "ScrubReport",
     "Sequence",
     "Snapshot",
     "Snowflakes",
@@ -414,38 +430,6 @@ class Operation:
         """The new name of the keyspace."""
 
 @final
-class Checkpoint:
-    """What a checkpoint is made of, from Database.checkpoint()."""
-
-    @property
-    def commit(self) -> int:
-        """The last commit in it."""
-
-    @property
-    def linked_files(self) -> int:
-        """Files that both databases share."""
-
-    @property
-    def linked_bytes(self) -> int:
-        """Bytes of them."""
-
-    @property
-    def copied_files(self) -> int:
-        """Files that were copied."""
-
-    @property
-    def copied_bytes(self) -> int:
-        """Bytes of them."""
-
-    @property
-    def log_bytes(self) -> int:
-        """Bytes of log copied."""
-
-    @property
-    def seconds(self) -> float:
-        """Time it took, in seconds."""
-
-@final
 class VerifyReport:
     """What Database.verify() checked and found."""
 
@@ -512,3 +496,54 @@ class RecoveryReport:
     @property
     def seconds(self) -> float:
         """Time it took, in seconds."""
+
+@final
+class Snapshot:
+    """Everything that was committed at one moment, in all keyspaces, from Database.snapshot().
+
+    It does not hold up writers, but keeps what it sees from being freed until it is closed or
+    gone; if snapshots keep too much, the oldest one raises ExpiredError. As a context manager it
+    is closed at the end.
+
+        with db.snapshot() as now:
+            for key, value in now.scan(people): ...
+    """
+
+    @property
+    def commit(self) -> int:
+        """The last commit in it; commits are counted from 1."""
+
+    @overload
+    def get(self, keyspace: Keyspace, key: Buffer, default: None = None) -> bytes | None:
+        """The value that key had, or default when it had none.
+
+        Raises NotFoundError when there was no such keyspace; ExpiredError; CorruptError, IoError;
+        InvalidError when the snapshot is closed or the keyspace is of another database.
+        """
+
+    @overload
+    def get(self, keyspace: Keyspace, key: Buffer, default: _Default) -> bytes | _Default: ...
+    def contains(self, keyspace: Keyspace, key: Buffer) -> bool:
+        """Whether key had a value. Raises as get()."""
+
+    def expiry(self, keyspace: Keyspace, key: Buffer) -> float | None:
+        """How many seconds the value of key had to live. As Keyspace.expiry()."""
+
+    def scan(
+        self,
+        keyspace: Keyspace,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[tuple[bytes, bytes]]:
+        """Iterates over pairs of key and value, as Keyspace.scan() does. Raises as get()."""
+
+    def close(self) -> None:
+        """Forgets the moment, so that what it held can be freed. Scans of it go on."""
+
+    def __enter__(self) -> Snapshot: ...
+    def __exit__(
+        self, *_exception: type[BaseException] | BaseException | TracebackType | None
+    ) -> None: ...
