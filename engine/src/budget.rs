@@ -38,11 +38,13 @@ pub enum Part {
     Segments,
     /// Open cursors.
     Cursors,
+    /// Caches of front-ends.
+    Caches,
 }
 
 impl Part {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Memtables,
         Part::Views,
         Part::Transactions,
@@ -51,6 +53,7 @@ impl Part {
         Part::Buffers,
         Part::Segments,
         Part::Cursors,
+        Part::Caches,
     ];
 
     /// Its name in messages.
@@ -64,6 +67,7 @@ impl Part {
             Part::Buffers => "flushes and merges",
             Part::Segments => "open segments",
             Part::Cursors => "open cursors",
+            Part::Caches => "caches",
         }
     }
 }

@@ -12,6 +12,7 @@ use cuesta_engine::index::Registry;
 use cuesta_engine::{Access, Engine, Options};
 use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
 
+use crate::named::Named;
 use crate::{Durability, Error, RecoveryReport, Result, ScrubReport, VerifyReport};
 
 /// An open database. Cloning is cheap and shares it; it is closed by [`Database::close`] or when
@@ -19,7 +20,13 @@ use crate::{Durability, Error, RecoveryReport, Result, ScrubReport, VerifyReport
 #[derive(Clone)]
 pub struct Database {
     pub(crate) engine: Arc<Engine>,
-    operators: Arc<Operators>,
+    shared: Arc<Shared>,
+}
+
+/// What all clones share besides the engine.
+struct Shared {
+    operators: Operators,
+    named: Named,
 }
 
 impl fmt::Debug for Database {
@@ -53,10 +60,15 @@ impl Database {
 
     /// Fails unless a merge operator is known.
     pub(crate) fn check_operator(&self, name: &str) -> Result<()> {
-        if name.is_empty() || self.operators.get(name).is_some() {
+        if name.is_empty() || self.shared.operators.get(name).is_some() {
             return Ok(());
         }
         Err(Error::unsupported(format!("merge operator {name:?} is not registered")))
+    }
+
+    /// What exists once, by name.
+    pub(crate) fn named(&self) -> &Named {
+        &self.shared.named
     }
 
     /// Checks every checksum and invariant of everything stored. Reads all of it.
@@ -337,6 +349,7 @@ impl Builder {
         let env = self.env.unwrap_or_else(|| OsEnv::new());
         let registry = Registry::new().with_factory(Factory::new(self.operators.clone()));
         let engine = Engine::open(env, path.as_ref(), self.options, registry)?;
-        Ok(Database { engine: Arc::new(engine), operators: Arc::new(self.operators) })
+        let shared = Shared { operators: self.operators, named: Named::default() };
+        Ok(Database { engine: Arc::new(engine), shared: Arc::new(shared) })
     }
 }

@@ -39,8 +39,10 @@
 //! - [`Database::checkpoint`] copies a database while it is in use.
 //! - [`Watch`] waits until something changes; [`Changes`] says what, commit by commit.
 //! - [`Database::dump`] and [`Database::load`] take everything out and in as text.
+//! - [`cache`] has bounded maps that let go of what is used least.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
+mod named;
 mod database;
 mod report;
 mod keep;
@@ -53,6 +55,7 @@ mod kv;
 mod dump;
 pub mod id;
 mod feed;
+pub mod cache;
 
 pub use backup::{Backup, BackupInfo, Backups, Purged, RestoreTo, Restored};
 pub use cuesta_engine::env;

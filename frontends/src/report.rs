@@ -87,6 +87,7 @@ impl Stats {
                 ("buffer_bytes", part(Part::Buffers)),
                 ("segment_table_bytes", part(Part::Segments)),
                 ("cursor_bytes", part(Part::Cursors)),
+                ("caches_bytes", part(Part::Caches)),
                 ("conflict_bytes", gauges.conflict_bytes),
                 ("locks", gauges.locks as u64),
                 ("snapshots", gauges.views.views as u64),

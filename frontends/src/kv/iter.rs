@@ -129,6 +129,11 @@ impl Cursor {
         self.cursor.value()
     }
 
+    /// When the value that it stands on ends; `None` if it never does.
+    pub(crate) fn expiry_ms(&self) -> Option<u64> {
+        self.cursor.expiry_ms()
+    }
+
     /// The value, to keep.
     pub fn to_value(&self) -> Value {
         self.cursor.value_owned()

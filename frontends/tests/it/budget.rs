@@ -73,7 +73,7 @@ fn the_oldest_snapshots_expire_when_all_hold_too_much() {
 }
 
 /// Parts of the memory that statistics tell, besides the sum.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "memtable_bytes",
     "cache_bytes",
     "transaction_bytes",
@@ -83,6 +83,7 @@ const PARTS: [&str; 9] = [
     "segment_table_bytes",
     "cursor_bytes",
     "snapshot_bytes",
+    "caches_bytes",
 ];
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod api;
 mod budget;
+mod caches;
 mod feed;
 mod dump;
 mod handles;

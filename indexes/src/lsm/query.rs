@@ -541,6 +541,14 @@ impl Cursor {
         }
     }
 
+    /// When the value ends that was put there; `None` if it never does, or operands were merged.
+    pub fn expiry_ms(&self) -> Option<u64> {
+        match &self.shown {
+            Shown::Expiring => Some(expiry::split(self.source()?.value()).ok()?.0),
+            Shown::Stored | Shown::Apart(_) => None,
+        }
+    }
+
     /// The value, to be kept; not a copy.
     pub fn value_owned(&self) -> Value {
         let stored = || self.source().map_or_else(|| Value::from(&[][..]), Source::value_owned);

@@ -1,0 +1,47 @@
+//! A value that is being loaded, and those who wait for it.
+//!
+//! ```text
+//! loading ──► loaded(value)      waiters have the value
+//!        └──► failed             waiters look again; one of them loads next
+//! ```
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use cuesta_engine::env::{Env, Event};
+
+use crate::Value;
+
+/// One loading of one key.
+#[derive(Default)]
+pub(super) struct Flight {
+    ended: Arc<Event>,
+    /// The value, or none if loading it failed.
+    outcome: OnceLock<Option<Value>>,
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flight {:?}", self.outcome)
+    }
+}
+
+impl Flight {
+    /// Waits until it has ended: the value, or none if it failed.
+    pub(super) fn wait(&self, env: &dyn Env) -> Option<Value> {
+        loop {
+            let seen = self.ended.epoch();
+            if let Some(outcome) = self.outcome.get() {
+                return outcome.clone();
+            }
+            env.wait(&self.ended, seen, None);
+        }
+    }
+
+    /// Ends it. Only the first end counts.
+    pub(super) fn end(&self, outcome: Option<Value>) {
+        let _ = self.outcome.set(outcome);
+        self.ended.notify();
+        self.ended.wake();
+    }
+}
