@@ -128,12 +128,12 @@ proptest! {
                     prop_assert_eq!(cache.contains([*key]).unwrap(), model.find(*key).is_some());
                 },
                 Op::Put(key, len) => {
-                    both.map(|cache| cache.put([*key], value(count, *len)).unwrap());
+                    both.iter().for_each(|cache| cache.put([*key], value(count, *len)).unwrap());
                     model.put(*key, value(count, *len), u64::MAX);
                 }
                 Op::PutFor(key, len, ttl) => {
                     let time = Duration::from_secs(*ttl);
-                    both.map(|c| c.put_with_ttl([*key], value(count, *len), time).unwrap());
+                    both.iter().for_each(|c| c.put_with_ttl([*key], value(count, *len), time).unwrap());
                     // A value without a life displaces nothing, but is taken in first.
                     model.put(*key, value(count, *len), model.now + ttl);
                 }
@@ -149,7 +149,7 @@ proptest! {
                     model.now += seconds;
                 }
                 Op::Clear => {
-                    both.map(|cache| cache.clear().unwrap());
+                    both.iter().for_each(|cache| cache.clear().unwrap());
                     model.list.clear();
                 }
                 Op::Flush => db.flush().unwrap(),
@@ -338,7 +338,7 @@ fn what_has_expired_is_not_there_and_makes_room() {
 fn a_cache_is_warm_when_it_is_opened_again() {
     let dir = tempfile::tempdir().unwrap();
     let options = CacheOptions::new().max_entries(1000).policy(Policy::TinyLfu);
-    let value = |key: u32| vec![key as u8; if key % 100 == 0 { 40_000 } else { 100 }];
+    let value = |key: u32| vec![key as u8; if key.is_multiple_of(100) { 40_000 } else { 100 }];
     let db = Database::open(dir.path()).unwrap();
     let cache = db.cache("c", &options).unwrap();
     for key in 0..1000u32 {
