@@ -42,7 +42,8 @@
 //!    is within the bound.
 //! 2. What is not in the shard is not read from the keyspace.
 //!
-//! Not for: data that must not go. The keyspace of a cache is to be written through the cache alone.
+//! Not for: data that must not go. The keyspace of a cache is to be written through the cache
+//! alone.
 
 mod entries;
 mod flight;

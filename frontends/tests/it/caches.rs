@@ -133,7 +133,9 @@ proptest! {
                 }
                 Op::PutFor(key, len, ttl) => {
                     let time = Duration::from_secs(*ttl);
-                    both.iter().for_each(|c| c.put_with_ttl([*key], value(count, *len), time).unwrap());
+                    for cache in both {
+                        cache.put_with_ttl([*key], value(count, *len), time).unwrap();
+                    }
                     // A value without a life displaces nothing, but is taken in first.
                     model.put(*key, value(count, *len), model.now + ttl);
                 }
