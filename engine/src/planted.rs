@@ -33,13 +33,17 @@ pub enum Bug {
     OperandLost,
     /// A segment of the log that has become a blob file is reused for another.
     AdoptedLogReused,
+    /// The range delete is lost at which outputs are cut.
+    RangeDeleteLostAtBorder,
+    /// Range deletes are dropped although older data lies below.
+    RangeDeleteDroppedTooHigh,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 15] = [
+    pub const ALL: [Bug; 17] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -53,6 +57,8 @@ impl Bug {
         Bug::BlobReleasedTooEarly,
         Bug::AdoptedLogReused,
         Bug::ExpiredResurfaces,
+        Bug::RangeDeleteLostAtBorder,
+        Bug::RangeDeleteDroppedTooHigh,
         Bug::OperandLost,
         Bug::BlindRangeValidation,
     ];

@@ -155,6 +155,8 @@ counters! {
     merges,
     /// Merges that only moved segments to another level.
     moves,
+    /// Segments that went unread: a range delete covered them, or all in them had expired.
+    segments_dropped,
     /// Bytes read by merges.
     merge_read_bytes,
     /// Bytes written by merges.

@@ -178,8 +178,8 @@ impl Change {
         note::get(self.0.notes())
     }
 
-    /// What was done, by keyspace: in the order in which the batch first wrote to them, within each
-    /// by key, at most one operation per key.
+    /// What was done, by keyspace: in the order in which the batch first wrote to them. Within
+    /// each, ranges are deleted first; all else follows by key, at most one operation per key.
     pub fn operations(&self) -> Operations<'_> {
         let parts: Vec<_> = self.0.parts().collect();
         Operations { catalog: &self.0.catalog, parts: parts.into_iter(), current: None }
@@ -243,6 +243,13 @@ pub enum Action<'c> {
         /// The key.
         key: &'c [u8],
     },
+    /// All keys of a range are gone from now on; there need not have been any.
+    DeleteRange {
+        /// The first key.
+        start: &'c [u8],
+        /// The first key behind the range; `None` is behind all keys.
+        end: Option<&'c [u8]>,
+    },
     /// The keyspace was created.
     Create,
     /// The keyspace was renamed.
@@ -265,6 +272,7 @@ impl<'c> Action<'c> {
                 let (expiry_ms, value) = op.expiring().unwrap_or_default();
                 Action::PutUntil { key, value, expiry_ms }
             }
+            Op::DeleteRange { start, end } => Action::DeleteRange { start, end },
         }
     }
 
@@ -275,7 +283,9 @@ impl<'c> Action<'c> {
             | Action::PutUntil { key, .. }
             | Action::Merge { key, .. }
             | Action::Delete { key } => Some(key),
-            Action::Create | Action::Rename { .. } | Action::Drop => None,
+            Action::DeleteRange { .. } | Action::Create | Action::Rename { .. } | Action::Drop => {
+                None
+            }
         }
     }
 }

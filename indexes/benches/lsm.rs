@@ -27,7 +27,7 @@ use cuesta_engine::env::{Env, Event, OpenMode, os::OsEnv};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Spread};
 use cuesta_engine::format::Codec;
-use cuesta_engine::index::{Aim, State};
+use cuesta_engine::index::{Aim, Horizon, State};
 use cuesta_engine::{FileId, SeqNo};
 use cuesta_indexes::lsm::{Lsm, Options, Reader};
 
@@ -194,6 +194,78 @@ fn reads(name: &str, state: &State<Lsm>, at: SeqNo, keys: u64) {
     });
 }
 
+fn count(driver: &Driver<Dir>) -> u64 {
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
+    let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+    let mut count = 0;
+    while cursor.next().unwrap() {
+        count += 1;
+    }
+    count
+}
+
+fn delete_range(driver: &mut Driver<Dir>, start: &[u8], end: Option<&[u8]>) {
+    let mut ops = Vec::new();
+    lsm::op::delete_range(&mut ops, start, end).unwrap();
+    driver.commit(ops, &Horizon::UNKNOWN);
+}
+
+/// A tenth of the keys goes one by one and by ranges of one key, then nine tenths of all at once.
+fn erase(driver: &mut Driver<Dir>, keys: u64) {
+    println!("-- erasing");
+    let some = keys / 10;
+    measure("delete", || {
+        (0..some).for_each(|i| driver.write(&[(&key(i), None)]));
+        some
+    });
+    measure("full scan over deletes", || count(driver));
+    measure("delete of a small range", || {
+        for i in some..2 * some {
+            let end = [&key(i)[..], &[0]].concat();
+            delete_range(driver, &key(i), Some(&end));
+        }
+        some
+    });
+    measure("full scan over ranges", || count(driver));
+    measure("get among ranges", || {
+        let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
+        for i in 0..300_000 {
+            let i = mixed(i + 7) % keys;
+            assert_eq!(reader.contains(&key(i)).unwrap(), i >= 2 * some);
+        }
+        300_000
+    });
+    driver.rotate();
+    measure("flush of both", || {
+        driver.flush(1);
+        2 * some
+    });
+    measure("full scan, flushed", || count(driver));
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
+    let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+    let kept = 8 * some / 10;
+    (0..=kept).for_each(|_| assert!(cursor.next().unwrap()));
+    let first = cursor.key().to_vec();
+    drop(cursor);
+    delete_range(driver, &first, None);
+    measure("full scan of a tenth", || {
+        assert_eq!(count(driver), kept);
+        kept
+    });
+    driver.rotate();
+    let (segments, mut read) = (driver.lsm().live.len(), 0);
+    measure("all of its merges", || {
+        driver.flush(1);
+        while let Some(merge) = driver.begin(Aim::Steady) {
+            driver.end(merge);
+            read += 1;
+        }
+        8 * some
+    });
+    println!("{segments} segments, {read} edits, {} left", driver.lsm().live.len());
+    assert_eq!(count(driver), kept);
+}
+
 fn main() {
     let keys = std::env::var("LSM_KEYS").map_or(1_000_000, |keys| keys.parse().unwrap());
     let mut options = Options::default();
@@ -242,4 +314,5 @@ fn main() {
         });
     }
     reads("compacted", driver.lsm(), at, keys);
+    erase(&mut driver, keys);
 }

@@ -108,6 +108,11 @@ impl Cursor {
         self.place = self.settle_back(self.tree.at_or_before(key));
     }
 
+    /// Stands nowhere from now on.
+    pub fn leave(&mut self) {
+        self.place = None;
+    }
+
     /// Goes to the next key. A cursor that stands nowhere stays there.
     #[inline]
     pub fn next(&mut self) {

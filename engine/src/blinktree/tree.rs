@@ -121,6 +121,19 @@ impl Tree {
         }
     }
 
+    /// The newest version committed at or before `at` of the last key not greater than `key` that
+    /// has one. O(log n) and the keys skipped, no allocation.
+    pub fn get_at_or_before(&self, key: &[u8], at: u64) -> Option<Version<'_>> {
+        let mut spot = self.at_or_before(key);
+        loop {
+            let found = spot?;
+            if let Some(version) = found.entry.visible(at) {
+                return Some(version.into());
+            }
+            spot = self.prev_of(found);
+        }
+    }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.keys.load(Relaxed)

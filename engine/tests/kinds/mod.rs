@@ -28,12 +28,18 @@ pub use memtable::{Keep, Table, TableWriter};
 pub use pages::Pages;
 pub use rows::Rows;
 
+/// Appends the operation that takes all keys from a first one on up to an end away.
+pub type DeleteRange = fn(&mut Vec<u8>, &[u8], &[u8]);
+
 /// What the tests need of an index type: a map of bytes.
 pub trait Kind: IndexType {
     /// Appends the operation that gives `key` a value.
     fn put(ops: &mut Vec<u8>, key: &[u8], value: &[u8]);
     /// Appends the operation that takes `key` away.
     fn delete(ops: &mut Vec<u8>, key: &[u8]);
+    /// Appends the operation that takes all keys from a first one on up to an end away, where there
+    /// is one.
+    const DELETE_RANGE: Option<DeleteRange> = None;
     /// The whole content at commit `at`. Reads every segment from disk and checks what it reads.
     ///
     /// # Errors

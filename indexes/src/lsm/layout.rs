@@ -34,10 +34,12 @@ pub struct Layout {
 /// Sorted, disjoint segments, and what finding one of them needs, close together.
 pub(super) struct Run {
     segments: Vec<Arc<Segment>>,
-    /// What the largest keys of all of them begin with.
+    /// What the ends of all of them begin with, but for one that is behind all keys.
     prefix: Vec<u8>,
-    /// Heads of the largest keys, behind the prefix.
+    /// Heads of these ends, behind the prefix.
     heads: Vec<u64>,
+    /// Whether some of them delete ranges.
+    ranged: bool,
 }
 
 impl Run {
@@ -47,23 +49,28 @@ impl Run {
     /// `Corrupt` when they are not sorted and disjoint.
     pub(super) fn new(segments: Vec<Arc<Segment>>) -> Result<Run> {
         for pair in segments.windows(2) {
-            let (before, after) = (pair[0].detail(), pair[1].detail());
+            let (before, after) = (pair[0].span(), pair[1].span());
             ensure_sound!(
-                before.largest < after.smallest,
-                "segments of level {} overlap: one ends with {}, the next begins with {}",
-                after.level,
-                before.largest.escape_ascii(),
-                after.smallest.escape_ascii()
+                before.ends_by(&after.start),
+                "segments of level {} overlap: one ends before {}, the next begins with {}",
+                pair[1].detail().level,
+                before.end().unwrap_or(b"(no end)").escape_ascii(),
+                after.start.escape_ascii()
             );
         }
-        let largest = |segment: Option<&Arc<Segment>>| -> Vec<u8> {
-            segment.map(|segment| segment.detail().largest.clone()).unwrap_or_default()
-        };
-        let (mut prefix, last) = (largest(segments.first()), largest(segments.last()));
-        prefix.truncate(order::common_prefix(&prefix, &last));
-        let head = |segment: &Arc<Segment>| order::head(&segment.detail().largest[prefix.len()..]);
-        let heads = segments.iter().map(head).collect();
-        Ok(Run { heads, prefix, segments })
+        // Only the last one can be without an end, as they are disjoint.
+        let ends = || segments.iter().filter_map(|segment| segment.span().end());
+        let (mut prefix, last) = (ends().next().unwrap_or_default().to_vec(), ends().next_back());
+        prefix.truncate(order::common_prefix(&prefix, last.unwrap_or_default()));
+        let heads = ends().map(|end| order::head(&end[prefix.len()..])).collect();
+        let ranged = segments.iter().any(|segment| segment.has_ranges());
+        Ok(Run { heads, prefix, ranged, segments })
+    }
+
+    /// Whether some of its segments delete ranges.
+    #[inline]
+    pub(super) fn is_ranged(&self) -> bool {
+        self.ranged
     }
 
     /// Its segments in the order of their keys.
@@ -77,12 +84,13 @@ impl Run {
         self.segments.iter().map(|segment| segment.entries()).sum()
     }
 
-    /// The number of the first segment that ends at or after `key`; their count when none does.
+    /// The number of the first segment that ends after `key`; their count when none does.
     #[inline]
     pub(super) fn find(&self, key: &[u8]) -> usize {
         let suffix = match order::beside(key, &self.prefix) {
             Beside::Before => return 0,
-            Beside::After => return self.segments.len(),
+            // A last one without an end has no head.
+            Beside::After => return self.heads.len(),
             Beside::Within(suffix) => suffix,
         };
         let wanted = order::head(suffix);
@@ -93,14 +101,14 @@ impl Run {
         // Equal heads decide nothing.
         let equal = self.heads[at..].partition_point(|&head| head == wanted);
         let undecided = &self.segments[at..at + equal];
-        at + undecided.partition_point(|segment| *segment.detail().largest < *key)
+        at + undecided.partition_point(|segment| segment.span().ends_by(key))
     }
 
     /// The segment whose range holds `key`.
     #[inline]
     pub(super) fn holding(&self, key: &[u8]) -> Option<&Arc<Segment>> {
         let segment = self.segments.get(self.find(key))?;
-        (*segment.detail().smallest <= *key).then_some(segment)
+        (*segment.span().start <= *key).then_some(segment)
     }
 }
 
@@ -125,7 +133,7 @@ impl Layout {
         }
         let mut runs = flushed_runs(flushed)?;
         for mut level in levels {
-            level.sort_by(|a, b| a.detail().smallest.cmp(&b.detail().smallest));
+            level.sort_by(|a, b| a.span().start.cmp(&b.span().start));
             if !level.is_empty() {
                 runs.push(Arc::new(Run::new(level)?));
             }
@@ -149,8 +157,8 @@ fn flushed_runs(mut flushed: Vec<(SegmentId, Arc<Segment>)>) -> Result<Vec<Arc<R
     let mut runs = Vec::new();
     for flush in flushed.chunk_by(|a, b| a.1.detail().recency == b.1.detail().recency) {
         let mut sorted: Vec<Arc<Segment>> = flush.iter().map(|(_, s)| s.clone()).collect();
-        sorted.sort_by(|a, b| a.detail().smallest.cmp(&b.detail().smallest));
-        let disjoint = |pair: &[Arc<Segment>]| pair[0].detail().largest < pair[1].detail().smallest;
+        sorted.sort_by(|a, b| a.span().start.cmp(&b.span().start));
+        let disjoint = |pair: &[Arc<Segment>]| pair[0].span().ends_by(&pair[1].span().start);
         if sorted.windows(2).all(disjoint) {
             runs.push(Arc::new(Run::new(sorted)?));
             continue;

@@ -1,7 +1,8 @@
 //! The newest part of an index: versions of keys in memory.
 //!
-//! A B-link tree whose kinds of versions are the kinds of operations. Memtables of one index learn
-//! from each other what their keys start with, which makes searching them faster.
+//! A B-link tree whose kinds of versions are the kinds of operations, and beside it what range
+//! deletes cover, once there are any. Memtables of one index learn from each other what their keys
+//! start with, which makes searching them faster.
 //!
 //! An operand that comes to a key that this memtable knows is merged at once where that is cheap;
 //! else it becomes a version that leans on the older one, and a chain of these is merged when it
@@ -12,15 +13,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cuesta_engine::blinktree::{self, Chain, LEANS, Tree};
 use cuesta_engine::error::Result;
 use cuesta_engine::index::{self, Horizon, MemtableWriter};
 use cuesta_engine::{LogPlace, SeqNo};
 
+use super::cover::{self, Cover, CoverWriter};
 use super::kind::Kind;
-use super::op::Ops;
+use super::op::{Op, Ops};
 use super::operand::{Below, Pile, Rules};
 use super::options::Threshold;
 
@@ -61,9 +63,11 @@ impl Memtables {
         let (tree, read) = blinktree::create_under(&self.prefix.get());
         let (index, merges) = (self.index.clone(), AtomicBool::new(false));
         let large = Large::default();
-        let memtable = Arc::new(Memtable { tree: read, large, index, merges });
+        let memtable =
+            Arc::new(Memtable { tree: read, cover: OnceLock::new(), large, index, merges });
         let writer = Writer {
             tree,
+            cover: None,
             memtable: memtable.clone(),
             prefix: self.prefix.clone(),
             rules: self.rules.clone(),
@@ -158,6 +162,8 @@ fn shared<'a>(a: &'a [u8], b: &[u8]) -> &'a [u8] {
 #[derive(Debug)]
 pub struct Writer {
     tree: blinktree::Writer,
+    /// Made by the first range delete.
+    cover: Option<CoverWriter>,
     memtable: Arc<Memtable>,
     prefix: Arc<Prefix>,
     rules: Arc<Rules>,
@@ -166,6 +172,18 @@ pub struct Writer {
     threshold: Threshold,
     /// Where in the log the operations lie that come next.
     place: Option<LogPlace>,
+}
+
+impl Writer {
+    #[cold]
+    fn delete_range(&mut self, start: &[u8], end: Option<&[u8]>, at: SeqNo, horizon: &Horizon<'_>) {
+        let cover = self.cover.get_or_insert_with(|| {
+            let (writer, cover) = cover::create();
+            self.memtable.cover.get_or_init(|| cover);
+            writer
+        });
+        cover.delete(start, end, at, horizon);
+    }
 }
 
 impl MemtableWriter for Writer {
@@ -178,6 +196,10 @@ impl MemtableWriter for Writer {
         let place = self.place.take();
         for op in Ops::new(ops) {
             let op = op.expect("operations are prepared before applied");
+            if let Op::DeleteRange { start, end } = op {
+                self.delete_range(start, end, at, horizon);
+                continue;
+            }
             let (key, (kind, value)) = (op.key(), op.entry());
             match kind {
                 Kind::Put if self.threshold.is_large(value) => {
@@ -215,6 +237,16 @@ impl Writer {
         self.memtable.note_operands();
         let tree = self.tree.tree().clone();
         let mut pile = Pile::of_logged(operands, clock_ms)?;
+        let deleted = self.memtable.deleted(key, u64::MAX);
+        let newest = tree.get(key, u64::MAX).map_or(0, |version| version.seq);
+        if deleted > newest {
+            // There is nothing below, here or anywhere, and what comes of it says so by itself.
+            pile.add(Kind::Delete, &[])?;
+            let (kind, value) = pile.into_entry(&self.rules, Below::Nothing);
+            self.chains.remove(key);
+            self.tree.insert(key, at, kind as u8, &value, horizon);
+            return Ok(());
+        }
         let Some(mut chain) = tree.chain(key, u64::MAX) else {
             self.tree.insert(key, at, Kind::Merge as u8, &pile.encode(), horizon);
             return Ok(());
@@ -269,6 +301,7 @@ impl Drop for Writer {
 #[derive(Debug)]
 pub struct Memtable {
     tree: Arc<Tree>,
+    cover: OnceLock<Cover>,
     large: Large,
     index: Arc<Lively>,
     /// It is counted among the memtables with operands.
@@ -307,20 +340,34 @@ impl Memtable {
         self.large.look(|large| large.places.get(&(key.into(), at)).map(|value| value.place))
     }
 
-    /// Keys with a large value that no later one has replaced here.
+    /// Keys with a large value that nothing later has replaced or deleted here.
     pub(super) fn large(&self) -> Vec<(Box<[u8]>, LargeValue)> {
         let newest = |key: &[u8]| self.tree.get(key, u64::MAX).map(|version| version.seq);
         self.large.look(|large| {
             let places = large.places.iter();
-            let current = places.filter(|((key, at), _)| newest(key) == Some(*at));
+            let current = places.filter(|((key, at), _)| {
+                newest(key) == Some(*at) && self.deleted(key, u64::MAX) <= *at
+            });
             current.map(|((key, _), value)| (key.clone(), *value)).collect()
         })
+    }
+
+    /// The newest commit up to `at` that deleted `key` within a range; 0 when there is none.
+    #[inline]
+    pub(super) fn deleted(&self, key: &[u8], at: u64) -> u64 {
+        self.cover().map_or(0, |cover| cover.newest(key, at))
+    }
+
+    /// What range deletes cover; `None`, at the cost of one load, while there are none.
+    #[inline]
+    pub(super) fn cover(&self) -> Option<&Cover> {
+        self.cover.get()
     }
 }
 
 impl index::Memtable for Memtable {
     fn bytes(&self) -> usize {
-        self.tree.memory()
+        self.tree.memory() + self.cover().map_or(0, Cover::bytes)
     }
 
     fn logged_bytes(&self) -> u64 {
@@ -328,10 +375,11 @@ impl index::Memtable for Memtable {
     }
 
     fn is_empty(&self) -> bool {
-        self.tree.is_empty()
+        self.tree.is_empty() && self.cover().is_none()
     }
 
     fn pruned_to(&self) -> SeqNo {
-        SeqNo(self.tree.pruned_to())
+        let cover = self.cover().map_or(0, Cover::pruned_to);
+        SeqNo(self.tree.pruned_to().max(cover))
     }
 }

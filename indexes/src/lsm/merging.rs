@@ -4,20 +4,27 @@
 //! keys lie side by side. Mostly even that is saved: the source in front stays there as long as
 //! its keys come before that of the *rival*, the second in line.
 //!
-//! Not for: bounds, and hiding what was deleted (see [`query`](super::query)).
+//! What a range delete of a newer source covers is passed over: older sources seek past it.
+//!
+//! Not for: bounds, and hiding keys that were deleted one by one (see [`query`](super::query)).
 //!
 //! Invariants, while it stands on an entry:
 //! 1. Going forward, every source stands on its first entry at or after the current key; going
-//!    back, on its last entry at or before it. Or nowhere, when it has none.
+//!    back, on its last entry at or before it. Or nowhere, when it has none. Entries between that
+//!    are covered may have been left out.
 //! 2. `current` is the newest of the sources that stand on the current key.
+//! 3. No range delete of `current` or of a newer source covers the entry of `current`.
 
 use std::cmp::Ordering;
 
 use cuesta_engine::error::Result;
 
+use super::deletes::Deletes;
+use super::kind::Kind;
 use super::operand::Pile;
 use super::order;
 use super::source::Source;
+use super::span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -28,19 +35,30 @@ enum Way {
 /// Sources, newest first, as one.
 pub(super) struct Merging {
     sources: Vec<Source>,
+    /// Range deletes of each source; empty when there are none at all.
+    deletes: Vec<Option<Deletes>>,
     /// Heads of the keys that the sources stand on.
     heads: Vec<u64>,
     way: Way,
     current: Option<usize>,
     /// The second in line, if there is one.
     rival: Option<usize>,
+    /// What so many of the first sources say of the current key counts, if its entry is a merge:
+    /// a range delete takes what all others say. The greatest number is all, with none.
+    counting: usize,
 }
 
 impl Merging {
-    /// Joins `sources`, newest first; stands nowhere.
-    pub(super) fn new(sources: Vec<Source>) -> Merging {
+    /// Joins `sources`, newest first, each with its range deletes; stands nowhere.
+    pub(super) fn new(sources: Vec<(Source, Option<Deletes>)>) -> Merging {
         let heads = vec![0; sources.len()];
-        Merging { sources, heads, way: Way::Forward, current: None, rival: None }
+        let (sources, mut deletes): (Vec<Source>, Vec<Option<Deletes>>) =
+            sources.into_iter().unzip();
+        if deletes.iter().all(Option::is_none) {
+            deletes.clear();
+        }
+        let (way, current, rival, counting) = (Way::Forward, None, None, usize::MAX);
+        Merging { sources, deletes, heads, way, current, rival, counting }
     }
 
     /// Bytes of memory held, about.
@@ -54,14 +72,15 @@ impl Merging {
         self.sources.get(self.current?)
     }
 
-    /// All sources that stand on the current key, newest first.
-    pub(super) fn here(&self) -> impl Iterator<Item = &Source> {
+    /// All sources that say something of the current key that counts, newest first. Of an entry
+    /// that is no merge, the first one says it all.
+    fn here(&self) -> impl Iterator<Item = &Source> {
         let current = self.current.unwrap_or(self.sources.len());
         let same = move |i: &usize| {
             let there = self.sources[*i].valid() && self.order(*i, current) == Ordering::Equal;
             *i == current || there
         };
-        (current..self.sources.len()).filter(same).map(|i| &self.sources[i])
+        (current..self.sources.len().min(self.counting)).filter(same).map(|i| &self.sources[i])
     }
 
     /// What all of them say of the current key, together.
@@ -72,8 +91,11 @@ impl Merging {
         let mut pile = Pile::new();
         for source in self.here() {
             if source.add_to(&mut pile)? {
-                break;
+                return Ok(pile);
             }
+        }
+        if self.counting < usize::MAX {
+            pile.add(Kind::Delete, &[])?;
         }
         Ok(pile)
     }
@@ -109,7 +131,7 @@ impl Merging {
             *head = order::head(source.key());
         }
         self.pick();
-        Ok(())
+        self.uncover()
     }
 
     /// Goes to the next key.
@@ -126,6 +148,12 @@ impl Merging {
 
     #[inline]
     fn step(&mut self, way: Way) -> Result<()> {
+        self.step_on(way)?;
+        if self.deletes.is_empty() { Ok(()) } else { self.uncover() }
+    }
+
+    #[inline]
+    fn step_on(&mut self, way: Way) -> Result<()> {
         let Some(current) = self.current else { return Ok(()) };
         if self.way != way {
             return self.turn(way);
@@ -193,6 +221,89 @@ impl Merging {
                 if source.valid() && source.key() == key { source.next() } else { Ok(()) }
             }),
         }
+    }
+
+    /// Goes on to an entry that nothing covers.
+    #[inline(never)]
+    fn uncover(&mut self) -> Result<()> {
+        while let Some(current) = self.current.take() {
+            let Some(by) = self.covered_by(current)? else {
+                self.counting = self.counting_from(current)?;
+                self.current = Some(current);
+                break;
+            };
+            self.pass(by, current)?;
+            self.pick();
+        }
+        Ok(())
+    }
+
+    /// The newest source whose range deletes cover the entry of source `i`.
+    fn covered_by(&mut self, i: usize) -> Result<Option<usize>> {
+        let source = &self.sources[i];
+        for (by, deletes) in self.deletes.iter_mut().enumerate().take(i + 1) {
+            let Some(deletes) = deletes else { continue };
+            let covered = match by == i {
+                true => deletes.cover_own(source.key(), source.committed()),
+                false => deletes.cover(source.key())?,
+            };
+            if covered {
+                return Ok(Some(by));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many sources count for the entry of source `current`, which nothing covers.
+    fn counting_from(&mut self, current: usize) -> Result<usize> {
+        let source = &self.sources[current];
+        if source.kind() != Kind::Merge {
+            return Ok(usize::MAX);
+        }
+        let key = source.key();
+        for (i, deletes) in self.deletes.iter_mut().enumerate().skip(current) {
+            let Some(deletes) = deletes else { continue };
+            if deletes.cover(key)? {
+                let own = &self.sources[i];
+                let stands = own.valid() && own.key() == key;
+                let counts = stands && !deletes.cover_own(key, own.committed());
+                return Ok(i + usize::from(counts));
+            }
+        }
+        Ok(usize::MAX)
+    }
+
+    /// Takes every source older than `by` past what that covers around the current key.
+    fn pass(&mut self, by: usize, current: usize) -> Result<()> {
+        if by == current {
+            self.advance(current)?;
+        }
+        let Some(Some(deletes)) = self.deletes.get_mut(by) else { return Ok(()) };
+        let older = self.sources.iter_mut().zip(&mut self.heads).skip(by + 1);
+        match self.way {
+            Way::Forward => {
+                let end = deletes.end();
+                for (source, head) in older {
+                    if source.valid() && span::is_before(source.key(), end.as_deref()) {
+                        match &end {
+                            Some(end) => source.pass_to(end)?,
+                            None => source.leave(),
+                        }
+                        *head = order::head(source.key());
+                    }
+                }
+            }
+            Way::Back => {
+                let start = deletes.start();
+                for (source, head) in older {
+                    if source.valid() && source.key() >= start.as_slice() {
+                        source.seek_before(&start)?;
+                        *head = order::head(source.key());
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// How the keys of two sources, both standing on one, follow each other on the present way.

@@ -14,12 +14,13 @@
 //!                  versions            flush              times the size of the one above
 //! ```
 //!
-//! A segment is one sorted run of keys in a file, one version each:
+//! A segment is one sorted run of keys in a file, one version each, and the ranges of keys that it
+//! deletes in everything older (`docs/formats/segment.md`):
 //!
 //! ```text
-//! ┌─────────────┬──────────────┬──────┬────────┬────────────┬────────┐
-//! │ data blocks │ index blocks │ root │ filter │ properties │ footer │   docs/formats/segment.md
-//! └─────────────┴──────────────┴──────┴────────┴────────────┴────────┘
+//! ┌─────────────┬──────────────┬──────┬────────┬────────┬────────────┬────────┐
+//! │ data blocks │ index blocks │ root │ filter │ ranges │ properties │ footer │
+//! └─────────────┴──────────────┴──────┴────────┴────────┴────────────┴────────┘
 //! ```
 //!
 //! Large values lie apart, in blob files that merges do not move (see `blob`).
@@ -27,10 +28,14 @@
 //! Invariants:
 //! 1. Of a key's versions, a newer one never lies deeper than an older one.
 //! 2. Segments of one level below 0 are disjoint.
-//! 3. A delete, or a value that has expired, is dropped only where nothing deeper can hold the key.
-//!    Operands are merged into a value only with everything older that the key has.
+//! 3. A delete, of a key or of a range, or a value that has expired, is dropped only where nothing
+//!    deeper can hold the key. Operands are merged into a value only with everything older that the
+//!    key has.
 //! 4. What a segment's bytes say is used after their checksum was compared, never before.
+//! 5. Operands that a range delete leaves nothing to build on say so by themselves: none lie above
+//!    a range delete of their own memtable or segment that is older than they are.
 
+mod span;
 mod kind;
 mod expiry;
 mod fields;
@@ -38,6 +43,7 @@ pub mod op;
 mod operator;
 mod operand;
 mod prepare;
+mod cover;
 pub mod memtable;
 mod order;
 mod filter;
@@ -48,6 +54,7 @@ mod segment;
 mod options;
 mod layout;
 mod source;
+mod deletes;
 mod merging;
 mod merge;
 mod query;
@@ -159,11 +166,12 @@ fn pieces<'p>(
             entries: live.meta.entries,
             tombstones: detail.tombstones,
             expired: detail.facts.expired(clock_ms),
+            ranges: detail.ranges.as_ref().map_or(0, |ranges| ranges.count),
             recency: detail.recency,
             codec: detail.codec,
             stale: live.segment.blob_files().any(|(file, ..)| wasteful.contains(&file)),
-            smallest: &detail.smallest,
-            largest: &detail.largest,
+            smallest: &live.segment.span().start,
+            end: live.segment.span().end(),
             busy: busy.contains(&live.id),
         }
     })
@@ -323,6 +331,10 @@ impl IndexType for Lsm {
         aim: Aim,
     ) -> Option<MergePlan> {
         let (known, wasteful) = (self.known(), blob::wasteful(current));
+        if let Some(inputs) = merge::covered(current, busy) {
+            let detail = encode_detail(0, Mode::Drop, &Known::default());
+            return Some(MergePlan { inputs, pressure: merge::DROP_PRESSURE, bytes: 0, detail });
+        }
         let pieces = pieces(current, busy, &wasteful, &known);
         let plan = merge::plan(pieces, &self.sizes, &self.codecs(), aim)?;
         Some(MergePlan {
@@ -347,7 +359,7 @@ impl IndexType for Lsm {
         }
         if mode == Mode::Drop {
             self.services.clock.rely_on(known.clock_ms);
-            return Ok(Box::new(DropWork::new(plan.inputs.clone())));
+            return Ok(Box::new(DropWork::new(plan.inputs.clone(), self.services.stats.clone())));
         }
         if mode == Mode::Move {
             let moved: Vec<_> = inputs

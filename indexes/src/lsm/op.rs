@@ -13,8 +13,9 @@
 //! operands             | operand: byte string, ... oldest first, at least one
 //! ```
 //!
-//! A byte string is a varint length and the bytes. Kinds 3 and 5 are reserved: this version refuses
-//! them by name. Normative: `docs/formats/lsm-operations.md`.
+//! A byte string is a varint length and the bytes. The end of a range delete comes after its start,
+//! or is empty: then it reaches to the end of all keys. Kind 5 is reserved: this version refuses it
+//! by name. Normative: `docs/formats/lsm-operations.md`.
 //!
 //! Not for: what the operations mean to a reader (that is `memtable.rs` and what is below it), and
 //! their order in the log (`prepare.rs`).
@@ -27,6 +28,7 @@ use cuesta_engine::format::{Reader, put_bytes, put_varint, varint_len};
 
 use super::expiry::{self, EXPIRY_BYTES};
 use super::kind::Kind;
+use super::span;
 
 /// The longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 65_535;
@@ -37,6 +39,8 @@ pub const VALUE_BYTES_MAX: u64 = u32::MAX as u64;
 pub const PUT: u8 = Kind::Put as u8;
 /// Number of [`Op::Delete`].
 pub const DELETE: u8 = Kind::Delete as u8;
+/// Number of [`Op::DeleteRange`].
+pub const DELETE_RANGE: u8 = 3;
 /// Number of [`Op::Merge`].
 pub const MERGE: u8 = Kind::Merge as u8;
 /// Number of entries whose value lies apart; there is no such operation.
@@ -73,6 +77,13 @@ pub enum Op<'a> {
         /// The expiry and the value.
         stored: &'a [u8],
     },
+    /// All keys of a range are gone from now on.
+    DeleteRange {
+        /// The first key.
+        start: &'a [u8],
+        /// The first key behind the range; `None` is behind all keys.
+        end: Option<&'a [u8]>,
+    },
 }
 
 impl<'a> Op<'a> {
@@ -80,22 +91,22 @@ impl<'a> Op<'a> {
     pub fn expiring(&self) -> Option<(u64, &'a [u8])> {
         match self {
             Op::Expiring { stored, .. } => expiry::split(stored).ok(),
-            Op::Put { .. } | Op::Delete { .. } | Op::Merge { .. } => None,
+            Op::Put { .. } | Op::Delete { .. } | Op::Merge { .. } | Op::DeleteRange { .. } => None,
         }
     }
 
-    /// Its kind, and the bytes besides the key.
+    /// What it says of a key, and the bytes besides the key.
     #[inline]
     pub fn entry(&self) -> (Kind, &'a [u8]) {
         match self {
             Op::Put { value, .. } => (Kind::Put, value),
-            Op::Delete { .. } => (Kind::Delete, &[]),
+            Op::Delete { .. } | Op::DeleteRange { .. } => (Kind::Delete, &[]),
             Op::Merge { operands, .. } => (Kind::Merge, operands),
             Op::Expiring { stored, .. } => (Kind::Expiring, stored),
         }
     }
 
-    /// The key.
+    /// The key; of a range, the first one.
     #[inline]
     pub fn key(&self) -> &'a [u8] {
         match self {
@@ -103,6 +114,7 @@ impl<'a> Op<'a> {
             | Op::Delete { key }
             | Op::Merge { key, .. }
             | Op::Expiring { key, .. } => key,
+            Op::DeleteRange { start, .. } => start,
         }
     }
 }
@@ -168,6 +180,22 @@ pub fn merge(ops: &mut Vec<u8>, key: &[u8], operand: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Appends the operation that removes all keys from `start` on, up to `end`, which is not one of
+/// them; `None` is the end of all keys. Appends nothing when the end does not come after the start.
+///
+/// # Errors
+/// `Invalid` when a border is longer than [`KEY_BYTES_MAX`]; nothing is appended then.
+pub fn delete_range(ops: &mut Vec<u8>, start: &[u8], end: Option<&[u8]>) -> Result<()> {
+    check_key(start)?;
+    check_key(end.unwrap_or_default())?;
+    if span::is_before(start, end) {
+        ops.push(DELETE_RANGE);
+        put_bytes(ops, start);
+        put_bytes(ops, end.unwrap_or_default());
+    }
+    Ok(())
+}
+
 #[inline]
 fn check_key(key: &[u8]) -> Result<()> {
     if key.len() <= KEY_BYTES_MAX { Ok(()) } else { Err(long_key(key.len())) }
@@ -191,7 +219,6 @@ fn long_value(len: u64) -> Error {
 #[cold]
 fn unknown_kind(kind: u8, offset: usize) -> Error {
     let name = match kind {
-        3 => "range delete",
         5 => "blob",
         _ => "unknown",
     };
@@ -222,6 +249,9 @@ impl<'a> Ops<'a> {
     fn take(&mut self) -> Result<Op<'a>> {
         let offset = self.offset();
         let kind = self.reader.u8()?;
+        if kind == DELETE_RANGE {
+            return self.take_range(offset);
+        }
         let kind = match Kind::from_code(kind) {
             Ok(Kind::Blob) | Err(_) => return Err(unknown_kind(kind, offset)),
             Ok(kind) => kind,
@@ -244,6 +274,18 @@ impl<'a> Ops<'a> {
             }
             Kind::Put | Kind::Delete | Kind::Blob => Ok(Op::Put { key, value }),
         }
+    }
+
+    #[cold]
+    fn take_range(&mut self, offset: usize) -> Result<Op<'a>> {
+        let (start, end) = (self.reader.bytes()?, self.reader.bytes()?);
+        check_key(start)?;
+        check_key(end)?;
+        let end = Some(end).filter(|end| !end.is_empty());
+        if !span::is_before(start, end) {
+            return Err(Error::invalid(format!("range delete at byte {offset} ends at its start")));
+        }
+        Ok(Op::DeleteRange { start, end })
     }
 }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::index::State;
+use cuesta_engine::index::{Private, State};
 use cuesta_engine::stats::Stats;
 
 use super::Lsm;
+use super::deletes::{Deletes, of_run};
 use super::expiry::{self, EXPIRY_BYTES};
 use super::filter;
 use super::kind::Kind;
@@ -20,7 +21,7 @@ use super::merging::Merging;
 use super::op::{DELETE, EXPIRING, PUT};
 use super::operand::{Pile, Rules};
 use super::segment::{Fill, Hit};
-use super::source::{RunCursor, Source};
+use super::source::Source;
 use super::value::Value;
 
 /// Reads one index as of one moment.
@@ -138,9 +139,10 @@ impl<'s> Reader<'s> {
     /// Whether what is found of `key` is a transaction's own write, and nothing else: what is
     /// merged with something of the view is not.
     pub fn is_private(&self, key: &[u8]) -> bool {
-        let Some(private) = &self.state.private else { return false };
-        let chain = private.memtable.tree().chain(key, private.at.0);
-        chain.is_some_and(|mut chain| add_chain(&mut Pile::new(), &mut chain).unwrap_or(false))
+        let Some(Private { memtable, at }) = &self.state.private else { return false };
+        let chain = memtable.tree().chain(key, at.0);
+        let whole = |mut chain| add_chain(&mut Pile::new(), &mut chain).unwrap_or(false);
+        memtable.deleted(key, at.0) > 0 || chain.is_some_and(whole)
     }
 
     #[inline]
@@ -150,7 +152,11 @@ impl<'s> Reader<'s> {
             .chain(frozen.iter().map(|memtable| (memtable, self.at)));
         let private = private.iter().map(|private| (&private.memtable, private.at));
         for (memtable, at) in private.chain(memtables) {
-            if let Some(version) = memtable.tree().get(key, at.0) {
+            let version = memtable.tree().get(key, at.0);
+            if memtable.deleted(key, at.0) > version.map_or(0, |version| version.seq) {
+                return Ok(None);
+            }
+            if let Some(version) = version {
                 return match version.kind {
                     PUT => Ok(Some(Seen::Memtable(memtable, at, version.value, None))),
                     DELETE => Ok(None),
@@ -170,15 +176,18 @@ impl<'s> Reader<'s> {
         let mut found = None;
         for run in layout.runs() {
             let Some(segment) = run.holding(key) else { continue };
-            if !segment.may_hold(hash)? {
+            if segment.may_hold(hash)? {
+                found = segment.find(key)?;
+                if found.is_some() {
+                    break;
+                }
+                Stats::add(&self.stats().filter_false, 1);
+            } else {
                 skips += 1;
-                continue;
             }
-            found = segment.find(key)?;
-            if found.is_some() {
+            if segment.deletes_key(key)? {
                 break;
             }
-            Stats::add(&self.stats().filter_false, 1);
         }
         if skips > 0 {
             Stats::add(&self.stats().filter_skips, skips);
@@ -206,7 +215,14 @@ impl<'s> Reader<'s> {
         let private = private.iter().map(|private| (&private.memtable, private.at));
         let (mut pile, mut whole) = (Pile::new(), false);
         for (memtable, at) in private.chain(memtables) {
-            if !whole && let Some(mut chain) = memtable.tree().chain(key, at.0) {
+            if whole {
+                break;
+            }
+            let chain = memtable.tree().chain(key, at.0);
+            let newest = chain.clone().and_then(|mut chain| chain.next());
+            if memtable.deleted(key, at.0) > newest.map_or(0, |version| version.seq) {
+                whole = pile.add(Kind::Delete, &[])?;
+            } else if let Some(mut chain) = chain {
                 whole = add_chain(&mut pile, &mut chain)?;
             }
         }
@@ -216,10 +232,13 @@ impl<'s> Reader<'s> {
             if whole || hits.last().is_some_and(|hit| hit.kind() != Kind::Merge) {
                 break;
             }
-            if let Some(segment) = run.holding(key)
-                && segment.may_hold(hash)?
-            {
+            let Some(segment) = run.holding(key) else { continue };
+            if segment.may_hold(hash)? {
                 hits.extend(segment.find(key)?);
+            }
+            if segment.deletes_key(key)? {
+                // What is older counts for nothing; no deeper base is looked for.
+                break;
             }
         }
         for hit in &hits {
@@ -248,8 +267,10 @@ impl<'s> Reader<'s> {
         let State { private, active, frozen, layout, .. } = self.state;
         let mut sources = Vec::with_capacity(2 + frozen.len() + layout.runs().len());
         let mut add = |memtable: &Memtable, at: SeqNo| {
-            if !memtable.tree().is_empty() {
-                sources.push(Source::Memtable(memtable.tree().cursor(at.0)));
+            let cover = memtable.cover();
+            if !memtable.tree().is_empty() || cover.is_some() {
+                let deletes = cover.map(|cover| Deletes::Memtable(cover.cursor(at.0)));
+                sources.push((Source::Memtable(memtable.tree().cursor(at.0)), deletes));
             }
         };
         if let Some(private) = private {
@@ -259,7 +280,7 @@ impl<'s> Reader<'s> {
         frozen.iter().for_each(|memtable| add(memtable, self.at));
         for run in layout.runs() {
             if meets(run, lower, upper) {
-                sources.push(Source::Run(RunCursor::new(run.clone(), Fill::Keep)));
+                sources.push(of_run(run, Fill::Keep));
             }
         }
         Cursor {
@@ -287,7 +308,7 @@ fn meets(run: &Run, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
         Bound::Included(key) | Bound::Excluded(key) => run.find(key),
         Bound::Unbounded => 0,
     };
-    run.segments().get(first).is_some_and(|segment| below(&segment.detail().smallest, upper))
+    run.segments().get(first).is_some_and(|segment| below(&segment.span().start, upper))
 }
 
 #[inline]

@@ -14,6 +14,9 @@ use super::operand::Pile;
 use super::segment::{Fill, SegmentCursor};
 use super::value::Value;
 
+/// Steps towards a key before it is looked for.
+const STEPS_BEFORE_SEEKING: usize = 4;
+
 /// Walks over a run, opening one segment at a time.
 pub(super) struct RunCursor {
     run: Arc<Run>,
@@ -268,6 +271,25 @@ impl Source {
             Source::Run(run) => run.seek_before(key)?,
         }
         Ok(())
+    }
+
+    /// Goes forward to the first entry at or after `key`: by steps where it is near.
+    pub(super) fn pass_to(&mut self, key: &[u8]) -> Result<()> {
+        for _ in 0..STEPS_BEFORE_SEEKING {
+            self.next()?;
+            if !self.valid() || self.key() >= key {
+                return Ok(());
+            }
+        }
+        self.seek(key)
+    }
+
+    /// Stands nowhere from now on.
+    pub(super) fn leave(&mut self) {
+        match self {
+            Source::Memtable(cursor) => cursor.leave(),
+            Source::Run(run) => run.leave(),
+        }
     }
 
     /// Goes to the next entry.

@@ -10,8 +10,10 @@ use cuesta_engine::stats::Stats;
 use cuesta_engine::{FileId, LogNo, SeqNo};
 
 use super::output::Outputs;
-use super::run::{Depths, STEP_BYTES};
+use super::run::{Depths, STEP_BYTES, trimmed};
 use super::tree::Sizes;
+use crate::lsm::cover::Cover;
+use crate::lsm::deletes::Deletes;
 use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
 use crate::lsm::memtable::{LargeValue, Memtable};
@@ -42,8 +44,8 @@ pub(in crate::lsm) struct FlushWork {
 
 impl FlushWork {
     /// Flushes `frozen`, oldest first, on top of the runs `below`. A tombstone that meets no
-    /// segment hides nothing and is left out. Operands that have something below them may have
-    /// what `operands_below` says.
+    /// segment hides nothing and is left out; so is what newer range deletes cover. Operands that
+    /// have something below them may have what `operands_below` says.
     pub(in crate::lsm) fn new(
         frozen: &[Arc<Memtable>],
         below: Vec<Arc<Run>>,
@@ -53,12 +55,18 @@ impl FlushWork {
         threshold: Threshold,
         stats: Arc<Stats>,
     ) -> FlushWork {
-        let newest_first = frozen.iter().rev();
-        let source = |memtable: &Arc<Memtable>| Source::Memtable(memtable.tree().cursor(u64::MAX));
+        let source = |memtable: &Arc<Memtable>| {
+            let deletes = memtable.cover().map(|cover| Deletes::Memtable(cover.cursor(u64::MAX)));
+            (Source::Memtable(memtable.tree().cursor(u64::MAX)), deletes)
+        };
+        let covers = || frozen.iter().filter_map(|memtable| memtable.cover());
+        let ranges = trimmed(covers().flat_map(|cover| cover.spans(u64::MAX)).collect(), &below);
+        // Level 0 is merged whole: larger segments there cost nothing.
+        let mut outputs = Outputs::new(shape, 0, sizes.segment_bytes * 2, sizes.blob_file_bytes());
+        outputs.delete_ranges(ranges);
         FlushWork {
-            merging: Merging::new(newest_first.map(source).collect()),
-            // Level 0 is merged whole: larger segments there cost nothing.
-            outputs: Outputs::new(shape, 0, sizes.segment_bytes * 2, sizes.blob_file_bytes()),
+            merging: Merging::new(frozen.iter().rev().map(source).collect()),
+            outputs,
             depths: Depths::new(below),
             threshold,
             frozen: frozen.to_vec(),
@@ -66,7 +74,7 @@ impl FlushWork {
             stats,
             below: operands_below,
             rules,
-            newest: 0,
+            newest: covers().map(Cover::last).max().unwrap_or(0),
             begun: false,
         }
     }
@@ -79,7 +87,10 @@ impl FlushWork {
         for (i, memtable) in self.frozen.iter().enumerate() {
             let newer = self.frozen.get(i + 1..).unwrap_or_default();
             for (key, LargeValue { place, len }) in memtable.large() {
-                if newer.iter().all(|newer| newer.tree().get(&key, u64::MAX).is_none()) {
+                let silent = |newer: &Arc<Memtable>| {
+                    newer.tree().get(&key, u64::MAX).is_none() && newer.deleted(&key, u64::MAX) == 0
+                };
+                if newer.iter().all(silent) {
                     *wanted.entry(place.log).or_default() += len;
                 }
             }

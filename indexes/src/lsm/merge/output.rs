@@ -1,17 +1,33 @@
 //! Sorted entries in, segments of a wished size out.
+//!
+//! Range deletes are cut where segments are, so that segments of one level stay disjoint:
+//!
+//! ```text
+//! ranges        [b ------------------------- p)        [s --- u)
+//! entries    a        d      f │ h      k │ m    q
+//! segments   [a ...... [b, h)  )[h, m)    )[m, p) [s, u)
+//! ```
+
+use std::collections::VecDeque;
 
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{FileKind, Output};
 use cuesta_engine::format::crc32;
 use cuesta_engine::index::SegmentMeta;
+use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
 
 use crate::lsm::blob::{BlobWriter, Pointer};
 use crate::lsm::kind::Kind;
-use crate::lsm::segment::{Detail, FORMAT, Shape, Writer, Written};
+use crate::lsm::segment::{Detail, Shape, Writer, Written, format_of};
+use crate::lsm::span::{self, Span};
 
 /// Entries of a segment at most: the hashes of their keys wait in memory, eight bytes each.
 const ENTRIES_MAX: u64 = 2 << 20;
+/// Bytes of the range deletes of a segment, about, beyond those that its entries bring with them.
+const RANGE_BYTES_MAX: usize = 1 << 20;
+/// What a range delete takes beside its borders.
+const RANGE_BYTES: usize = 8;
 
 /// Writes as many segments as it takes.
 pub(super) struct Outputs {
@@ -21,6 +37,14 @@ pub(super) struct Outputs {
     blobs: BlobWriter,
     pointer: Vec<u8>,
     writer: Option<Writer>,
+    /// Range deletes that are not in a segment yet: ascending, neither overlapping nor touching.
+    ranges: VecDeque<Span>,
+    /// Bytes of all range deletes, those written included.
+    range_bytes: usize,
+    /// So many of them begin at or before the last entry.
+    begun: usize,
+    /// Bytes of these.
+    begun_bytes: usize,
     written: Vec<Written>,
 }
 
@@ -39,13 +63,25 @@ impl Outputs {
             blobs: BlobWriter::new(blob_file_bytes),
             pointer: Vec::new(),
             writer: None,
+            ranges: VecDeque::new(),
+            range_bytes: 0,
+            begun: 0,
+            begun_bytes: 0,
             written: Vec::new(),
         }
     }
 
     /// Bytes of memory held.
     pub(super) fn memory(&self) -> usize {
-        self.writer.as_ref().map_or(0, Writer::memory)
+        self.writer.as_ref().map_or(0, Writer::memory) + self.range_bytes
+    }
+
+    /// Has the segments delete `ranges` in all that is older; before the first entry. They ascend,
+    /// and neither overlap nor touch.
+    pub(super) fn delete_ranges(&mut self, ranges: Vec<Span>) {
+        assert!(self.writer.is_none() && self.written.is_empty(), "range deletes come first");
+        self.range_bytes = ranges.iter().map(|span| span.bytes() + size_of::<Span>()).sum();
+        self.ranges = ranges.into();
     }
 
     /// Adds an entry, whose key is greater than all before.
@@ -59,11 +95,12 @@ impl Outputs {
         kind: Kind,
         value: &[u8],
     ) -> Result<()> {
-        let full = |writer: &Writer| {
-            writer.bytes() >= self.segment_bytes || writer.entries() >= ENTRIES_MAX
-        };
-        if self.writer.as_ref().is_some_and(full) {
-            self.cut(out)?;
+        self.begin_ranges(key);
+        if kind == Kind::Delete && self.deletes(key) {
+            return Ok(());
+        }
+        if self.is_full() {
+            self.cut(out, key)?;
         }
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -120,15 +157,74 @@ impl Outputs {
         self.blobs.bytes()
     }
 
-    /// Ends the present segment.
+    fn begin_ranges(&mut self, key: &[u8]) {
+        while let Some(span) = self.ranges.get(self.begun)
+            && *span.start <= *key
+        {
+            self.begun += 1;
+            self.begun_bytes += span.bytes() + RANGE_BYTES;
+        }
+    }
+
+    /// Whether a range holds `key`, the last that ranges were begun for.
+    fn deletes(&self, key: &[u8]) -> bool {
+        let last = self.begun.checked_sub(1).and_then(|last| self.ranges.get(last));
+        last.is_some_and(|span| span::is_before(key, span.end.as_deref()))
+    }
+
+    fn is_full(&self) -> bool {
+        let full = |writer: &Writer| {
+            writer.bytes() + self.begun_bytes as u64 >= self.segment_bytes
+                || writer.entries() >= ENTRIES_MAX
+        };
+        self.writer.as_ref().is_some_and(full) || self.begun_bytes >= RANGE_BYTES_MAX
+    }
+
+    /// Ends the present segment before `key`, which is greater than all before.
     ///
     /// # Errors
     /// What writing fails with.
-    pub(super) fn cut(&mut self, out: &mut dyn Output) -> Result<()> {
-        if let Some(writer) = self.writer.take() {
-            self.written.push(writer.finish(out)?);
+    pub(super) fn cut(&mut self, out: &mut dyn Output, key: &[u8]) -> Result<()> {
+        let before = self.ranges.partition_point(|span| *span.start < *key);
+        let mut ranges: Vec<Span> = self.ranges.drain(..before).collect();
+        if let Some(last) = ranges.last_mut()
+            && last.end.as_deref().is_none_or(|end| end > key)
+        {
+            let end = last.end.replace(key.to_vec());
+            self.ranges.push_front(Span { start: key.to_vec(), end });
         }
+        if planted::is(Bug::RangeDeleteLostAtBorder) {
+            self.ranges.pop_front();
+        }
+        self.end(out, ranges)?;
+        (self.begun, self.begun_bytes) = (0, 0);
+        self.begin_ranges(key);
         Ok(())
+    }
+
+    /// Writes the rest of the present segment, and `ranges`: in segments of their own where these
+    /// are many.
+    fn end(&mut self, out: &mut dyn Output, mut ranges: Vec<Span>) -> Result<()> {
+        loop {
+            let writer = match self.writer.take() {
+                Some(writer) => writer,
+                None if ranges.is_empty() => return Ok(()),
+                None => {
+                    let file = out.create(FileKind::Sealed)?;
+                    Writer::new(out, file, self.shape)?
+                }
+            };
+            let mut bytes = 0;
+            let mut fits = |span: &Span| {
+                bytes += span.bytes() + RANGE_BYTES;
+                bytes <= RANGE_BYTES_MAX
+                    || writer.entries() > 0 && *span.start <= *writer.last_key()
+            };
+            let count = ranges.iter().position(|span| !fits(span)).unwrap_or(ranges.len());
+            let rest = ranges.split_off(count.max(1).min(ranges.len()));
+            self.written.push(writer.finish(out, &ranges)?);
+            ranges = rest;
+        }
     }
 
     /// What the manifest is to say of all segments.
@@ -141,10 +237,11 @@ impl Outputs {
         newest: SeqNo,
         recency: u64,
     ) -> Result<Vec<SegmentMeta>> {
-        self.cut(out)?;
+        let ranges = std::mem::take(&mut self.ranges).into();
+        self.end(out, ranges)?;
         let written = std::mem::take(&mut self.written);
         let meta = |written: Written| SegmentMeta {
-            format: FORMAT,
+            format: format_of(written.ranges.is_some()),
             extents: vec![written.extent],
             blobs: written.blobs,
             entries: written.entries,
@@ -158,6 +255,7 @@ impl Outputs {
                 smallest: written.smallest,
                 largest: written.largest,
                 facts: written.facts,
+                ranges: written.ranges,
             }
             .encode(),
         };

@@ -47,7 +47,7 @@ pub(in crate::lsm) enum Mode {
     Write,
     /// They only change their level.
     Move,
-    /// Nothing is left in them: they go.
+    /// They go, unread: all has expired, or a newer range delete covers them.
     Drop,
 }
 
@@ -169,7 +169,7 @@ impl<'p> Planner<'_, 'p> {
             0 => self.flushed(1.0, |_| true),
             _ => self.cheapest(level, 1.0, |_| true),
         });
-        let deletes = || self.tree.level(bottom).iter().find(|p| !p.busy && p.gone() > 0);
+        let deletes = || self.tree.level(bottom).iter().find(|p| !p.busy && !p.deletes_nothing());
         let deletes = || deletes().map(|piece| self.rewrite(piece, 1.0));
         upper.or_else(deletes).or_else(|| self.stale(1.0))
     }
@@ -239,7 +239,7 @@ impl<'p> Planner<'_, 'p> {
             && source.len() == 1
             && source[0].codec == codec
             && !source[0].stale
-            && (source[0].gone() == 0 || self.tree.covered_below(target, &hull));
+            && (source[0].deletes_nothing() || self.tree.covered_below(target, &hull));
         Some(Plan {
             inputs: inputs.clone().map(|piece| piece.id).collect(),
             target,
@@ -262,5 +262,6 @@ impl<'p> Planner<'_, 'p> {
 }
 
 fn many_deletes(piece: &Piece<'_>) -> bool {
-    piece.gone().saturating_mul(TOMBSTONES_SHARE) >= piece.entries.max(1)
+    let gone = piece.gone().saturating_add(piece.ranges);
+    gone.saturating_mul(TOMBSTONES_SHARE) >= piece.entries.saturating_add(piece.ranges).max(1)
 }

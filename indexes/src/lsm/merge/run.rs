@@ -15,13 +15,14 @@ use cuesta_engine::{FileId, SeqNo};
 
 use super::output::Outputs;
 use crate::lsm::blob::Pointer;
+use crate::lsm::deletes::of_run;
 use crate::lsm::expiry;
 use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
 use crate::lsm::merging::Merging;
 use crate::lsm::operand::{Below, Rules};
 use crate::lsm::segment::{Fill, Segment, Shape};
-use crate::lsm::source::{RunCursor, Source};
+use crate::lsm::span::{self, Span};
 
 /// Bytes that a step handles.
 pub(super) const STEP_BYTES: usize = 256 << 10;
@@ -46,13 +47,38 @@ impl Depths {
         let mut covered = false;
         for (run, at) in &mut self.runs {
             let segments = run.segments();
-            while segments.get(*at).is_some_and(|segment| *segment.detail().largest < *key) {
+            while segments.get(*at).is_some_and(|segment| segment.span().ends_by(key)) {
                 *at += 1;
             }
-            covered |= segments.get(*at).is_some_and(|s| *s.detail().smallest <= *key);
+            covered |= segments.get(*at).is_some_and(|s| *s.span().start <= *key);
         }
         covered
     }
+}
+
+/// The parts of `ranges`, in any order, over which something of `deeper` lies: ascending, neither
+/// overlapping nor touching. Elsewhere they delete nothing.
+pub(super) fn trimmed(mut ranges: Vec<Span>, deeper: &[Arc<Run>]) -> Vec<Span> {
+    if planted::is(Bug::RangeDeleteDroppedTooHigh) {
+        return Vec::new();
+    }
+    span::join(&mut ranges);
+    let mut parts = Vec::new();
+    for range in &ranges {
+        for run in deeper {
+            let met = run.segments().get(run.find(&range.start)..).unwrap_or_default();
+            for span in met.iter().map(|segment| segment.span()) {
+                if !span::is_before(&span.start, range.end.as_deref()) {
+                    break;
+                }
+                let start = range.start.as_slice().max(&span.start).to_vec();
+                let end = span::earlier(range.end.as_deref(), span.end()).map(<[u8]>::to_vec);
+                parts.push(Span { start, end });
+            }
+        }
+    }
+    span::join(&mut parts);
+    parts
 }
 
 /// Where outputs are cut so that none meets too much of the level that they will be merged into.
@@ -68,7 +94,7 @@ impl Beyond {
     fn cut_before(&mut self, key: &[u8]) -> bool {
         let Some(run) = &self.run else { return false };
         while let Some(segment) = run.segments().get(self.at)
-            && *segment.detail().largest < *key
+            && segment.span().ends_by(key)
         {
             self.met += segment.len();
             self.at += 1;
@@ -158,6 +184,8 @@ pub(in crate::lsm) struct MergeWork {
     outputs: Outputs,
     depths: Depths,
     beyond: Beyond,
+    runs: Vec<Arc<Run>>,
+    deeper: Vec<Arc<Run>>,
     inputs: Vec<SegmentId>,
     wasteful: BTreeSet<FileId>,
     stats: Arc<Stats>,
@@ -177,7 +205,6 @@ impl MergeWork {
         // Equal shares, so that no merge ends in a crumb.
         let count = total.div_ceil(job.segment_bytes).max(1);
         let share = total / count + total / count / 16;
-        let source = |run: Arc<Run>| Source::Run(RunCursor::new(run, Fill::Pass));
         let next = job.deeper.iter().find(|run| {
             let level = run.segments().first().map(|segment| segment.detail().level);
             level == Some(job.target + 1)
@@ -189,10 +216,12 @@ impl MergeWork {
             met_max: job.segment_bytes.saturating_mul(MET_MAX),
         };
         MergeWork {
-            merging: Merging::new(job.runs.into_iter().map(source).collect()),
+            merging: Merging::new(job.runs.iter().map(|run| of_run(run, Fill::Pass)).collect()),
             outputs: Outputs::new(job.shape, job.target, share, job.blob_file_bytes),
-            depths: Depths::new(job.deeper),
+            depths: Depths::new(job.deeper.clone()),
             beyond,
+            runs: job.runs,
+            deeper: job.deeper,
             inputs: job.inputs,
             wasteful: job.wasteful,
             stats: job.stats,
@@ -203,6 +232,17 @@ impl MergeWork {
             expiry: job.expiry,
             begun: false,
         }
+    }
+
+    /// Collects the range deletes of all inputs. They go into the outputs where something deeper
+    /// may hold what they delete.
+    fn begin(&mut self) -> Result<()> {
+        let mut ranges = Vec::new();
+        for segment in self.runs.iter().flat_map(|run| run.segments()) {
+            ranges.extend(segment.spans(Fill::Pass)?);
+        }
+        self.outputs.delete_ranges(trimmed(ranges, &self.deeper));
+        self.merging.first()
     }
 }
 
@@ -223,7 +263,7 @@ impl Work for MergeWork {
 
     fn step(&mut self, out: &mut dyn Output) -> Result<Option<Edit>> {
         if !self.begun {
-            self.merging.first()?;
+            self.begin()?;
             self.begun = true;
         }
         let mut bytes = 0;
@@ -248,7 +288,7 @@ impl Work for MergeWork {
             let gone = over || kind == Kind::Delete;
             if !gone || self.depths.cover(key) && !planted::is(bug) {
                 if self.beyond.cut_before(key) {
-                    self.outputs.cut(out)?;
+                    self.outputs.cut(out, key)?;
                 }
                 if kind == Kind::Blob && self.is_rewritten(&value)? {
                     let large = source.large()?;
@@ -308,27 +348,5 @@ impl Work for MoveWork {
     fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
         Stats::add(&self.stats.moves, 1);
         Ok(Some(std::mem::take(&mut self.edit)))
-    }
-}
-
-/// Takes segments away in which nothing is left.
-pub(in crate::lsm) struct DropWork {
-    inputs: Vec<SegmentId>,
-}
-
-impl DropWork {
-    /// Takes `inputs` away, all of whose values have expired.
-    pub(in crate::lsm) fn new(inputs: Vec<SegmentId>) -> DropWork {
-        DropWork { inputs }
-    }
-}
-
-impl Work for DropWork {
-    fn memory(&self) -> usize {
-        0
-    }
-
-    fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
-        Ok(Some(Edit { remove: std::mem::take(&mut self.inputs), add: Vec::new() }))
     }
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::tree::{Piece, Sizes};
 use super::{Mode, debt, plan};
 use crate::lsm::LEVELS;
+use crate::lsm::span::{end_of, is_before};
 
 /// What a segment says of a key: when, and whether it is there.
 type Content = BTreeMap<Vec<u8>, (u64, bool)>;
@@ -20,6 +21,14 @@ struct Segment {
     recency: u64,
     codec: u8,
     content: Content,
+    end: Vec<u8>,
+}
+
+impl Segment {
+    fn new(id: SegmentId, (level, codec): (u8, u8), recency: u64, content: Content) -> Segment {
+        let end = end_of(content.last_key_value().unwrap().0);
+        Segment { id, level, recency, codec, content, end }
+    }
 }
 
 struct Running {
@@ -75,11 +84,12 @@ impl Simulation {
             level: segment.level,
             bytes: segment.content.len() as u64 * ENTRY_BYTES,
             entries: segment.content.len() as u64,
+            ranges: 0,
             tombstones: segment.content.values().filter(|(_, there)| !there).count() as u64,
             recency: segment.recency,
             codec: segment.codec,
             smallest: segment.content.first_key_value().unwrap().0,
-            largest: segment.content.last_key_value().unwrap().0,
+            end: Some(&segment.end),
             busy: self.running.iter().any(|running| running.inputs.contains(&segment.id)),
         })
     }
@@ -102,7 +112,7 @@ impl Simulation {
         for content in [content, rest] {
             if !content.is_empty() {
                 let (id, recency) = (self.id(), self.seq);
-                self.segments.push(Segment { id, level: 0, recency, codec: 0, content });
+                self.segments.push(Segment::new(id, (0, 0), recency, content));
             }
         }
     }
@@ -129,7 +139,7 @@ impl Simulation {
         } else {
             let covered = |key: &Vec<u8>| {
                 self.pieces().any(|p| {
-                    p.level > plan.target && p.smallest <= &key[..] && &key[..] <= p.largest
+                    p.level > plan.target && p.smallest <= &key[..] && is_before(key, p.end)
                 })
             };
             merged.retain(|key, (_, there)| *there || covered(key));
@@ -143,7 +153,7 @@ impl Simulation {
                 None => Content::new(),
             };
             let id = self.id();
-            outputs.push(Segment { id, level: plan.target, recency, codec, content: merged });
+            outputs.push(Segment::new(id, (plan.target, codec), recency, merged));
             merged = rest;
         }
         self.running.push(Running { inputs: plan.inputs, outputs });
@@ -162,10 +172,10 @@ impl Simulation {
             let mut hulls: Vec<_> = self
                 .pieces()
                 .filter(|p| p.level == level)
-                .map(|p| (p.smallest, p.largest))
+                .map(|p| (p.smallest, p.end.unwrap()))
                 .collect();
             hulls.sort();
-            assert!(hulls.windows(2).all(|w| w[0].1 < w[1].0), "level {level} overlaps");
+            assert!(hulls.windows(2).all(|w| w[0].1 <= w[1].0), "level {level} overlaps");
         }
         let mut order: Vec<&Segment> = self.segments.iter().collect();
         order.sort_by_key(|s| (s.level, std::cmp::Reverse((s.recency, s.id))));
@@ -242,7 +252,7 @@ fn ascending_flushes_only_move() {
             (0..8).map(|j| ((i * 8 + j).to_be_bytes().to_vec(), (world.seq, true))).collect();
         world.model.extend(content.clone());
         let (id, recency) = (world.id(), world.seq);
-        world.segments.push(Segment { id, level: 0, recency, codec: 0, content });
+        world.segments.push(Segment::new(id, (0, 0), recency, content));
         while let Some(found) = plan(world.pieces(), &world.sizes, &[0; 7], Aim::Steady) {
             assert_eq!(found.mode, Mode::Move, "{found:?}");
             world.codecs = [0; 7];

@@ -3,6 +3,7 @@
 use cuesta_engine::id::SegmentId;
 
 use crate::lsm::LEVELS;
+use crate::lsm::span::{is_before, later};
 
 /// Level 0 is merged when it has this many flushes.
 pub(super) const FLUSHES_MAX: usize = 4;
@@ -60,6 +61,8 @@ pub(in crate::lsm) struct Piece<'p> {
     pub tombstones: u64,
     /// Entries with values that have expired, about.
     pub expired: u64,
+    /// Its range deletes.
+    pub ranges: u64,
     /// Newest commit of the flush that it came from.
     pub recency: u64,
     /// Codec of its blocks.
@@ -68,8 +71,8 @@ pub(in crate::lsm) struct Piece<'p> {
     pub stale: bool,
     /// Its smallest key.
     pub smallest: &'p [u8],
-    /// Its largest key.
-    pub largest: &'p [u8],
+    /// The first key behind it; `None` is behind all keys.
+    pub end: Option<&'p [u8]>,
     /// A merge works on it.
     pub busy: bool,
 }
@@ -81,28 +84,30 @@ impl<'p> Piece<'p> {
     }
 
     pub(super) fn hull(&self) -> Hull<'p> {
-        Hull { smallest: self.smallest, largest: self.largest }
+        Hull { smallest: self.smallest, end: self.end }
+    }
+
+    /// Whether it has nothing that only hides.
+    pub(super) fn deletes_nothing(&self) -> bool {
+        self.gone() == 0 && self.ranges == 0
     }
 }
 
-/// A closed range of keys.
+/// A range of keys, without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hull<'p> {
     pub smallest: &'p [u8],
-    pub largest: &'p [u8],
+    pub end: Option<&'p [u8]>,
 }
 
 impl<'p> Hull<'p> {
     pub(super) fn meets(&self, piece: &Piece<'_>) -> bool {
-        self.smallest <= piece.largest && piece.smallest <= self.largest
+        is_before(self.smallest, piece.end) && is_before(piece.smallest, self.end)
     }
 
-    /// The range from the first key of either to the last.
+    /// The range from the first key of either to the last end.
     pub(super) fn with(self, piece: &Piece<'p>) -> Hull<'p> {
-        Hull {
-            smallest: self.smallest.min(piece.smallest),
-            largest: self.largest.max(piece.largest),
-        }
+        Hull { smallest: self.smallest.min(piece.smallest), end: later(self.end, piece.end) }
     }
 }
 
@@ -131,8 +136,8 @@ impl<'p> Tree<'p> {
     /// The segments of a level below 0 that meet `hull`.
     pub(super) fn meeting(&self, level: u8, hull: &Hull<'_>) -> &[Piece<'p>] {
         let pieces = self.level(level);
-        let start = pieces.partition_point(|piece| piece.largest < hull.smallest);
-        let end = pieces.partition_point(|piece| piece.smallest <= hull.largest);
+        let start = pieces.partition_point(|piece| !is_before(hull.smallest, piece.end));
+        let end = pieces.partition_point(|piece| is_before(piece.smallest, hull.end));
         pieces.get(start..end).unwrap_or_default()
     }
 
@@ -165,13 +170,13 @@ impl<'p> Tree<'p> {
     pub(super) fn groups(&self) -> Vec<&[Piece<'p>]> {
         let pieces = self.level(0);
         let mut groups = Vec::new();
-        let (mut start, mut largest) = (0, None);
+        let (mut start, mut end) = (0, Some(&[][..]));
         for (i, piece) in pieces.iter().enumerate() {
-            if largest.is_some_and(|largest| largest < piece.smallest) {
+            if i > start && !is_before(piece.smallest, end) {
                 groups.extend(pieces.get(start..i));
                 start = i;
             }
-            largest = largest.max(Some(piece.largest));
+            end = later(end, piece.end);
         }
         groups.extend(pieces.get(start..).filter(|group| !group.is_empty()));
         groups

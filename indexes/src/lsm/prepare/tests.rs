@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::lsm::op::{
-    DELETE, KEY_BYTES_MAX, VALUE_BYTES_MAX, check_value, delete, put, put_expiring,
+    DELETE, KEY_BYTES_MAX, VALUE_BYTES_MAX, check_value, delete, delete_range, put, put_expiring,
 };
 
 fn prepare(ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()> {
@@ -92,7 +92,7 @@ fn a_value_beyond_the_limit_is_named() {
 
 #[test]
 fn kinds_of_later_versions_are_refused_by_name() {
-    let names = [(3, "range delete"), (5, "blob"), (7, "unk")];
+    let names = [(5, "blob"), (7, "unk")];
     for (kind, name) in names {
         let mut ops = Vec::new();
         put(&mut ops, b"b", b"").unwrap();
@@ -133,6 +133,127 @@ fn the_footprint_is_every_key_once() {
     assert!(footprint.ranges.is_empty() && !footprint.whole);
 }
 
+fn put_op(ops: &mut Vec<u8>, op: &Op<'_>) {
+    match op {
+        Op::Put { key, value } => put(ops, key, value),
+        Op::Delete { key } => delete(ops, key),
+        Op::DeleteRange { start, end } => delete_range(ops, start, *end),
+        Op::Expiring { key, stored } => {
+            let (expiry_ms, value) = crate::lsm::expiry::split(stored).unwrap();
+            put_expiring(ops, key, value, expiry_ms)
+        }
+        Op::Merge { .. } => panic!("a merge without an operator"),
+    }
+    .unwrap();
+}
+
+#[test]
+fn range_deletes_lie_as_the_page_says() {
+    let mut ops = Vec::new();
+    delete_range(&mut ops, b"a", Some(b"bc")).unwrap();
+    delete_range(&mut ops, b"", None).unwrap();
+    delete_range(&mut ops, b"b", Some(b"b")).unwrap();
+    delete_range(&mut ops, b"c", Some(b"b")).unwrap();
+    assert_eq!(ops, b"\x03\x01a\x02bc\x03\0\0");
+    let expected = [
+        Op::DeleteRange { start: b"a", end: Some(b"bc") },
+        Op::DeleteRange { start: b"", end: None },
+    ];
+    assert_eq!(taken_apart(&ops), expected);
+    let long = vec![b'k'; KEY_BYTES_MAX + 1];
+    for (start, end) in [(&long[..], None), (b"k", Some(&long[..]))] {
+        assert_eq!(delete_range(&mut ops, start, end).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+    let mut empty = b"\x03\x01b\x01b".to_vec();
+    assert_eq!(prepare(&mut empty, None).unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_range_delete_takes_back_what_came_before_it() {
+    let mut ops = Vec::new();
+    put(&mut ops, b"b", b"lost").unwrap();
+    put(&mut ops, b"d", b"kept").unwrap();
+    delete_range(&mut ops, b"a", Some(b"c")).unwrap();
+    put(&mut ops, b"a", b"later").unwrap();
+    delete_range(&mut ops, b"c", Some(b"d")).unwrap();
+    let mut footprint = Footprint::default();
+    prepare(&mut ops, Some(&mut footprint)).unwrap();
+    let expected = [
+        Op::DeleteRange { start: b"a", end: Some(b"d") },
+        Op::Put { key: b"a", value: b"later" },
+        Op::Put { key: b"d", value: b"kept" },
+    ];
+    assert_eq!(taken_apart(&ops), expected);
+    assert_eq!(footprint.points, [b"a", b"d"]);
+    assert_eq!(footprint.ranges, [(b"a".to_vec(), Some(b"d".to_vec()))]);
+}
+
+/// An operation on keys of one byte.
+#[derive(Clone, Debug)]
+enum Small {
+    Put(u8),
+    Delete(u8),
+    DeleteRange(u8, Option<u8>),
+}
+
+fn small() -> impl Strategy<Value = Small> {
+    prop_oneof![
+        (0u8..30).prop_map(Small::Put),
+        (0u8..30).prop_map(Small::Delete),
+        (0u8..30, prop::option::weighted(0.9, 1u8..30)).prop_map(|(a, b)| Small::DeleteRange(a, b)),
+    ]
+}
+
+/// What a key becomes: `None` is as it was, `Some(None)` is gone, else the value.
+type Becomes = Vec<Option<Option<u8>>>;
+
+fn become_after<'a>(ops: impl Iterator<Item = Op<'a>>) -> Becomes {
+    let mut becomes = vec![None; 60];
+    for op in ops {
+        match op {
+            Op::Put { key, value } => becomes[usize::from(key[0])] = Some(Some(value[0])),
+            Op::Delete { key } => becomes[usize::from(key[0])] = Some(None),
+            Op::DeleteRange { start, end } => {
+                let end = end.map_or(60, |end| usize::from(end[0]));
+                becomes[usize::from(start[0])..end].fill(Some(None));
+            }
+            Op::Merge { .. } | Op::Expiring { .. } => panic!("none were written"),
+        }
+    }
+    becomes
+}
+
+proptest! {
+    #[test]
+    fn preparing_changes_nothing_of_what_a_batch_does(
+        steps in prop::collection::vec(small(), 0..30),
+    ) {
+        let mut ops = Vec::new();
+        for (i, step) in (0u8..).zip(&steps) {
+            match step {
+                Small::Put(key) => put(&mut ops, &[*key], &[i]),
+                Small::Delete(key) => delete(&mut ops, &[*key]),
+                Small::DeleteRange(start, end) => {
+                    delete_range(&mut ops, &[*start], end.as_ref().map(std::slice::from_ref))
+                }
+            }
+            .unwrap();
+        }
+        let before = become_after(taken_apart(&ops).into_iter());
+        prepare(&mut ops, None).unwrap();
+        let prepared = taken_apart(&ops);
+        prop_assert_eq!(become_after(prepared.iter().copied()), before);
+        let ranges = prepared.iter().take_while(|op| matches!(op, Op::DeleteRange { .. }));
+        let points = &prepared[ranges.count()..];
+        let is_range = |op: &Op<'_>| matches!(op, Op::DeleteRange { .. });
+        prop_assert!(!points.iter().any(is_range));
+        prop_assert!(points.is_sorted_by(|a, b| a.key() < b.key()));
+        let once = ops.clone();
+        prepare(&mut ops, None).unwrap();
+        prop_assert_eq!(ops, once);
+    }
+}
+
 fn keys() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(prop::sample::select(vec![0, 1, 0xff]), 0..11),
@@ -148,6 +269,7 @@ proptest! {
             0..40,
         ),
     ) {
+        let ops: Vec<(Vec<u8>, Option<Vec<u8>>)> = ops;
         let mut bytes = encoded(&ops);
         prepare(&mut bytes, None).unwrap();
         let model: BTreeMap<_, _> = ops.into_iter().collect();
@@ -171,21 +293,13 @@ proptest! {
         let mut ops = bytes.clone();
         match prepare(&mut ops, None) {
             Ok(()) => {
-                let again = taken_apart(&ops);
-                prop_assert!(again.is_sorted_by(|a, b| a.key() < b.key()));
-                let mut bytes = Vec::new();
-                for op in again {
-                    match op {
-                        Op::Put { key, value } => put(&mut bytes, key, value).unwrap(),
-                        Op::Delete { key } => delete(&mut bytes, key).unwrap(),
-                        Op::Expiring { key, stored } => {
-                            let (expiry_ms, value) = crate::lsm::expiry::split(stored).unwrap();
-                            put_expiring(&mut bytes, key, value, expiry_ms).unwrap();
-                        }
-                        Op::Merge { .. } => panic!("a merge without an operator"),
-                    }
-                }
-                prop_assert_eq!(bytes, ops);
+                let taken = taken_apart(&ops);
+                let ranges = taken.iter().take_while(|op| matches!(op, Op::DeleteRange { .. }));
+                let points = &taken[ranges.count()..];
+                prop_assert!(points.is_sorted_by(|a, b| a.key() < b.key()));
+                let mut again = Vec::new();
+                taken.iter().for_each(|op| put_op(&mut again, op));
+                prop_assert_eq!(again, ops);
             }
             Err(error) => {
                 let kinds = [ErrorKind::Corrupt, ErrorKind::Unsupported, ErrorKind::Invalid];

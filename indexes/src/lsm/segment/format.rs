@@ -14,6 +14,7 @@ use cuesta_engine::{Error, FileId, ensure_sound};
 use crate::lsm::filter::BUCKET_BYTES;
 use crate::lsm::kind::Kind;
 use crate::lsm::operand::has_expiring_base;
+use crate::lsm::span::{self, Span};
 use crate::lsm::{expiry, fields};
 
 /// Bytes of a trailer.
@@ -26,14 +27,22 @@ pub(super) const CHUNK_BUCKETS: u32 = 2047;
 pub(super) const CHUNK_BYTES: u64 = 64 << 10;
 /// First bytes of a footer.
 const MAGIC: [u8; 8] = *b"CuestaLs";
-/// Version of the format of segments.
-pub(in crate::lsm) const FORMAT: u16 = 1;
+/// Newest version of the format of segments; only those with range deletes have it, others are of
+/// the first one.
+pub(in crate::lsm) const FORMAT: u16 = 2;
 /// Version of [`Detail`].
 const DETAIL: u8 = 2;
 /// Field of details and properties: what expires.
 const FIELD_EXPIRING: u64 = 1;
 /// Field of details and properties: what waits to be merged.
 const FIELD_MERGES: u64 = 2;
+/// Field of details: range deletes.
+const FIELD_RANGES: u64 = 3;
+
+/// The version that a segment has.
+pub(in crate::lsm) fn format_of(has_ranges: bool) -> u16 {
+    if has_ranges { FORMAT } else { 1 }
+}
 
 /// What a checksum at `offset` of `file` is tied to. Offsets stay below 2^40 in practice; beyond
 /// that two places may share a seed, which weakens nothing but the detection of misplaced blocks.
@@ -112,6 +121,8 @@ pub(in crate::lsm) struct Footer {
     pub tombstones: u64,
     /// Bytes of the segment, this footer included.
     pub len: u64,
+    /// The range block; without bytes when there is none.
+    pub ranges: (u64, u64),
 }
 
 impl Footer {
@@ -122,7 +133,23 @@ impl Footer {
 
     /// Blocks of all kinds.
     pub(in crate::lsm) fn ordinals(&self) -> u64 {
-        u64::from(self.blocks) + u64::from(self.leaves) + u64::from(self.chunks()) + 2
+        u64::from(self.blocks)
+            + u64::from(self.leaves)
+            + u64::from(self.chunks())
+            + 2
+            + u64::from(self.has_ranges())
+    }
+
+    /// Whether there are range deletes.
+    #[inline]
+    pub(in crate::lsm) fn has_ranges(&self) -> bool {
+        self.ranges.1 > 0
+    }
+
+    /// The range block.
+    pub(in crate::lsm) fn ranges_place(&self) -> Place {
+        let ordinal = self.root_place().ordinal.wrapping_add(1).wrapping_add(self.chunks());
+        Place { ordinal, offset: self.ranges.0, len: self.ranges.1 }
     }
 
     /// The root index block.
@@ -149,7 +176,7 @@ impl Footer {
 
     /// The properties block.
     pub(in crate::lsm) fn properties_place(&self) -> Place {
-        let ordinal = self.root_place().ordinal.wrapping_add(1).wrapping_add(self.chunks());
+        let ordinal = self.ranges_place().ordinal.wrapping_add(u32::from(self.has_ranges()));
         Place { ordinal, offset: self.properties.0, len: self.properties.1 }
     }
 
@@ -157,7 +184,7 @@ impl Footer {
     pub(super) fn encode(&self, seed: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(FOOTER_BYTES);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.extend_from_slice(&format_of(self.has_ranges()).to_le_bytes());
         out.extend_from_slice(&[self.depth, self.codec, self.filter_kind, 0, 0, 0]);
         for number in [self.blocks, self.leaves, self.buckets, 0] {
             put_u32(&mut out, number);
@@ -171,6 +198,8 @@ impl Footer {
             self.entries,
             self.tombstones,
             self.len,
+            self.ranges.0,
+            self.ranges.1,
         ] {
             put_u64(&mut out, number);
         }
@@ -220,7 +249,14 @@ impl Footer {
             entries: reader.u64()?,
             tombstones: reader.u64()?,
             len: reader.u64()?,
+            // Zero in the first format.
+            ranges: (reader.u64()?, reader.u64()?),
         };
+        ensure_sound!(
+            format == format_of(footer.has_ranges()),
+            "segment of format {format}, with a range block of {} bytes",
+            footer.ranges.1
+        );
         footer.check(len)?;
         Ok(footer)
     }
@@ -248,7 +284,7 @@ impl Footer {
         let last = self.chunk_place(self.chunks().saturating_sub(1));
         let filter = self.buckets == 0 || within((last.offset, last.len));
         ensure_sound!(
-            within(self.root) && within(self.properties) && filter,
+            within(self.root) && within(self.properties) && within(self.ranges) && filter,
             "segment footer: parts outside the segment"
         );
         ensure_sound!(
@@ -343,26 +379,31 @@ impl Facts {
     fn decode(reader: &mut Reader<'_>, what: &str) -> Result<Facts> {
         let (mut facts, mut last) = (Facts::default(), 0);
         while let Some((number, bytes)) = fields::take(reader, &mut last)? {
-            let mut field = Reader::new(bytes, "segment facts");
-            match number {
-                FIELD_EXPIRING => {
-                    facts.expiring = field.varint()?;
-                    facts.expiry_first = field.varint()?;
-                    facts.expiry_last = field.varint()?;
-                    let sound = facts.expiring > 0 && facts.expiry_first <= facts.expiry_last;
-                    ensure_sound!(sound, "{what}: {facts:?}");
-                }
-                FIELD_MERGES => {
-                    facts.merges = field.varint()?;
-                    facts.merges_expiring = field.varint()?;
-                    let sound = facts.merges > 0 && facts.merges_expiring <= facts.merges;
-                    ensure_sound!(sound, "{what}: {facts:?}");
-                }
-                other => return Err(fields::unknown(what, other)),
-            }
-            field.finish()?;
+            facts.take(number, bytes, what)?;
         }
         Ok(facts)
+    }
+
+    /// Takes in a field.
+    fn take(&mut self, number: u64, bytes: &[u8], what: &str) -> Result<()> {
+        let mut field = Reader::new(bytes, "segment facts");
+        match number {
+            FIELD_EXPIRING => {
+                self.expiring = field.varint()?;
+                self.expiry_first = field.varint()?;
+                self.expiry_last = field.varint()?;
+                let sound = self.expiring > 0 && self.expiry_first <= self.expiry_last;
+                ensure_sound!(sound, "{what}: {self:?}");
+            }
+            FIELD_MERGES => {
+                self.merges = field.varint()?;
+                self.merges_expiring = field.varint()?;
+                let sound = self.merges > 0 && self.merges_expiring <= self.merges;
+                ensure_sound!(sound, "{what}: {self:?}");
+            }
+            other => return Err(fields::unknown(what, other)),
+        }
+        field.finish()
     }
 }
 
@@ -416,24 +457,71 @@ pub(in crate::lsm) struct Detail {
     pub tombstones: u64,
     /// Codec that its blocks were offered to.
     pub codec: u8,
-    /// Smallest key.
+    /// Smallest key of an entry.
     pub smallest: Vec<u8>,
-    /// Largest key.
+    /// Largest key of an entry.
     pub largest: Vec<u8>,
     /// What is special.
     pub facts: Facts,
+    /// Range deletes, if there are any.
+    pub ranges: Option<Ranges>,
+}
+
+/// What the manifest keeps of a segment's range deletes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::lsm) struct Ranges {
+    /// How many there are.
+    pub count: u64,
+    /// From where the first begins to where the last ends.
+    pub span: Span,
+}
+
+impl Ranges {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_varint(&mut out, self.count);
+        put_bytes(&mut out, &self.span.start);
+        put_bytes(&mut out, self.span.end.as_deref().unwrap_or_default());
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Ranges> {
+        let mut reader = Reader::new(bytes, "range deletes of a segment");
+        let count = reader.varint()?;
+        let (start, end) = (reader.bytes()?.to_vec(), reader.bytes()?.to_vec());
+        reader.finish()?;
+        let span = Span { start, end: Some(end).filter(|end| !end.is_empty()) };
+        ensure_sound!(
+            count > 0 && span::is_before(&span.start, span.end.as_deref()),
+            "segment detail: {count} range deletes, or out of order"
+        );
+        Ok(Ranges { count, span })
+    }
 }
 
 impl Detail {
+    /// All that the segment says anything of: from the first key of its entries and range deletes
+    /// to behind the last.
+    pub(in crate::lsm) fn span(&self) -> Span {
+        let keys = Span { start: self.smallest.clone(), end: Some(span::end_of(&self.largest)) };
+        match &self.ranges {
+            Some(ranges) => keys.with(&ranges.span),
+            None => keys,
+        }
+    }
+
     /// Its bytes.
     pub(in crate::lsm) fn encode(&self) -> Vec<u8> {
-        let version = if self.facts.is_empty() { 1 } else { DETAIL };
+        let version = if self.facts.is_empty() && self.ranges.is_none() { 1 } else { DETAIL };
         let mut out = vec![version, self.level, self.codec];
         put_varint(&mut out, self.recency);
         put_varint(&mut out, self.tombstones);
         put_bytes(&mut out, &self.smallest);
         put_bytes(&mut out, &self.largest);
         self.facts.encode(&mut out);
+        if let Some(ranges) = &self.ranges {
+            fields::put(&mut out, FIELD_RANGES, &ranges.encode());
+        }
         out
     }
 
@@ -447,18 +535,23 @@ impl Detail {
         if version == 0 || version > DETAIL {
             return Err(Error::unsupported(format!("segment detail of version {version}")));
         }
-        let detail = Detail {
+        let mut detail = Detail {
             level,
             codec,
             recency: reader.varint()?,
             tombstones: reader.varint()?,
             smallest: reader.bytes()?.to_vec(),
             largest: reader.bytes()?.to_vec(),
-            facts: match version {
-                1 => Facts::default(),
-                _ => Facts::decode(&mut reader, "segment detail")?,
-            },
+            facts: Facts::default(),
+            ranges: None,
         };
+        let mut last = 0;
+        while let Some((number, bytes)) = fields::take(&mut reader, &mut last)? {
+            match number {
+                FIELD_RANGES => detail.ranges = Some(Ranges::decode(bytes)?),
+                other => detail.facts.take(other, bytes, "segment detail")?,
+            }
+        }
         reader.finish()?;
         ensure_sound!(
             level < crate::lsm::LEVELS && detail.smallest <= detail.largest,

@@ -1,10 +1,10 @@
 //! Segments: sorted runs of keys in a file, one version of each.
 //!
 //! ```text
-//! ┌──────┬──────┬─────┬────────┬─────┬──────┬─────────┬────────┬─────┬────────────┬────────┐
-//! │ data │ data │ ... │ index  │ ... │ root │ padding │ filter │ ... │ properties │ footer │
-//! └──────┴──────┴─────┴────────┴─────┴──────┴─────────┴────────┴─────┴────────────┴────────┘
-//!    0      1            n             n+m              n+m+1 ...        last        (ordinals)
+//! ┌──────┬─────┬────────┬─────┬──────┬─────────┬────────┬─────┬────────┬────────────┬────────┐
+//! │ data │ ... │ index  │ ... │ root │ padding │ filter │ ... │ ranges │ properties │ footer │
+//! └──────┴─────┴────────┴─────┴──────┴─────────┴────────┴─────┴────────┴────────────┴────────┘
+//!    0      1      n             n+m              n+m+1 ...               last        (ordinals)
 //! ```
 //!
 //! The format is `docs/formats/segment.md`. Every block but the footer is sealed by a trailer with
@@ -15,6 +15,7 @@
 
 mod format;
 mod index;
+mod ranges;
 mod blobs;
 mod writer;
 mod reader;
@@ -25,8 +26,9 @@ mod summary;
 pub(super) mod tests;
 
 pub(super) use cursor::SegmentCursor;
-pub(super) use format::{Detail, FORMAT};
+pub(super) use format::{Detail, FORMAT, format_of};
+pub(super) use ranges::RangeFrame;
 pub use reader::Segment;
-pub(super) use reader::{Fill, Hit};
+pub(super) use reader::{Fill, Held, Hit};
 pub(super) use verify::verify;
 pub(super) use writer::{Shape, Writer, Written};

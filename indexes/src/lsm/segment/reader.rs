@@ -25,10 +25,12 @@ use super::format::{
     unseal,
 };
 use super::index::IndexFrame;
+use super::ranges::RangeFrame;
 use crate::lsm::block::{Found, Frame};
 use crate::lsm::expiry;
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
 use crate::lsm::kind::Kind;
+use crate::lsm::span::Span;
 use crate::lsm::value::Value;
 
 /// Most bytes of a decompressed block: a value of 4 GiB with the longest key and all fields.
@@ -70,6 +72,7 @@ pub struct Segment {
     region: Region,
     pub(super) footer: Footer,
     detail: Detail,
+    span: Span,
     pub(super) blobs: Box<[BlobFile]>,
     blocks: Box<[AtomicU64]>,
     cache: Arc<BlockCache>,
@@ -110,6 +113,10 @@ impl Segment {
             meta.entries,
             detail.tombstones
         );
+        ensure_sound!(
+            footer.has_ranges() == detail.ranges.is_some(),
+            "{place} and the manifest disagree on whether it deletes ranges"
+        );
         let blobs = blobs::open(meta, files).map_err(|e| e.context(&place))?;
         let words = footer.ordinals().div_ceil(32) as usize;
         let keys = detail.smallest.len() + detail.largest.len();
@@ -117,6 +124,7 @@ impl Segment {
         Ok(Segment {
             region,
             footer,
+            span: detail.span(),
             detail,
             blobs,
             blocks: (0..words).map(|_| AtomicU64::new(0)).collect(),
@@ -138,6 +146,12 @@ impl Segment {
 
     pub(super) fn cache(&self) -> &BlockCache {
         &self.cache
+    }
+
+    /// All that it says anything of.
+    #[inline]
+    pub(in crate::lsm) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Bytes of the segment.
@@ -326,6 +340,69 @@ impl Segment {
         }
     }
 
+    /// Whether it deletes ranges of keys in what is older.
+    #[inline]
+    pub(in crate::lsm) fn has_ranges(&self) -> bool {
+        self.footer.has_ranges()
+    }
+
+    fn ranges(&self, fill: Fill) -> Result<(Body<'_>, RangeFrame)> {
+        let place = self.footer.ranges_place();
+        let body = self.body(place, fill)?;
+        let frame = RangeFrame::parse(body.bytes()).map_err(|e| self.located(place, e))?;
+        Ok((body, frame))
+    }
+
+    /// Its range deletes, held.
+    ///
+    /// # Errors
+    /// As [`Segment::body`].
+    pub(in crate::lsm) fn held_ranges(&self, fill: Fill) -> Result<(Held, RangeFrame)> {
+        let (body, frame) = self.ranges(fill)?;
+        Ok((self.hold(body)?, frame))
+    }
+
+    /// Whether one of its range deletes holds everything from `start` to `end`.
+    ///
+    /// # Errors
+    /// As [`Segment::body`].
+    pub(in crate::lsm) fn deletes(&self, start: &[u8], end: Option<&[u8]>) -> Result<bool> {
+        if !self.has_ranges() {
+            return Ok(false);
+        }
+        let (body, frame) = self.ranges(Fill::Keep)?;
+        frame
+            .covers(body.bytes(), start, end)
+            .map_err(|e| self.located(self.footer.ranges_place(), e))
+    }
+
+    /// Whether one of its range deletes holds `key`.
+    ///
+    /// # Errors
+    /// As [`Segment::body`].
+    #[inline]
+    pub(in crate::lsm) fn deletes_key(&self, key: &[u8]) -> Result<bool> {
+        if self.has_ranges() { self.deletes_key_slow(key) } else { Ok(false) }
+    }
+
+    #[inline(never)]
+    fn deletes_key_slow(&self, key: &[u8]) -> Result<bool> {
+        let (body, frame) = self.ranges(Fill::Keep)?;
+        frame.holds(body.bytes(), key).map_err(|e| self.located(self.footer.ranges_place(), e))
+    }
+
+    /// All its range deletes.
+    ///
+    /// # Errors
+    /// As [`Segment::body`].
+    pub(in crate::lsm) fn spans(&self, fill: Fill) -> Result<Vec<Span>> {
+        if !self.has_ranges() {
+            return Ok(Vec::new());
+        }
+        let (body, frame) = self.ranges(fill)?;
+        frame.spans(body.bytes()).map_err(|e| self.located(self.footer.ranges_place(), e))
+    }
+
     /// Keeps a block's content.
     pub(super) fn hold(&self, body: Body<'_>) -> Result<Held> {
         match body {
@@ -354,7 +431,7 @@ impl Segment {
 
 /// A block's content with what keeps it alive.
 #[derive(Clone)]
-pub(super) enum Held {
+pub(in crate::lsm) enum Held {
     /// In a mapped file.
     Map {
         /// The file.
@@ -378,7 +455,7 @@ impl Held {
     }
 
     #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::lsm) fn bytes(&self) -> &[u8] {
         match self {
             Held::Map { map, start, len } => {
                 (**map).as_ref().get(*start..*start + *len).unwrap_or_default()

@@ -5,6 +5,7 @@
 use cuesta_engine::error::Result;
 use cuesta_engine::format::Codec;
 
+use super::format::Ranges;
 use super::reader::{Fill, Segment};
 
 impl Segment {
@@ -19,7 +20,7 @@ impl Segment {
             Ok(codec) => format!("{codec:?}"),
             Err(_) => format!("{} (not known here)", detail.codec),
         };
-        Ok(vec![
+        let mut lines = vec![
             format!(
                 "level {}, {} entries, {} of them deletes, {} bytes",
                 detail.level,
@@ -39,6 +40,14 @@ impl Segment {
                 properties.key_bytes, properties.value_bytes
             ),
             format!("from {} to {}", detail.smallest.escape_ascii(), detail.largest.escape_ascii()),
-        ])
+        ];
+        lines.extend(detail.ranges.as_ref().map(|Ranges { count, span }| {
+            let end = match span.end() {
+                Some(end) => format!("before {}", end.escape_ascii()),
+                None => "the end of all keys".to_owned(),
+            };
+            format!("{count} range deletes from {} to {end}", span.start.escape_ascii())
+        }));
+        Ok(lines)
     }
 }

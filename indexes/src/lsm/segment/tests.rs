@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::lsm::filter;
 use crate::lsm::kind::Kind;
+use crate::lsm::span::{self, Span};
 use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::services;
 
@@ -34,12 +35,21 @@ pub(in crate::lsm) fn of_level(
 }
 
 fn write(disk: &mut Disk, entries: &Entries, shape: Shape) -> SegmentMeta {
+    write_deleting(disk, entries, &[], shape)
+}
+
+fn write_deleting(
+    disk: &mut Disk,
+    entries: &Entries,
+    ranges: &[Span],
+    shape: Shape,
+) -> SegmentMeta {
     let file = disk.create(FileKind::Sealed).unwrap();
     let mut writer = Writer::new(disk, file, shape).unwrap();
     for (key, (kind, value)) in entries {
         writer.add(disk, key, *kind, value).unwrap();
     }
-    let written = writer.finish(disk).unwrap();
+    let written = writer.finish(disk, ranges).unwrap();
     let detail = Detail {
         level: 1,
         recency: 7,
@@ -48,9 +58,10 @@ fn write(disk: &mut Disk, entries: &Entries, shape: Shape) -> SegmentMeta {
         smallest: written.smallest,
         largest: written.largest,
         facts: written.facts,
+        ranges: written.ranges,
     };
     SegmentMeta {
-        format: FORMAT,
+        format: format_of(detail.ranges.is_some()),
         extents: vec![written.extent],
         entries: written.entries,
         detail: detail.encode(),
@@ -401,4 +412,99 @@ fn samples_of_the_format_are_read() {
         assert_eq!(listing(&walk(&segment).unwrap()), text);
         check(&segment, &sampled(), &[]);
     }
+}
+
+fn span(start: &[u8], end: Option<&[u8]>) -> Span {
+    Span { start: start.to_vec(), end: end.map(<[u8]>::to_vec) }
+}
+
+/// What the sample of the second format deletes.
+fn sampled_ranges() -> Vec<Span> {
+    vec![
+        span(b"", Some(b"a")),
+        span(b"fruit/021", Some(b"fruit/05")),
+        span(b"zebra", Some(b"zebra\0")),
+        span(b"zoom", None),
+    ]
+}
+
+#[test]
+fn the_sample_with_range_deletes_is_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/lsm-segment-v2");
+    let mut disk = Disk::new(Maps::Yes);
+    disk.next_file = 7;
+    let shape = shape(Codec::None, 256);
+    let meta = write_deleting(&mut disk, &sampled(), &sampled_ranges(), shape);
+    let file = meta.extents[0].file;
+    if std::env::var_os("CUESTA_REGENERATE").is_some() {
+        disk.edit(file, |bytes| std::fs::write(path, bytes).unwrap());
+    }
+    let sample = std::fs::read(path).unwrap();
+    disk.edit(file, |bytes| assert!(*bytes == sample, "the sample is not what is written now"));
+    let segment = open(&disk, &meta).unwrap();
+    assert_eq!(segment.spans(Fill::Pass).unwrap(), sampled_ranges());
+    assert_eq!(*segment.span(), span(b"", None));
+    check(&segment, &sampled(), &[]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn ranges_are_found_as_in_a_list(
+        borders in prop::collection::btree_set(key(), 2..40),
+        endless in any::<bool>(),
+        probes in prop::collection::vec(key(), 0..40),
+        maps in prop::sample::select(vec![Maps::Yes, Maps::No]),
+    ) {
+        let borders: Vec<Vec<u8>> = borders.into_iter().collect();
+        let mut ranges: Vec<Span> =
+            borders.chunks_exact(2).map(|pair| span(&pair[0], Some(&pair[1]))).collect();
+        if endless {
+            ranges.last_mut().unwrap().end = None;
+        }
+        let mut disk = Disk::new(maps);
+        let shape = shape(Codec::None, 4096);
+        let meta = write_deleting(&mut disk, &Entries::new(), &ranges, shape);
+        let segment = open(&disk, &meta).unwrap();
+        prop_assert_eq!(problems(&segment), Vec::<String>::new());
+        prop_assert_eq!(&segment.spans(Fill::Keep).unwrap(), &ranges);
+        prop_assert_eq!(&segment.span().start, &ranges[0].start);
+        let within = |key: &[u8]| {
+            ranges.iter().find(|range| *range.start <= *key && span::is_before(key, range.end()))
+        };
+        for key in probes.iter().chain(&borders) {
+            let range = within(key);
+            prop_assert_eq!(segment.deletes_key(key).unwrap(), range.is_some());
+            let whole = range.is_some_and(|range| range.end().is_none());
+            prop_assert_eq!(segment.deletes(key, None).unwrap(), whole);
+            let end = span::end_of(key);
+            prop_assert_eq!(segment.deletes(key, Some(&end)).unwrap(), range.is_some());
+        }
+    }
+}
+
+#[test]
+fn a_damaged_range_block_is_noticed() {
+    let ranges = [span(b"a", Some(b"c")), span(b"x", Some(b"z"))];
+    let mut disk = Disk::new(Maps::No);
+    let shape = shape(Codec::None, 4096);
+    let meta = write_deleting(&mut disk, &small(), &ranges, shape);
+    let extent = meta.extents[0];
+    let segment = open(&disk, &meta).unwrap();
+    let (at, len) = segment.footer.ranges;
+    for offset in at..at + len {
+        disk.edit(extent.file, |bytes| bytes[offset as usize] ^= 0x10);
+        let segment = open(&disk, &meta).unwrap();
+        assert_eq!(segment.deletes_key(b"b").err().unwrap().kind(), ErrorKind::Corrupt);
+        assert!(!problems(&segment).is_empty(), "byte {offset}");
+        disk.edit(extent.file, |bytes| bytes[offset as usize] ^= 0x10);
+    }
+    let mut detail = Detail::decode(&meta.detail).unwrap();
+    detail.ranges.as_mut().unwrap().count += 1;
+    let more = SegmentMeta { detail: detail.encode(), ..meta.clone() };
+    let found = problems(&open(&disk, &more).unwrap());
+    assert!(found.iter().any(|problem| problem.contains("range deletes")), "{found:?}");
+    detail.ranges = None;
+    let none = SegmentMeta { detail: detail.encode(), ..meta };
+    assert_eq!(open(&disk, &none).err().unwrap().kind(), ErrorKind::Corrupt);
 }

@@ -7,12 +7,13 @@ use std::fmt;
 use cuesta_engine::FileId;
 use cuesta_engine::error::{ErrorKind, Result};
 
-use super::format::{Facts, Place};
+use super::format::{Facts, Place, Ranges};
 use super::reader::{Fill, Segment};
 use crate::lsm::blob::Pointer;
-use crate::lsm::block::{Frame, Interval};
+use crate::lsm::block::{Frame, Interval, KEY_BYTES_MAX};
 use crate::lsm::filter;
 use crate::lsm::kind::Kind;
+use crate::lsm::span::Span;
 
 /// Blocks with their separators, in order.
 type Listing = Vec<(Place, Vec<u8>)>;
@@ -47,6 +48,7 @@ pub(in crate::lsm) fn verify(segment: &Segment, report: &mut dyn FnMut(String)) 
         check.counts();
     }
     check.filter()?;
+    check.ranges()?;
     check.properties()
 }
 
@@ -214,6 +216,25 @@ impl Check<'_> {
             let checked = self.segment.body(self.segment.footer.chunk_place(chunk), Fill::Pass);
             let checked = checked.map(drop);
             self.sound(checked)?;
+        }
+        Ok(())
+    }
+
+    /// The range block: its order, its count, and that the manifest's range holds it.
+    fn ranges(&mut self) -> Result<()> {
+        let spans = self.segment.spans(Fill::Pass);
+        let Some(spans) = self.sound(spans)? else { return Ok(()) };
+        let seen = spans.first().zip(spans.last()).map(|(first, last)| Ranges {
+            count: spans.len() as u64,
+            span: Span { start: first.start.clone(), end: last.end.clone() },
+        });
+        if seen != self.segment.detail().ranges {
+            self.problem("the manifest and the segment disagree on its range deletes");
+        }
+        let long = |border: &[u8]| border.len() > KEY_BYTES_MAX;
+        let too_long = |s: &Span| long(&s.start) || long(s.end.as_deref().unwrap_or_default());
+        if spans.iter().any(too_long) {
+            self.problem("a range delete has a border that is longer than any key");
         }
         Ok(())
     }

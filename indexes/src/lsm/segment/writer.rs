@@ -11,14 +11,17 @@ use cuesta_engine::index::Blob;
 use cuesta_engine::{Error, FileId, ensure_sound};
 
 use super::format::{
-    CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Facts, Footer, Properties, TRAILER_BYTES, seal, seed,
+    CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Facts, Footer, Properties, Ranges, TRAILER_BYTES,
+    seal, seed,
 };
 use super::index::IndexBuilder;
+use super::ranges;
 use crate::lsm::blob::Pointer;
 use crate::lsm::block::{Builder, KEY_BYTES_MAX};
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
 use crate::lsm::kind::Kind;
 use crate::lsm::order;
+use crate::lsm::span::Span;
 
 /// How a segment is to be laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub(in crate::lsm) struct Written {
     pub largest: Vec<u8>,
     /// What is special.
     pub facts: Facts,
+    /// Range deletes, if there are any.
+    pub ranges: Option<Ranges>,
 }
 
 /// Writes one segment.
@@ -166,8 +171,8 @@ impl Writer {
         Ok(())
     }
 
-    /// The greatest key so far.
-    fn last_key(&self) -> &[u8] {
+    /// The greatest key so far; empty when there is none.
+    pub(in crate::lsm) fn last_key(&self) -> &[u8] {
         if self.block.is_empty() { &self.properties.largest } else { self.block.last_key() }
     }
 
@@ -230,11 +235,20 @@ impl Writer {
         Ok((at, bytes.len() as u64))
     }
 
-    /// Writes what is left, and the footer.
+    /// Writes what is left, the range deletes `spans`, which ascend and neither overlap nor touch,
+    /// and the footer.
     ///
     /// # Errors
     /// What the output fails with.
-    pub(in crate::lsm) fn finish(mut self, out: &mut dyn Output) -> Result<Written> {
+    pub(in crate::lsm) fn finish(
+        mut self,
+        out: &mut dyn Output,
+        spans: &[Span],
+    ) -> Result<Written> {
+        if let (0, Some(first)) = (self.footer.entries, spans.first()) {
+            // Every segment has an entry; this one says what the range says.
+            self.add(out, &first.start, Kind::Delete, &[])?;
+        }
         assert!(self.footer.entries > 0, "a segment without entries");
         if !self.block.is_empty() {
             self.write_block(out)?;
@@ -246,11 +260,20 @@ impl Writer {
         self.write_index(out)?;
         self.write_filter(out)?;
         let mut body = Vec::new();
+        if !spans.is_empty() {
+            ranges::encode(spans, &mut body)?;
+            self.footer.ranges = self.append_sealed(out, &mut body, Codec::None)?;
+            body.clear();
+        }
         self.properties.encode(&mut body);
         self.footer.properties = self.append_sealed(out, &mut body, Codec::None)?;
         self.footer.len = self.at + FOOTER_BYTES as u64;
         let footer = self.footer.encode(seed(self.file, self.start + self.at));
         self.append(out, &footer)?;
+        let ranges = spans.first().zip(spans.last()).map(|(first, last)| Ranges {
+            count: spans.len() as u64,
+            span: Span { start: first.start.clone(), end: last.end.clone() },
+        });
         Ok(Written {
             extent: Extent {
                 file: self.file,
@@ -268,6 +291,7 @@ impl Writer {
             smallest: self.properties.smallest,
             largest: self.properties.largest,
             facts: self.properties.facts,
+            ranges,
         })
     }
 

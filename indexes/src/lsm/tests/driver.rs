@@ -8,6 +8,7 @@ use cuesta_engine::index::{
     Aim, Edit, ErasedState, Horizon, IndexType, Listed, MemtableWriter, MergePlan, Services, State,
     Work,
 };
+use cuesta_engine::stats::Stats;
 use cuesta_engine::{EditNo, SegmentId, SeqNo};
 
 use super::lsm::{Lsm, Options, op};
@@ -78,9 +79,20 @@ impl<S: Store> Driver<S> {
                 None => op::delete(&mut ops, key).unwrap(),
             }
         }
+        self.commit(ops, horizon);
+    }
+
+    /// Commits operations.
+    pub fn commit(&mut self, mut ops: Vec<u8>, horizon: &Horizon<'_>) {
         self.state.prepare(&mut ops, None).unwrap();
         self.seq += 1;
         self.writer.apply(SeqNo(self.seq), 0, &ops, horizon);
+    }
+
+    /// What was counted.
+    #[allow(dead_code, reason = "the benchmark does not need it")]
+    pub fn stats(&self) -> &Stats {
+        &self.services.stats
     }
 
     /// Freezes the memtable.

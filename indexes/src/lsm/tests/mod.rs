@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use self::disk::{Disk, Maps};
 use self::driver::{Driver, Store, services};
-use super::{Cursor, Lsm, Options, Reader};
+use super::{Cursor, Lsm, Options, Reader, op, span};
 
 /// What the driver calls the code under test.
 mod lsm {
@@ -33,7 +33,7 @@ type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Write(Vec<(Vec<u8>, Option<Vec<u8>>)>),
+    Write(Vec<Write>),
     Rotate,
     Flush,
     Merge,
@@ -49,14 +49,54 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+#[derive(Clone, Debug)]
+enum Write {
+    One(Vec<u8>, Option<Vec<u8>>),
+    /// A range, which may be empty.
+    DeleteRange(Vec<u8>, Option<Vec<u8>>),
+}
+
+impl Write {
+    fn encode(&self, ops: &mut Vec<u8>) {
+        let encoded = match self {
+            Write::One(key, Some(value)) => op::put(ops, key, value),
+            Write::One(key, None) => op::delete(ops, key),
+            Write::DeleteRange(start, end) => op::delete_range(ops, start, end.as_deref()),
+        };
+        encoded.unwrap();
+    }
+
+    fn apply(&self, model: &mut Model) {
+        match self {
+            Write::One(key, Some(value)) => _ = model.insert(key.clone(), value.clone()),
+            Write::One(key, None) => _ = model.remove(key),
+            Write::DeleteRange(start, end) => {
+                model.retain(|key, _| key < start || !span::is_before(key, end.as_deref()));
+            }
+        }
+    }
+}
+
+fn write() -> impl Strategy<Value = Write> {
     let value = prop_oneof![
         6 => prop::collection::vec(0u8..3, 0..700),
         1 => (1000usize..2500, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]),
     ];
-    let entry = (key(), prop::option::weighted(0.7, value));
+    let near = (0u16..300, 0u16..40).prop_map(|(start, len)| {
+        let key = |i: u16| format!("key{i:04}").into_bytes();
+        Write::DeleteRange(key(start), Some(key(start + len)))
+    });
     prop_oneof![
-        10 => prop::collection::vec(entry, 1..12).prop_map(Step::Write),
+        60 => (key(), prop::option::weighted(0.7, value)).prop_map(|(k, v)| Write::One(k, v)),
+        4 => near,
+        2 => (key(), prop::option::weighted(0.8, key()))
+            .prop_map(|(start, end)| Write::DeleteRange(start, end)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        10 => prop::collection::vec(write(), 1..12).prop_map(Step::Write),
         4 => Just(Step::Rotate),
         4 => Just(Step::Flush),
         4 => Just(Step::Merge),
@@ -177,15 +217,10 @@ fn live(steps: &[Step], probes: &[Vec<u8>], options: &Options, disk: Disk) {
     for step in steps {
         match step {
             Step::Write(batch) => {
-                let batch: BTreeMap<_, _> = batch.iter().cloned().collect();
-                let borrowed: Vec<_> = batch.iter().map(|(k, v)| (&k[..], v.as_deref())).collect();
-                driver.write(&borrowed);
-                for (key, value) in batch {
-                    match value {
-                        Some(value) => model.insert(key, value),
-                        None => model.remove(&key),
-                    };
-                }
+                let mut ops = Vec::new();
+                batch.iter().for_each(|write| write.encode(&mut ops));
+                driver.commit(ops, &Horizon::UNKNOWN);
+                batch.iter().for_each(|write| write.apply(&mut model));
             }
             Step::Rotate => {
                 if !driver.state.active_is_empty() {
@@ -406,13 +441,13 @@ fn an_input_that_was_replaced_fails_its_merge() {
 fn a_transaction_sees_its_own_writes_first() {
     let (driver, _) = filled(&Options::default());
     let mut ops = Vec::new();
-    super::op::put(&mut ops, b"mine", b"1").unwrap();
-    super::op::delete(&mut ops, b"00000000").unwrap();
+    op::put(&mut ops, b"mine", b"1").unwrap();
+    op::delete(&mut ops, b"00000000").unwrap();
     driver.state.prepare(&mut ops, None).unwrap();
     let (mut writer, private) = driver.state.private();
     writer.apply(SeqNo(1), 0, &ops, &Horizon::UNKNOWN);
     ops.clear();
-    super::op::put(&mut ops, b"mine", b"2").unwrap();
+    op::put(&mut ops, b"mine", b"2").unwrap();
     writer.apply(SeqNo(2), 0, &ops, &Horizon::UNKNOWN);
     let later = driver.state.with_private(&private, SeqNo(2)).unwrap();
     let later = Reader::new(State::<Lsm>::of(&*later).unwrap(), SeqNo(driver.seq), 0).get(b"mine");
@@ -426,4 +461,139 @@ fn a_transaction_sees_its_own_writes_first() {
     assert!(cursor.last().unwrap());
     assert_eq!(cursor.key(), b"mine");
     assert_eq!(cursor.value_owned(), b"1");
+}
+
+/// An index with keys of four bytes, merged down to the bottom.
+fn numbered(keys: u32, memtable_bytes: u64) -> Driver<Disk> {
+    let mut driver =
+        Driver::new(Disk::new(Maps::Yes), &Options::default(), services(1 << 20, memtable_bytes));
+    for i in 0..keys {
+        driver.write(&[(&i.to_be_bytes(), Some(&[7; 100]))]);
+    }
+    driver.rotate();
+    driver.flush(1);
+    driver.merge_all(Aim::Compact);
+    driver
+}
+
+fn delete_range(driver: &mut Driver<Disk>, range: std::ops::Range<u32>) {
+    let (start, end) = (range.start.to_be_bytes(), range.end.to_be_bytes());
+    let mut ops = Vec::new();
+    op::delete_range(&mut ops, &start, Some(&end)).unwrap();
+    driver.commit(ops, &Horizon::UNKNOWN);
+}
+
+fn left(driver: &Driver<Disk>) -> Vec<u32> {
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
+    let found = entries(&mut reader.cursor(Bound::Unbounded, Bound::Unbounded));
+    let number = |key: &[u8]| key.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+    let found: Vec<u32> = found.iter().filter_map(|(key, _)| number(key)).collect();
+    for i in 0..1000u32 {
+        assert_eq!(reader.contains(&i.to_be_bytes()).unwrap(), found.contains(&i), "{i}");
+    }
+    found
+}
+
+#[test]
+fn segments_that_a_range_delete_covers_go_unread() {
+    let mut driver = numbered(1000, 1 << 10);
+    let before = driver.lsm().live.len();
+    assert!(before > 10, "{before} segments");
+    delete_range(&mut driver, 50..950);
+    driver.rotate();
+    driver.flush(1);
+    let running = driver.begin(Aim::Steady).unwrap();
+    let read = driver.entries(&running);
+    driver.end(running);
+    let dropped = driver.stats().segments_dropped.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(dropped as usize > before * 8 / 10, "{dropped} of {before} segments dropped");
+    assert!(read > 700, "{read} entries in them");
+    assert_eq!(left(&driver), (0..50).chain(950..1000).collect::<Vec<u32>>());
+    driver.merge_all(Aim::Compact);
+    assert_eq!(left(&driver).len(), 100);
+    assert!(driver.lsm().live.iter().all(|live| live.segment.detail().ranges.is_none()));
+    assert_eq!(driver.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn deleting_the_whole_range_leaves_nothing() {
+    let mut driver = numbered(1000, 1 << 10);
+    let mut ops = Vec::new();
+    op::delete_range(&mut ops, b"", None).unwrap();
+    driver.commit(ops, &Horizon::UNKNOWN);
+    assert_eq!(left(&driver), []);
+    driver.rotate();
+    driver.flush(1);
+    assert_eq!(left(&driver), []);
+    driver.merge_all(Aim::Steady);
+    assert!(driver.lsm().live.is_empty(), "{} segments", driver.lsm().live.len());
+    // With nothing below, nothing is written for it.
+    let mut ops = Vec::new();
+    op::delete_range(&mut ops, b"a", None).unwrap();
+    driver.commit(ops, &Horizon::UNKNOWN);
+    driver.rotate();
+    driver.flush(1);
+    assert!(driver.lsm().live.is_empty());
+}
+
+/// A range delete that is merged to a level above what it deletes, beside keys that cut the
+/// outputs; what is still there.
+fn range_above_the_bottom() -> Vec<u32> {
+    let mut driver = numbered(300, 1 << 10);
+    let bottom = driver.lsm().live[0].segment.detail().level;
+    assert!(bottom > 1, "the bottom is level {bottom}");
+    for i in 0..4u32 {
+        for key in (100..200).step_by(4) {
+            driver.write(&[(&[&(key + i).to_be_bytes()[..], b"+"].concat(), Some(&[1; 200]))]);
+        }
+        delete_range(&mut driver, 98 + i..199 - i);
+        for key in (100..200u32).step_by(10) {
+            driver.write(&[(&(key + i).to_be_bytes(), Some(&[2; 300]))]);
+        }
+        driver.rotate();
+        driver.flush(1);
+    }
+    // Nothing is to be dropped unread here.
+    while let Some(merge) = driver.begin(Aim::Steady) {
+        driver.end(merge);
+        let top = driver.lsm().live.iter().map(|live| live.segment.detail().level).min();
+        if top >= Some(1) {
+            break;
+        }
+    }
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
+    let found = entries(&mut reader.cursor(Bound::Unbounded, Bound::Unbounded));
+    let number = |key: &[u8]| key.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+    found.iter().filter(|(key, _)| key.len() == 4).filter_map(|(key, _)| number(key)).collect()
+}
+
+fn left_above_the_bottom() -> Vec<u32> {
+    let is_left = |key: &u32| {
+        let last = 3;
+        let deleted_last = (98 + last..199 - last).contains(key);
+        let deleted = (98..199).contains(key);
+        !deleted
+            || (100..200).step_by(10).any(|first| *key == first + last)
+            || (!deleted_last
+                && (100..200).step_by(10).any(|first| *key > first && *key < first + 3))
+    };
+    (0..300).filter(is_left).collect()
+}
+
+#[test]
+fn a_range_delete_stays_above_what_it_deletes() {
+    let (found, wanted) = (range_above_the_bottom(), left_above_the_bottom());
+    assert_eq!(found, wanted);
+}
+
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn planted_bugs_of_range_deletes_revive_keys() {
+    use cuesta_engine::planted::{Bug, plant};
+    for bug in [Bug::RangeDeleteLostAtBorder, Bug::RangeDeleteDroppedTooHigh] {
+        plant(Some(bug));
+        let found = range_above_the_bottom();
+        plant(None);
+        assert_ne!(found, left_above_the_bottom(), "{bug:?}");
+    }
 }

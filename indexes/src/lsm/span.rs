@@ -1,0 +1,90 @@
+//! Ranges of keys: a first key, and the end, which is the first key behind them.
+//!
+//! An end that is `None` lies behind all keys. The end of a range whose greatest key is `k` is `k`
+//! and a zero byte, the first key after it: so one kind of border serves keys and range deletes.
+//!
+//! Not for: finding a range among those of a memtable or a segment.
+
+#[cfg(test)]
+mod tests;
+
+/// Keys from `start` on, up to `end`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// The first key.
+    pub start: Vec<u8>,
+    /// The first key behind them; `None` is behind all keys.
+    pub end: Option<Vec<u8>>,
+}
+
+impl Span {
+    /// From the first key of either to the last end.
+    pub(super) fn with(self, other: &Span) -> Span {
+        let end = later(self.end.as_deref(), other.end.as_deref()).map(<[u8]>::to_vec);
+        Span { start: self.start.min(other.start.clone()), end }
+    }
+
+    /// The end.
+    #[inline]
+    pub(super) fn end(&self) -> Option<&[u8]> {
+        self.end.as_deref()
+    }
+
+    /// Whether it ends at or before `key`.
+    #[inline]
+    pub(super) fn ends_by(&self, key: &[u8]) -> bool {
+        !is_before(key, self.end())
+    }
+
+    /// Bytes of both borders.
+    pub(super) fn bytes(&self) -> usize {
+        self.start.len() + self.end.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Whether `key` lies before `end`.
+#[inline]
+pub(super) fn is_before(key: &[u8], end: Option<&[u8]>) -> bool {
+    end.is_none_or(|end| key < end)
+}
+
+/// The end that comes first.
+#[inline]
+pub(super) fn earlier<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k [u8]> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The end that comes last.
+#[inline]
+pub(super) fn later<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k [u8]> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        _ => None,
+    }
+}
+
+/// The end of a range whose greatest key is `key`.
+pub(super) fn end_of(key: &[u8]) -> Vec<u8> {
+    let mut end = Vec::with_capacity(key.len() + 1);
+    end.extend_from_slice(key);
+    end.push(0);
+    end
+}
+
+/// Sorts spans and joins those that overlap or touch.
+pub(super) fn join(spans: &mut Vec<Span>) {
+    spans.sort_unstable_by(|a, b| a.start.cmp(&b.start));
+    spans.dedup_by(|next, last| {
+        let touch = last.end.as_ref().is_none_or(|end| next.start <= *end);
+        if touch
+            && last.end.is_some()
+            && next.end.as_ref().is_none_or(|end| Some(end) > last.end.as_ref())
+        {
+            last.end = next.end.take();
+        }
+        touch
+    });
+}
