@@ -130,6 +130,20 @@ impl Batch {
         self
     }
 
+    /// Appends an operation on `keyspace`, or none.
+    pub(super) fn write(
+        &mut self,
+        keyspace: &Keyspace,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        let ops = self.operations.part(keyspace.id());
+        let before = ops.len();
+        append(ops)?;
+        self.len += usize::from(ops.len() > before);
+        Ok(())
+    }
+
     /// Writes so far.
     pub fn len(&self) -> usize {
         self.len

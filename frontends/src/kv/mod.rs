@@ -1,10 +1,12 @@
-//! Ordered keys: keyspaces, batches, snapshots, ranges, and keyspaces in transactions.
+//! Ordered keys: keyspaces, batches, snapshots, ranges, deleting them, and keyspaces in
+//! transactions.
 //!
 //! Good for anything that can be put in order: a key is up to 65,535 bytes, ordered bytewise; a
 //! value is up to 4 GiB less one. Not for questions about what is inside values.
 
 mod batch;
 mod door;
+mod erase;
 mod iter;
 mod keyspace;
 mod lifetime;

@@ -37,6 +37,8 @@ enum Change {
     Put(i64),
     PutFor(i64, u64),
     Delete,
+    /// Of so many keys from the one named.
+    DeleteRange(u8),
     Merge(i64),
 }
 
@@ -68,6 +70,7 @@ fn write() -> impl Strategy<Value = Write> {
         2 => (-5i64..5).prop_map(Change::Put),
         3 => (-5i64..5, 0u64..40).prop_map(|(n, ttl)| Change::PutFor(n, ttl)),
         1 => Just(Change::Delete),
+        1 => (1u8..4).prop_map(Change::DeleteRange),
         6 => (-5i64..5).prop_map(Change::Merge),
     ];
     (0..SPACES.len(), 0u8..5, change).prop_map(|(space, key, change)| Write { space, key, change })
@@ -97,13 +100,17 @@ fn apply(model: &mut Model, write: &Write, clock_ms: u64) {
     let (operator, ttl_ms) = SPACES[write.space];
     let key = vec![b'k', write.key];
     let entries = &mut model[write.space];
+    if let Change::DeleteRange(count) = write.change {
+        entries.retain(|key, _| !(write.key..write.key + count).contains(&key[1]));
+        return;
+    }
     let renewed = (ttl_ms > 0).then(|| clock_ms + ttl_ms);
     let found =
         entries.remove(&key).filter(|(_, expiry)| expiry.is_none_or(|expiry| expiry > clock_ms));
     let next = match &write.change {
         Change::Put(n) => Some((n.to_le_bytes().to_vec(), renewed)),
         Change::PutFor(n, ttl) => Some((n.to_le_bytes().to_vec(), Some(clock_ms + ttl))),
-        Change::Delete => None,
+        Change::Delete | Change::DeleteRange(_) => None,
         Change::Merge(_) if operator.is_empty() => found,
         Change::Merge(n) => {
             let operand = n.to_le_bytes();
@@ -182,6 +189,7 @@ impl World {
                 space.put_with_ttl(key, n.to_le_bytes(), Duration::from_millis(*ttl))
             }
             Change::Delete => space.delete(key),
+            Change::DeleteRange(count) => space.delete_range(key..[b'k', write.key + count]),
             Change::Merge(n) => space.merge(key, n.to_le_bytes()),
         };
         match written {
@@ -206,6 +214,9 @@ impl World {
                     batch.put_with_ttl(space, key, n.to_le_bytes(), Duration::from_millis(*ttl))
                 }
                 Change::Delete => batch.delete(space, key),
+                Change::DeleteRange(count) => {
+                    batch.delete_range(space, key..[b'k', write.key + count])
+                }
                 Change::Merge(n) => batch.merge(space, key, n.to_le_bytes()),
             };
             fits &= added.is_ok() || SPACES[write.space].0.is_empty();
@@ -231,6 +242,9 @@ impl World {
                     tx.put_with_ttl(space, key, n.to_le_bytes(), Duration::from_millis(*ttl))
                 }
                 Change::Delete => tx.delete(space, key),
+                Change::DeleteRange(count) => {
+                    tx.delete_range(space, key..[b'k', write.key + count])
+                }
                 Change::Merge(n) => tx.merge(space, key, n.to_le_bytes()),
             };
             if added.is_ok() {

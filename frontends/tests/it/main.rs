@@ -5,6 +5,7 @@
 mod api;
 mod budget;
 mod caches;
+mod erase;
 mod feed;
 mod dump;
 mod handles;

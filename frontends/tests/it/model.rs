@@ -11,6 +11,8 @@ type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 enum Step {
     Put(usize, Vec<u8>, Vec<u8>),
     Delete(usize, Vec<u8>),
+    DeleteRange(usize, Vec<u8>, Vec<u8>),
+    DeletePrefix(usize, Vec<u8>),
     Batch(Vec<(usize, Vec<u8>, Option<Vec<u8>>)>),
     Get(usize, Vec<u8>),
     Range(usize, Vec<u8>, Vec<u8>, bool),
@@ -43,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => (ks.clone(), key(), value()).prop_map(|(ks, k, v)| Step::Put(ks, k, v)),
         4 => (ks.clone(), key()).prop_map(|(ks, k)| Step::Delete(ks, k)),
+        1 => (ks.clone(), key(), key()).prop_map(|(ks, a, b)| Step::DeleteRange(ks, a, b)),
+        1 => (ks.clone(), key()).prop_map(|(ks, prefix)| Step::DeletePrefix(ks, prefix)),
         3 => proptest::collection::vec((ks.clone(), key(), proptest::option::of(value())), 0..20)
             .prop_map(Step::Batch),
         5 => (ks.clone(), key()).prop_map(|(ks, k)| Step::Get(ks, k)),
@@ -90,6 +94,14 @@ impl Run {
             Step::Delete(i, key) => {
                 ks[i].delete(&key).unwrap();
                 self.maps[i].remove(&key);
+            }
+            Step::DeleteRange(i, a, b) => {
+                ks[i].delete_range(a.clone()..b.clone()).unwrap();
+                self.maps[i].retain(|key, _| *key < a || *key >= b);
+            }
+            Step::DeletePrefix(i, prefix) => {
+                ks[i].delete_prefix(&prefix).unwrap();
+                self.maps[i].retain(|key, _| !key.starts_with(&prefix));
             }
             Step::Batch(writes) => {
                 let mut batch = db.batch();

@@ -615,6 +615,7 @@ type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 enum Step {
     Put(Vec<u8>, Vec<u8>),
     Delete(Vec<u8>),
+    DeleteRange(Vec<u8>, Vec<u8>),
     Get(Vec<u8>),
     Range(Vec<u8>, Vec<u8>, bool),
     Iterate(Vec<bool>),
@@ -636,6 +637,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (key(), value()).prop_map(|(k, v)| Step::Put(k, v)),
         4 => key().prop_map(Step::Delete),
+        2 => (key(), key()).prop_map(|(a, b)| Step::DeleteRange(a, b)),
         6 => key().prop_map(Step::Get),
         5 => (key(), key(), any::<bool>()).prop_map(|(a, b, r)| Step::Range(a, b, r)),
         4 => prop::collection::vec(any::<bool>(), 0..20).prop_map(Step::Iterate),
@@ -683,6 +685,11 @@ fn run_model(steps: Vec<Step>) {
                 tx.delete(&ks, &key).unwrap();
                 model.seen.remove(&key);
                 model.wrote = true;
+            }
+            Step::DeleteRange(a, b) => {
+                tx.delete_range(&ks, a.clone()..b.clone()).unwrap();
+                model.seen.retain(|key, _| *key < a || *key >= b);
+                model.wrote |= a < b;
             }
             Step::Get(key) => {
                 let found = tx.get(&ks, &key).unwrap();
