@@ -15,9 +15,10 @@ use crate::options::services;
 
 /// Reads the input as operations and prepares them for the log.
 ///
-/// Asserts that operations come back as the same bytes; that preparing keeps the last one of each
-/// key, in the order of the keys, and nothing else; that it leaves what it prepared as it is; that
-/// the footprint names the keys; and that refused operations are left as they are.
+/// Asserts that operations come back as the same bytes; that preparing joins range deletes and
+/// keeps the last operation of each key that no later one of these holds, in the order of the
+/// keys, and nothing else; that it leaves what it prepared as it is; that the footprint names the
+/// keys and ranges; and that refused operations are left as they are.
 pub fn bytes_lsm_ops(bytes: &[u8]) {
     let lsm = Lsm::configure(&[], &services(1 << 20)).expect("the defaults");
     let mut prepared = bytes.to_vec();
@@ -42,15 +43,47 @@ pub fn bytes_lsm_ops(bytes: &[u8]) {
         (ops, outcome) => panic!("reading gave {ops:?}, preparing {outcome:?}"),
     };
     assert_eq!(encoded(&ops), bytes, "operations were read as other bytes");
-    let last: BTreeMap<&[u8], Op<'_>> = ops.iter().map(|op| (op.key(), *op)).collect();
-    let expected: Vec<Op<'_>> = last.values().copied().collect();
+    let mut last: BTreeMap<&[u8], Op<'_>> = BTreeMap::new();
+    let mut deleted: Vec<Range<'_>> = Vec::new();
+    for op in &ops {
+        if let Op::DeleteRange { start, end } = op {
+            last.retain(|key, _| key < start || end.is_some_and(|end| *key >= end));
+            deleted.push((start, *end));
+        } else {
+            last.insert(op.key(), *op);
+        }
+    }
+    let joined = joined(deleted);
+    let range = |&(start, end): &Range<'_>| (start.to_vec(), end.map(<[u8]>::to_vec));
+    let ranges: Vec<_> = joined.iter().map(range).collect();
+    let joined = joined.iter().map(|&(start, end)| Op::DeleteRange { start, end });
+    let expected: Vec<Op<'_>> = joined.chain(last.values().copied()).collect();
     let kept: Vec<Op<'_>> = Ops::new(&prepared).map(|op| op.expect("prepared")).collect();
-    assert_eq!(kept, expected, "preparing kept other operations than the last of each key");
+    assert_eq!(kept, expected, "preparing kept other operations than those that count");
     let keys: Vec<&[u8]> = last.keys().copied().collect();
     assert_eq!(footprint.points, keys, "the footprint is not that of the keys");
+    assert_eq!(footprint.ranges, ranges, "the footprint is not that of the ranges");
     let mut again = prepared.clone();
     lsm.prepare(&mut again, None).expect("preparing again");
     assert_eq!(again, prepared, "preparing again changed something");
+}
+
+/// A first key, and the first key behind a range, if there is one.
+type Range<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// Ranges in order, those that overlap or touch as one.
+fn joined(mut ranges: Vec<Range<'_>>) -> Vec<Range<'_>> {
+    ranges.sort_unstable();
+    let mut joined: Vec<Range<'_>> = Vec::new();
+    for (start, end) in ranges {
+        match joined.last_mut() {
+            Some((_, last)) if last.is_none_or(|last| start <= last) => {
+                *last = last.zip(end).map(|(last, end)| last.max(end));
+            }
+            _ => joined.push((start, end)),
+        }
+    }
+    joined
 }
 
 fn encoded(ops: &[Op<'_>]) -> Vec<u8> {
@@ -64,6 +97,7 @@ fn encoded(ops: &[Op<'_>]) -> Vec<u8> {
                 let (expiry, value) = stored.split_first_chunk().expect("an expiry");
                 op::put_expiring(&mut encoded, key, value, u64::from_le_bytes(*expiry))
             }
+            Op::DeleteRange { start, end } => op::delete_range(&mut encoded, start, *end),
         }
         .expect("what was read can be written");
     }
@@ -73,8 +107,11 @@ fn encoded(ops: &[Op<'_>]) -> Vec<u8> {
 pub(crate) fn samples() -> Vec<Vec<u8>> {
     let put = |key: &'static [u8], value: &'static [u8]| Op::Put { key, value };
     let delete = |key: &'static [u8]| Op::Delete { key };
+    let range = |start: &'static [u8], end| Op::DeleteRange { start, end };
     vec![
         Vec::new(),
+        encoded(&[range(b"a", Some(b"c")), put(b"b", b"1"), range(b"x", None)]),
+        encoded(&[put(b"b", b"1"), range(b"b", Some(b"d")), range(b"", Some(b"b")), delete(b"c")]),
         encoded(&[put(b"a", b"1"), put(b"b", b""), delete(b"c")]),
         encoded(&[put(b"b", b"1"), delete(b"a"), put(b"a", b"2"), put(b"b", b"3"), delete(b"")]),
         encoded(&[Op::Expiring { key: b"k", stored: b"expiry..value" }, delete(b"l")]),

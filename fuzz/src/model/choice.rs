@@ -76,6 +76,11 @@ pub enum End {
 #[derive(Clone, Debug)]
 pub enum Operation {
     Write(Write),
+    /// Deletes a range of keys, or those with a prefix.
+    Erase {
+        space: u8,
+        range: Range,
+    },
     /// Keys of one keyspace that follow each other.
     Fill {
         space: u8,
@@ -194,7 +199,8 @@ impl Operation {
         let space = |input: &mut Unstructured<'_>| byte(input);
         match byte(input) % 64 {
             0..=11 => Operation::Write(write(input)),
-            12..=16 => Operation::Fill {
+            12 => Operation::Erase { space: space(input), range: range(input) },
+            13..=16 => Operation::Fill {
                 space: space(input),
                 first: byte(input),
                 count: byte(input) % 64,

@@ -1,6 +1,7 @@
 //! What should be in the database, and what may be after a crash.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::rc::Rc;
 
 /// Entries of a keyspace.
@@ -41,6 +42,12 @@ impl Contents {
             Some(value) => entries.insert(key.to_vec(), value.to_vec()),
             None => entries.remove(key),
         };
+    }
+
+    /// Takes all keys within a range from a keyspace that is there.
+    pub fn erase(&mut self, name: &str, range: &impl RangeBounds<Vec<u8>>) {
+        let entries = self.spaces.get_mut(name).expect("a keyspace that is there");
+        Rc::make_mut(entries).retain(|key, _| !range.contains(key));
     }
 
     /// What differs from `found`, for people.

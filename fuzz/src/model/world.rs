@@ -145,6 +145,7 @@ impl World {
         self.history.begin();
         match operation {
             Operation::Write(write) => self.write(&write),
+            Operation::Erase { space, range } => self.erase(space, &range),
             Operation::Fill { space, first, count, value } => {
                 self.fill(space, first, count, &value);
             }

@@ -2,7 +2,7 @@
 
 use cuesta::{Batch, Durability, ErrorKind, Result};
 
-use crate::model::choice::{Write, numbered};
+use crate::model::choice::{Range, Write, numbered};
 use crate::model::contents::Contents;
 use crate::model::world::{World, survives};
 
@@ -35,6 +35,15 @@ impl World {
             None => handle.delete(&write.key),
         };
         self.committed(outcome, next, self.settings.durability);
+    }
+
+    pub fn erase(&mut self, space: u8, range: &Range) {
+        let Some(name) = self.name(space) else { return };
+        let mut next = self.history.now().clone();
+        next.erase(&name, range);
+        let mut batch = self.db.batch();
+        batch.delete_range(&self.handles[&name], range.clone()).expect("adding to a batch");
+        self.commit(batch, next, self.settings.durability);
     }
 
     pub fn fill(&mut self, space: u8, first: u8, count: u8, value: &[u8]) {

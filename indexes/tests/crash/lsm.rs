@@ -10,7 +10,7 @@ use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
 
 use crate::harness::cast::{Cast, Shape, merging, passing};
 use crate::harness::model::Meaning;
-use crate::kinds::{Kind, Pages, Rows};
+use crate::kinds::{DeleteRange, Kind, Pages, Rows};
 
 impl Kind for Lsm {
     fn put(ops: &mut Vec<u8>, key: &[u8], value: &[u8]) {
@@ -20,6 +20,9 @@ impl Kind for Lsm {
     fn delete(ops: &mut Vec<u8>, key: &[u8]) {
         op::delete(ops, key).unwrap();
     }
+
+    const DELETE_RANGE: Option<DeleteRange> =
+        Some(|ops, start, end| op::delete_range(ops, start, Some(end)).unwrap());
 
     fn dump(state: &State<Lsm>, at: SeqNo) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         Self::dump_by(state, at, 0)

@@ -33,7 +33,8 @@ fn find(bug: Bug) {
     // What goes wrong with large values is looked for where there are some.
     let large = matches!(bug, Bug::BlobReleasedTooEarly | Bug::AdoptedLogReused);
     let cast = match bug {
-        Bug::ExpiredResurfaces => cast_of_lively_values(),
+        // A range delete covers up what resurfaces.
+        Bug::ExpiredResurfaces => cast_of_lively_values().without_range_deletes(),
         _ if large => cast_of_large_values(),
         _ => cast(),
     };
@@ -88,4 +89,6 @@ found! {
     a_blob_file_released_too_early_is_found: BlobReleasedTooEarly,
     an_adopted_segment_of_the_log_that_is_reused_is_found: AdoptedLogReused,
     an_expired_value_that_resurfaces_is_found: ExpiredResurfaces,
+    a_range_delete_lost_at_a_border_is_found: RangeDeleteLostAtBorder,
+    a_range_delete_dropped_too_high_is_found: RangeDeleteDroppedTooHigh,
 }

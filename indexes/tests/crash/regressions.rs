@@ -14,11 +14,11 @@ use crate::lsm::cast;
 const ROWS: usize = 2;
 
 fn put(slot: usize, key: u16) -> Put {
-    Put { slot, key, bytes: Some(30) }
+    Put { slot, key, bytes: Some(30), keys: 1 }
 }
 
 fn delete(slot: usize, key: u16) -> Put {
-    Put { slot, key, bytes: None }
+    Put { slot, key, bytes: None, keys: 1 }
 }
 
 fn commit(puts: Vec<Put>) -> Op {
@@ -91,7 +91,7 @@ fn flushes_may_end_in_another_order_than_they_began() {
 /// Four clients that fill a log segment with every commit.
 fn large_commits() -> Op {
     let large = |key| {
-        let put = Put { slot: 0, key, bytes: Some(1800) };
+        let put = Put { slot: 0, key, bytes: Some(1800), keys: 1 };
         Step::Commit(Durability::Sync, vec![put])
     };
     let clients = (0..4).map(|client| (0..3).map(|key| large(client * 3 + key)).collect());

@@ -7,7 +7,7 @@ use cuesta_engine::version::View;
 use cuesta_engine::{IndexId, Result};
 
 use super::model::Map;
-use crate::kinds::Kind;
+use crate::kinds::{DeleteRange, Kind};
 
 /// An index type with options, as the harness sees it: a map of bytes.
 pub struct Shape {
@@ -23,6 +23,8 @@ pub struct Shape {
     pub meant: fn(Vec<u8>) -> Vec<u8>,
     /// Appends the operation that takes a key away.
     pub delete: fn(&mut Vec<u8>, &[u8]),
+    /// Appends the operation that takes a range of keys away, where there is one.
+    pub delete_range: Option<DeleteRange>,
     /// The content of an index in a view.
     pub dump: fn(&View, IndexId) -> Result<Map>,
 }
@@ -37,6 +39,7 @@ impl Shape {
             meant: plain,
             put: K::put,
             delete: K::delete,
+            delete_range: K::DELETE_RANGE,
             dump: dump::<K>,
         }
     }
@@ -110,6 +113,13 @@ pub struct Cast {
 }
 
 impl Cast {
+    /// The same index types, whose keys are deleted one by one.
+    #[allow(dead_code, reason = "the example does without")]
+    pub fn without_range_deletes(mut self) -> Cast {
+        self.shapes.iter_mut().for_each(|shape| shape.delete_range = None);
+        self
+    }
+
     /// The shape with this number, which wraps around.
     pub fn shape(&self, number: usize) -> &Shape {
         &self.shapes[number % self.shapes.len()]

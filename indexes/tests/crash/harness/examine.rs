@@ -331,7 +331,12 @@ impl<'a> Examiner<'a> {
         let mut writes = match lost {
             Some(Change::Writes(writes, _)) => writes.clone(),
             _ => {
-                vec![Write { index: *first, key: b"key 001".to_vec(), value: Some(vec![b'x'; 20]) }]
+                vec![Write {
+                    index: *first,
+                    key: b"key 001".to_vec(),
+                    end: None,
+                    value: Some(vec![b'x'; 20]),
+                }]
             }
         };
         for value in writes.iter_mut().filter_map(|write| write.value.as_mut()) {

@@ -55,13 +55,15 @@ impl Meaning {
     }
 }
 
-/// A put, or a deletion where there is no value.
+/// A put, or a deletion where there is no value: of a key or, with an end, of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
     /// Where.
     pub index: IndexId,
-    /// Of which key.
+    /// Of which key; of a range, the first one.
     pub key: Vec<u8>,
+    /// The first key behind a range that is taken away.
+    pub end: Option<Vec<u8>>,
     /// What.
     pub value: Option<Vec<u8>>,
 }
@@ -84,9 +86,11 @@ impl Change {
     pub fn apply(&self, content: &mut Content) {
         match self {
             Change::Writes(writes, clock_ms) => {
-                for Write { index, key, value } in writes {
-                    if let Some(keyspace) = content.get_mut(index) {
-                        keyspace.write(key, value.as_deref(), *clock_ms);
+                for Write { index, key, end, value } in writes {
+                    let Some(keyspace) = content.get_mut(index) else { continue };
+                    match end {
+                        Some(end) => keyspace.delete_range(key, end),
+                        None => keyspace.write(key, value.as_deref(), *clock_ms),
                     }
                 }
             }
@@ -106,6 +110,12 @@ impl Change {
 }
 
 impl Keyspace {
+    fn delete_range(&mut self, start: &Vec<u8>, end: &Vec<u8>) {
+        let stays = |key: &Vec<u8>| key < start || key >= end;
+        Arc::make_mut(&mut self.map).retain(|key, _| stays(key));
+        Arc::make_mut(&mut self.expiries).retain(|key, _| stays(key));
+    }
+
     fn write(&mut self, key: &[u8], value: Option<&[u8]>, clock_ms: u64) {
         let map = Arc::make_mut(&mut self.map);
         let expiries = Arc::make_mut(&mut self.expiries);

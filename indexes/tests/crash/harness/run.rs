@@ -554,7 +554,9 @@ impl Client<'_> {
             let most = shape.value_bytes_max;
             let value = put.bytes.map(|bytes| value(begun, number, bytes.min(most)));
             let value = value.map(shape.meant);
-            Some(Write { index, key, value })
+            let is_range = put.keys > 1 && value.is_none() && shape.delete_range.is_some();
+            let end = is_range.then(|| format!("key {:03}", put.key + put.keys).into_bytes());
+            Some(Write { index, key, end, value })
         };
         let mut writes: Vec<Write> = puts.iter().enumerate().filter_map(write).collect();
         // Within a batch, operands are merged when it is prepared, by the clock of that moment.
@@ -575,6 +577,10 @@ pub fn encode(cast: &Cast, slots: &[(IndexId, usize)], write: &Write, batch: &mu
     let Some((_, shape)) = slots.iter().find(|(id, _)| *id == write.index) else { return };
     let shape = cast.shape(*shape);
     let ops = batch.part(write.index);
+    if let (Some(end), Some(delete_range)) = (&write.end, shape.delete_range) {
+        delete_range(ops, &write.key, end);
+        return;
+    }
     match &write.value {
         Some(value) => (shape.put)(ops, &write.key, value),
         None => (shape.delete)(ops, &write.key),

@@ -22,6 +22,9 @@ pub struct Put {
     pub key: u16,
     /// Bytes of the value; none is a deletion.
     pub bytes: Option<usize>,
+    /// How many keys from this one on a deletion takes away at once, if the index type can; else
+    /// it takes away the first.
+    pub keys: u16,
 }
 
 /// What a client does next.
@@ -209,7 +212,7 @@ impl Workload {
         }
         let durability = asked.draw(&mut Random::new(0));
         let commit = |key: u16, bytes: usize| {
-            let put = |slot| Put { slot, key, bytes: Some(bytes) };
+            let put = |slot| Put { slot, key, bytes: Some(bytes), keys: 1 };
             commit(durability, vec![put(0), put(1), put(2)])
         };
         let before = vec![commit(1, 20), commit(2, 600), Op::Flush, commit(3, 20)];
@@ -241,8 +244,9 @@ fn commit(durability: Durability, puts: Vec<Put>) -> Op {
 
 /// The alphabet.
 fn short_op(letter: u64, durability: Durability) -> Op {
-    let put = |slot, key, bytes| Put { slot, key, bytes: Some(bytes) };
-    let delete = |slot, key| Put { slot, key, bytes: None };
+    let put = |slot, key, bytes| Put { slot, key, bytes: Some(bytes), keys: 1 };
+    let delete = |slot, key| Put { slot, key, bytes: None, keys: 1 };
+    let delete_range = |slot, key, keys| Put { slot, key, bytes: None, keys };
     match letter {
         0 => commit(durability, vec![put(0, 4, 20), put(1, 4, 20), put(2, 4, 20)]),
         1 => commit(
@@ -263,7 +267,10 @@ fn short_op(letter: u64, durability: Durability) -> Op {
         ]),
         4 => Op::Together(vec![
             vec![Step::Commit(durability, vec![put(0, 7, 20), delete(2, 2)]), Step::Rotate],
-            vec![Step::Commit(durability, vec![put(2, 7, 20), delete(0, 2), put(1, 1, 20)])],
+            vec![Step::Commit(
+                durability,
+                vec![put(2, 7, 20), delete_range(0, 2, 3), put(1, 1, 20)],
+            )],
         ]),
         5 => Op::Flush,
         6 => Op::Compact,
@@ -328,7 +335,13 @@ fn random_put(random: &mut Random, keys: u64) -> Put {
         13 | 14 => Some(300 + random.index(900)),
         _ => Some(2000 + random.index(4000)),
     };
-    Put { slot, key, bytes }
+    // Drawn aside, so that seeds keep their workloads otherwise.
+    let mut aside = Random::new(u64::from(key) << 8 | slot as u64);
+    let keys = match (bytes, aside.below(4)) {
+        (None, 0) => 2 + aside.below(keys / 2) as u16,
+        _ => 1,
+    };
+    Put { slot, key, bytes, keys }
 }
 
 /// Sizes at which everything happens after a few commits.
