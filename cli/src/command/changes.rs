@@ -85,6 +85,7 @@ fn told<'c>(action: &Action<'c>) -> (&'static str, Option<&'c [u8]>, Option<&'c 
         Action::PutUntil { key, value, .. } => ("put-until", Some(key), Some(value)),
         Action::Merge { key, .. } => ("merge", Some(key), None),
         Action::Delete { key } => ("delete", Some(key), None),
+        Action::DeleteRange { start, end } => ("delete-range", Some(start), end),
         Action::Create => ("create", None, None),
         Action::Rename { to } => ("rename", None, Some(to.as_bytes())),
         Action::Drop => ("drop", None, None),
@@ -99,7 +100,11 @@ fn json_of(change: &Change, operations: &[Operation<'_>]) -> Value {
         fields.insert("keyspace".to_owned(), name(operation).into());
         fields.insert("keyspace_id".to_owned(), operation.keyspace.into());
         fields.insert("action".to_owned(), verb.into());
-        let value_name = if verb == "rename" { "to" } else { "value" };
+        let value_name = match verb {
+            "rename" => "to",
+            "delete-range" => "end",
+            _ => "value",
+        };
         for (field, bytes) in [("key", key), (value_name, value)] {
             if let Some(bytes) = bytes {
                 let (field, text) = record::json_field(field, bytes);

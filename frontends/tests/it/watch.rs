@@ -164,8 +164,9 @@ fn watches_that_come_and_go_miss_nothing_and_tell_nothing_old() {
         let value = || ks.get("a").unwrap().map(|v| u64::from_be_bytes(v[..].try_into().unwrap()));
         while !done.load(Ordering::SeqCst) {
             let mut watch = ks.watch_key("a").unwrap();
-            let made = db.snapshot().commit();
+            // In this order: what came between the two is told as of before `made`, too.
             let before = value();
+            let made = db.snapshot().commit();
             if before == Some(399) {
                 break;
             }
