@@ -108,6 +108,21 @@ impl Batch {
         Ok(())
     }
 
+    /// Removes all keys of a range, those that were written to the batch before included.
+    #[pyo3(signature = (keyspace, start=None, end=None, prefix=None))]
+    fn delete_range(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+    ) -> Outcome<()> {
+        let range = convert::bounded(start, end, prefix)?;
+        self.stage(py).collecting()?.delete_range(&keyspace.get().inner, range)?;
+        Ok(())
+    }
+
     /// Forgets all writes so far.
     fn clear(&self, py: Python<'_>) -> Outcome<()> {
         self.stage(py).collecting()?.clear();

@@ -84,6 +84,19 @@ pub fn range(
     Ok((start.map_or(End::Unbounded, End::Included), end.map_or(End::Unbounded, End::Excluded)))
 }
 
+/// As [`range`], of which at least one border must be given: for what must not happen to all keys
+/// by mistake.
+pub fn bounded(
+    start: Option<&Bound<'_, PyAny>>,
+    end: Option<&Bound<'_, PyAny>>,
+    prefix: Option<&Bound<'_, PyAny>>,
+) -> Outcome<Range> {
+    if start.is_none() && end.is_none() && prefix.is_none() {
+        return Err(Failure::invalid("none of start, end and prefix: all keys would be deleted"));
+    }
+    Ok(range(start, end, prefix)?)
+}
+
 /// The first key after all that begin with `prefix`; none, if there is no such key.
 fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut after = prefix.to_vec();

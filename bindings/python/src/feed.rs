@@ -35,6 +35,8 @@ pub struct Operation {
     operands: Py<PyTuple>,
     expiry_ms: Option<u64>,
     renamed_to: Option<String>,
+    start: Option<Py<PyBytes>>,
+    end: Option<Py<PyBytes>>,
 }
 
 impl Changes {
@@ -124,6 +126,8 @@ impl Operation {
             operands: PyTuple::empty(py).unbind(),
             expiry_ms: None,
             renamed_to: None,
+            start: None,
+            end: None,
         };
         operation.action = match told.action {
             Action::Put { value, .. } => {
@@ -140,6 +144,10 @@ impl Operation {
                 "merge"
             }
             Action::Delete { .. } => "delete",
+            Action::DeleteRange { start, end } => {
+                (operation.start, operation.end) = (Some(bytes(start)), end.map(bytes));
+                "delete_range"
+            }
             Action::Create => "create",
             Action::Rename { to } => {
                 operation.renamed_to = Some(to.to_owned());

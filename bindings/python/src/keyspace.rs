@@ -148,6 +148,26 @@ impl Keyspace {
         Ok(())
     }
 
+    /// Removes all keys of a range, at the cost of one small write.
+    #[pyo3(signature = (start=None, end=None, prefix=None))]
+    fn delete_range(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+    ) -> Outcome<()> {
+        self.open.database()?;
+        let range = convert::bounded(start, end, prefix)?;
+        Ok(py.detach(|| self.inner.delete_range(range))?)
+    }
+
+    /// Removes all keys; the keyspace stays.
+    fn clear(&self, py: Python<'_>) -> Outcome<()> {
+        self.open.database()?;
+        Ok(py.detach(|| self.inner.clear())?)
+    }
+
     /// Gives a key a new value, or none, if its value is the expected one.
     #[pyo3(signature = (key, expected, new))]
     fn compare_and_swap(

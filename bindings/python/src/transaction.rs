@@ -252,6 +252,21 @@ impl Transaction {
         Ok(())
     }
 
+    /// Removes all keys of a range.
+    #[pyo3(signature = (keyspace, start=None, end=None, prefix=None))]
+    fn delete_range(
+        &self,
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+    ) -> Outcome<()> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let range = convert::bounded(start, end, prefix)?;
+        Ok(py.detach(move || inner.delete_range(keyspace, range))?)
+    }
+
     /// Merges what a key has with an operand.
     fn merge(
         &self,

@@ -100,12 +100,12 @@ fn json_of(change: &Change, operations: &[Operation<'_>]) -> Value {
         fields.insert("keyspace".to_owned(), name(operation).into());
         fields.insert("keyspace_id".to_owned(), operation.keyspace.into());
         fields.insert("action".to_owned(), verb.into());
-        let value_name = match verb {
-            "rename" => "to",
-            "delete-range" => "end",
-            _ => "value",
+        let (key_name, value_name) = match verb {
+            "rename" => ("key", "to"),
+            "delete-range" => ("start", "end"),
+            _ => ("key", "value"),
         };
-        for (field, bytes) in [("key", key), (value_name, value)] {
+        for (field, bytes) in [(key_name, key), (value_name, value)] {
             if let Some(bytes) = bytes {
                 let (field, text) = record::json_field(field, bytes);
                 fields.insert(field, text.into());

@@ -8,6 +8,7 @@ mod export;
 mod get;
 mod put;
 mod delete;
+mod delete_range;
 mod ttl;
 mod merge;
 mod id;
@@ -47,6 +48,8 @@ pub enum Command {
     Put(put::Put),
     /// Remove keys
     Delete(delete::Delete),
+    /// Remove all keys of a range
+    DeleteRange(delete_range::DeleteRange),
     /// Print how long the value of a key has to live
     Ttl(ttl::Ttl),
     /// Merge what a key has with an operand, without reading it
@@ -106,6 +109,7 @@ impl Command {
             Command::Get(get) => get.run(output),
             Command::Put(put) => put.run(output),
             Command::Delete(delete) => delete.run(output),
+            Command::DeleteRange(range) => range.run(output),
             Command::Ttl(ttl) => ttl.run(output),
             Command::Merge(merge) => merge.run(output),
             Command::Id(id) => id.run(output),

@@ -48,6 +48,23 @@ fn keys_may_be_hexadecimal() {
 }
 
 #[test]
+fn ranges_are_deleted() {
+    let desk = Desk::new();
+    for key in ["a", "b", "b1", "c", "d"] {
+        desk.text(&format!("put db k {key} 1"));
+    }
+    assert_eq!(desk.json("delete-range db k --prefix b"), json!({ "written": 1 }));
+    assert_eq!(desk.text("scan db k --keys-only"), "a\nc\nd\n");
+    desk.text("delete-range db k --start b --end d");
+    assert_eq!(desk.text("scan db k --keys-only"), "a\nd\n");
+    assert_eq!(desk.failure("delete-range db k").0, 2, "not all by mistake");
+    assert_eq!(desk.failure("delete-range db k --all --start a").0, 2);
+    desk.text("delete-range db k --all");
+    assert_eq!(desk.text("scan db k"), "");
+    assert_eq!(desk.failure("delete-range nowhere k --all").0, 1);
+}
+
+#[test]
 fn deleting_counts_what_was_there() {
     let desk = Desk::new();
     desk.text("put db k a 1");

@@ -28,10 +28,10 @@ memory that is not contiguous is BufferError, and a number out of range is Overf
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
+from typing import IO, Literal, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer
 
@@ -44,6 +44,7 @@ from cuesta._cuesta import (
     Operation,
     RecoveryReport,
     Savepoint,
+    Scan,
     Snapshot,
     Transaction,
     VerifyReport,
@@ -104,7 +105,6 @@ __all__ = [
 ]
 
 _Default = TypeVar("_Default")
-_Part = TypeVar("_Part", bytes, tuple[bytes, bytes])
 _Result = TypeVar("_Result")
 _Durability = Literal["sync", "interval", "buffered", "none"]
 _Isolation = Literal["serializable", "snapshot"]
@@ -416,6 +416,20 @@ class Keyspace:
     def delete(self, key: Buffer) -> None:
         """Removes key, whether or not it is there. Raises as put()."""
 
+    def delete_range(
+        self,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+    ) -> None:
+        """Removes the keys from start to before end that begin with prefix, in one small write.
+
+        Raises InvalidError when none of the three is given: see clear(). As put().
+        """
+
+    def clear(self) -> None:
+        """Removes all keys; the keyspace stays. Raises as put()."""
+
     def compare_and_swap(self, key: Buffer, expected: Buffer | None, new: Buffer | None) -> bool:
         """Gives key the value new if its value is expected; returns whether it did.
 
@@ -512,19 +526,6 @@ class Keyspace:
 
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Scan[bytes]: ...
-
-@final
-class Scan(Iterator[_Part], Generic[_Part]):
-    """Entries of a keyspace in the order of their keys, as of one moment: an iterator.
-
-    It keeps that moment from being freed until it is at its end, closed or gone. After an error it
-    is at its end. Threads that share one get each entry once.
-    """
-
-    def __next__(self) -> _Part: ...
-    def __iter__(self) -> Scan[_Part]: ...
-    def close(self) -> None:
-        """Ends it."""
 
 @type_check_only
 class _Latency(TypedDict):

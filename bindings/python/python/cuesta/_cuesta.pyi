@@ -1,9 +1,9 @@
 """What cuesta takes from its native module; here are batches, transactions,
 their handles, what tells of changes, and reports."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Any, Literal, TypeVar, final, overload
+from typing import Any, Generic, Literal, TypeVar, final, overload
 
 from typing_extensions import Buffer
 
@@ -23,7 +23,6 @@ from cuesta import (
     LockedError as LockedError,
     NotFoundError as NotFoundError,
     PoisonedError as PoisonedError,
-    Scan as Scan,
     TimeoutError as TimeoutError,
     UnsupportedError as UnsupportedError,
     __version__ as __version__,
@@ -93,6 +92,7 @@ __all__ = [
 ]
 
 _Default = TypeVar("_Default")
+_Part = TypeVar("_Part", bytes, tuple[bytes, bytes])
 
 @final
 class Batch:
@@ -120,6 +120,18 @@ class Batch:
 
     def merge(self, keyspace: Keyspace, key: Buffer, operand: Buffer) -> None:
         """Merges what key has with an operand. As Keyspace.merge()."""
+
+    def delete_range(
+        self,
+        keyspace: Keyspace,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+    ) -> None:
+        """Removes all keys of a range. As Keyspace.delete_range().
+
+        Those that were written to the batch before are gone too; what comes afterwards stays.
+        """
 
     def note(self, note: Buffer) -> None:
         """Adds a note for those who read Database.changes_since(): who did it, or why."""
@@ -227,6 +239,18 @@ class Transaction:
 
     def delete(self, keyspace: Keyspace, key: Buffer) -> None:
         """Removes key from keyspace, whether or not it is there. Raises as put()."""
+
+    def delete_range(
+        self,
+        keyspace: Keyspace,
+        start: Buffer | None = None,
+        end: Buffer | None = None,
+        prefix: Buffer | None = None,
+    ) -> None:
+        """Removes all keys of a range. As Keyspace.delete_range().
+
+        Others that use a key within, or have looked for one there, conflict with it.
+        """
 
     def merge(self, keyspace: Keyspace, key: Buffer, operand: Buffer) -> None:
         """Merges what key has with an operand. As Keyspace.merge().
@@ -407,7 +431,8 @@ class Operation:
 
     @property
     def action(self) -> str:
-        """What was done: "put", "merge", "delete", "create", "rename", "drop"; else "other"."""
+        """What was done: "put", "merge", "delete", "delete_range",
+        "create", "rename", "drop"; else "other"."""
 
     @property
     def key(self) -> bytes | None:
@@ -424,6 +449,14 @@ class Operation:
     @property
     def expiry_ms(self) -> int | None:
         """When the value expires, in milliseconds since 1970-01-01 UTC."""
+
+    @property
+    def start(self) -> bytes | None:
+        """The first key of a range that was deleted."""
+
+    @property
+    def end(self) -> bytes | None:
+        """The first key behind that range; None when it goes to the last key."""
 
     @property
     def renamed_to(self) -> str | None:
@@ -547,3 +580,16 @@ class Snapshot:
     def __exit__(
         self, *_exception: type[BaseException] | BaseException | TracebackType | None
     ) -> None: ...
+
+@final
+class Scan(Iterator[_Part], Generic[_Part]):
+    """Entries of a keyspace in the order of their keys, as of one moment: an iterator.
+
+    It keeps that moment from being freed until it is at its end, closed or gone. After an error it
+    is at its end. Threads that share one get each entry once.
+    """
+
+    def __next__(self) -> _Part: ...
+    def __iter__(self) -> Scan[_Part]: ...
+    def close(self) -> None:
+        """Ends it."""
