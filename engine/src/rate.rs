@@ -3,7 +3,7 @@
 //! A bucket of time: moving bytes puts off the moment from which those may go on that have to wait.
 //! Who may not wait, flushes, moves its bytes at once and lets the others wait longer.
 //!
-//! Invariant: nobody is put off by more than [`DEBT_MAX`], so that merges go on however much is
+//! Invariant: nobody is put off by more than `DEBT_MAX`, so that merges go on however much is
 //! flushed, and writers that wait for merges do too.
 //!
 //! Not for: waiting, which jobs do.

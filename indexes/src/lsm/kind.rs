@@ -15,7 +15,7 @@ pub enum Kind {
     /// It has a value that lies elsewhere: the entry, of a segment, holds a pointer.
     Blob = 5,
     /// It has this value for some time; the bytes begin with the end of that time, see
-    /// [`expiry`](super::expiry).
+    /// `expiry.rs`.
     Expiring = 6,
 }
 
