@@ -467,8 +467,10 @@ impl Engine {
     /// What the database is at the moment.
     pub fn gauges(&self) -> Gauges {
         let parts = &*self.parts;
-        parts.enforce_view_budget();
         let current = parts.versions.current();
+        // Told, not enforced: reading statistics expires nothing.
+        let views = parts.pins.report(&current.value);
+        parts.services.budget.set(Part::Views, views.bytes);
         let report = |(id, state): (IndexId, &Arc<dyn ErasedState>)| {
             let entry = current.value.catalog.get(id);
             let listed = state.listed();
@@ -512,7 +514,7 @@ impl Engine {
             feed_oldest: parts.feeds.oldest(),
             watches: parts.watchers.len(),
             pressure: parts.pressure(),
-            views: parts.pins.report(&current.value),
+            views,
             jobs,
             failure: failure.map(|failure| failure.to_error().message().to_owned()),
             indexes,
