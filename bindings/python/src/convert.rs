@@ -51,6 +51,16 @@ pub fn key<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     })
 }
 
+/// A value as `bytes`, or the default where there is none.
+pub fn bytes_or<'py>(
+    py: Python<'py>,
+    value: Option<Value>,
+    default: Option<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let bytes = value.map(|value| to_bytes(py, &value)).transpose()?;
+    Ok(bytes.map(Bound::into_any).or(default))
+}
+
 /// A value as `bytes`.
 pub fn to_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyBytes>> {
     if value.len() <= COPIED_ATTACHED_MAX {

@@ -56,8 +56,7 @@ impl Snapshot {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let key = convert::key(key)?;
         let value = py.detach(move || inner.get(keyspace, &key))?;
-        let bytes = value.map(|value| convert::to_bytes(py, &value)).transpose()?;
-        Ok(bytes.map(Bound::into_any).or(default))
+        Ok(convert::bytes_or(py, value, default)?)
     }
 
     /// Whether a key had a value.

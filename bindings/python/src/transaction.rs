@@ -176,8 +176,7 @@ impl Transaction {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let key = convert::key(key)?;
         let value = py.detach(move || inner.get(keyspace, &key))?;
-        let bytes = value.map(|value| convert::to_bytes(py, &value)).transpose()?;
-        Ok(bytes.map(Bound::into_any).or(default))
+        Ok(convert::bytes_or(py, value, default)?)
     }
 
     /// Whether a key has a value.
@@ -204,8 +203,7 @@ impl Transaction {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let key = convert::key(key)?;
         let value = py.detach(move || inner.get_for_update(keyspace, &key))?;
-        let bytes = value.map(|value| convert::to_bytes(py, &value)).transpose()?;
-        Ok(bytes.map(Bound::into_any).or(default))
+        Ok(convert::bytes_or(py, value, default)?)
     }
 
     /// Locks all keys of a range, those that are not there included.
