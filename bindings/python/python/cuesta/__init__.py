@@ -13,6 +13,18 @@ every batch is atomic across all of them, and durable when it returns.
             batch.put(emails, b"ada@example.org", b"ada")
         for key, value in people.scan(prefix=b"a"):
             print(key, value)
+
+Keys and values are bytes. Arguments may be any bytes-like object with contiguous memory (bytes,
+bytearray, memoryview, array.array, numpy arrays of any type): a value is copied once, to where it
+is committed from. A str raises TypeError: encode it. Results are bytes. Keys are ordered bytewise;
+a key has at most 65,535 bytes, a value less than 4 GiB.
+
+All handles may be used from many threads at once, and none of them holds up other threads while it
+reads, writes or waits. A process made by os.fork() must not use handles of its parent: start
+processes that use Cuesta by "spawn". One process at a time may write (LockedError).
+
+Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's own TypeError,
+memory that is not contiguous is BufferError, and a number out of range is OverflowError.
 """
 
 from cuesta import id

@@ -1,12 +1,4 @@
-"""Identifiers: numbers and names that are never given out twice.
-
-What a generator may give out is reserved durably in a key of a keyspace beforehand; so what it
-gives grows through restarts and crashes, and when the clock of the machine steps back. Several of
-one key at a time never give the same. Not for secrets: who knows one may guess others.
-
-    orders = cuesta.id.Sequence(db.keyspace("ids"), b"orders")
-    number = orders.give()
-"""
+"""Identifiers: generators of what is never given out twice."""
 
 import uuid
 from types import TracebackType
@@ -14,9 +6,7 @@ from typing import final
 
 from typing_extensions import Buffer
 
-from cuesta import Keyspace
-
-__all__ = ["Sequence", "Snowflakes", "Ulids", "Uuids"]
+from cuesta._cuesta.keyspace import Keyspace
 
 @final
 class Sequence:

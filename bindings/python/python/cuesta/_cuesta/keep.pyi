@@ -4,18 +4,7 @@ import builtins
 import os
 from typing import final
 
-from cuesta import Error
-
-__all__ = [
-    "Backup",
-    "BackupInfo",
-    "Backups",
-    "Checkpoint",
-    "Dumped",
-    "Purged",
-    "Restored",
-    "ScrubReport",
-]
+from cuesta._cuesta.error import Error
 
 @final
 class Checkpoint:
