@@ -109,6 +109,13 @@ impl KeyspaceOptions {
         self
     }
 
+    /// Changes options that have no door of their own: for tests.
+    #[doc(hidden)]
+    pub fn layout(mut self, change: impl FnOnce(&mut lsm::Options)) -> KeyspaceOptions {
+        change(&mut self.lsm);
+        self
+    }
+
     pub(crate) fn operator(&self) -> &str {
         &self.lsm.merge_operator
     }
