@@ -27,6 +27,7 @@ use crate::jobs::trim_log;
 use crate::log::Follow;
 use crate::options::Access;
 use crate::parts::Parts;
+use crate::planted::{self, Bug};
 use crate::tail::Tail;
 use crate::version::{Catalog, CatalogOp};
 use crate::watch::Watch;
@@ -186,6 +187,9 @@ impl Feed {
         }
         drop(tail);
         if moves {
+            if self.segment.is_some() && planted::is(Bug::ChangeDroppedAtSegmentEnd) {
+                self.next = self.next.next();
+            }
             self.segment = None;
             self.until = self.position();
             let opened = Follow::open(parts.env.vfs(), &parts.dir, &self.uuid, place.number);

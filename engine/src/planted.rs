@@ -37,13 +37,17 @@ pub enum Bug {
     RangeDeleteLostAtBorder,
     /// Range deletes are dropped although older data lies below.
     RangeDeleteDroppedTooHigh,
+    /// A feed leaves out a commit where it goes on to the next segment of the log.
+    ChangeDroppedAtSegmentEnd,
+    /// A watch looks for changes before it notes what it will wait for.
+    WakeUpLost,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 17] = [
+    pub const ALL: [Bug; 19] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -60,6 +64,8 @@ impl Bug {
         Bug::RangeDeleteLostAtBorder,
         Bug::RangeDeleteDroppedTooHigh,
         Bug::OperandLost,
+        Bug::ChangeDroppedAtSegmentEnd,
+        Bug::WakeUpLost,
         Bug::BlindRangeValidation,
     ];
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::id::SeqNo;
 use crate::options::Access;
 use crate::parts::Parts;
+use crate::planted::{self, Bug};
 use crate::watchers::{Scope, Slot, WatchId};
 
 /// Tells of changes in a range of keys, or of any. Changes that come before anybody asks are told
@@ -100,11 +101,14 @@ impl Watch {
         // A time too far off to be told is no limit.
         let deadline = timeout.and_then(|timeout| env.now().checked_add(timeout));
         loop {
-            let seen = self.slot.event().epoch();
+            let mut seen = self.slot.event().epoch();
             if let Some(seq) = self.take()? {
                 return Ok(Some(seq));
             }
             let left = deadline.map(|deadline| deadline.saturating_sub(env.now()));
+            if planted::is(Bug::WakeUpLost) {
+                seen = self.slot.event().epoch();
+            }
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }

@@ -1,9 +1,10 @@
 //! Crashes while values expire, and merge with operands: some of all workloads, and random ones.
 
+use crate::harness::cast::Cast;
 use crate::harness::examine::{Depth, Examiner};
-use crate::harness::search::search;
-use crate::harness::workload::{SHORT, Source};
-use crate::lsm::cast_of_lively_values;
+use crate::harness::search::{examine, search};
+use crate::harness::workload::{Op, Put, SHORT, Source, Step, Workload};
+use crate::lsm::{cast_of_lively_values, cast_of_operands, cast_of_passing_values};
 
 /// One short workload in so many.
 const SHORT_STEP: usize = 7;
@@ -22,4 +23,56 @@ fn a_crash_leaves_values_that_expire_and_merge_as_promised() {
         }
     }
     println!("{}", examiner.counts);
+}
+
+/// A random workload with other writes.
+fn rewritten(seed: u64, rewrite: impl Fn(&mut Put)) -> Workload {
+    let mut workload = Workload::of(Source::Random(seed));
+    for op in &mut workload.ops {
+        let Op::Together(clients) = op else { continue };
+        for step in clients.iter_mut().flatten() {
+            let Step::Commit(_, puts) = step else { continue };
+            puts.iter_mut().for_each(&rewrite);
+        }
+    }
+    workload
+}
+
+/// A random workload that piles operands up on two keys of each keyspace, which small memtables
+/// hold for a while.
+pub fn operands(seed: u64) -> Workload {
+    let mut workload = rewritten(seed, |put| {
+        let bytes = 8 + usize::from(put.key) + put.bytes.unwrap_or_default() % 40;
+        (put.key, put.bytes, put.keys) = (put.key % 2, Some(bytes), 1);
+    });
+    workload.options.memtable_limit =
+        workload.options.memtable_limit.map(|limit| limit.max(6 << 10));
+    workload
+}
+
+/// A random workload with short range deletes only, which cover up little of what resurfaces.
+pub fn expiries(seed: u64) -> Workload {
+    rewritten(seed, |put| {
+        put.keys = put.keys.min(if put.slot % 2 == 0 { 2 } else { 1 });
+    })
+}
+
+fn check(cast: &Cast, workload: fn(u64) -> Workload) {
+    let mut examiner = Examiner::new(cast, Depth::SAMPLED);
+    for seed in 0..RANDOM {
+        if let Err(violation) = examine(cast, &mut examiner, &workload(seed)) {
+            panic!("random workload {seed}: {violation}");
+        }
+    }
+    println!("{}", examiner.counts);
+}
+
+#[test]
+fn a_crash_leaves_piles_of_operands_as_promised() {
+    check(&cast_of_operands(), operands);
+}
+
+#[test]
+fn a_crash_leaves_values_that_expire_above_others_as_promised() {
+    check(&cast_of_passing_values(), expiries);
 }

@@ -8,7 +8,7 @@ use cuesta_engine::index::{Registry, State};
 use cuesta_engine::{Error, Result, SeqNo};
 use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
 
-use crate::harness::cast::{Cast, Shape, merging, passing};
+use crate::harness::cast::{Cast, Shape, appending, merging, passing};
 use crate::harness::model::Meaning;
 use crate::kinds::{DeleteRange, Kind, Pages, Rows};
 
@@ -76,6 +76,21 @@ pub fn cast_of_lively_values() -> Cast {
     let merges = Shape::of::<Lsm>().with_options(options.encode()).lively(put_lively, merging);
     (cast.shapes[0], cast.shapes[3]) = (passes, merges);
     cast
+}
+
+/// Indexes whose values expire, most of them at once.
+#[allow(dead_code, reason = "as above")]
+pub fn cast_of_passing_values() -> Cast {
+    let shape = || Shape::of::<Lsm>().lively(put_lively, passing);
+    Cast { shapes: vec![shape(), shape(), shape()], ..cast() }
+}
+
+/// Indexes of operands, with a put here and there.
+#[allow(dead_code, reason = "as above")]
+pub fn cast_of_operands() -> Cast {
+    let options = Options { merge_operator: "append".into(), ..large_apart() };
+    let shape = || Shape::of::<Lsm>().with_options(options.encode()).lively(put_lively, appending);
+    Cast { shapes: vec![shape(), shape(), shape()], ..cast() }
 }
 
 #[allow(dead_code, reason = "as above")]

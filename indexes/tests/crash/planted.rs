@@ -6,8 +6,8 @@ use cuesta_engine::planted::{self, Bug};
 use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
-use crate::large;
-use crate::lsm::{cast, cast_of_large_values, cast_of_lively_values};
+use crate::lsm::{cast, cast_of_large_values, cast_of_operands, cast_of_passing_values};
+use crate::{large, lively};
 
 /// Random workloads within which every bug must be found.
 const WORKLOADS_MAX: u64 = 60;
@@ -30,22 +30,20 @@ impl Drop for Planted {
 
 /// Searches with a bug planted.
 fn find(bug: Bug) {
-    // What goes wrong with large values is looked for where there are some.
-    let large = matches!(bug, Bug::BlobReleasedTooEarly | Bug::AdoptedLogReused);
-    let cast = match bug {
-        // A range delete covers up what resurfaces.
-        Bug::ExpiredResurfaces => cast_of_lively_values().without_range_deletes(),
-        _ if large => cast_of_large_values(),
-        _ => cast(),
+    // What goes wrong with some kind of values is looked for where there are many of them.
+    let random = |seed| Workload::of(Source::Random(seed));
+    let (cast, workload): (_, fn(u64) -> Workload) = match bug {
+        Bug::BlobReleasedTooEarly | Bug::AdoptedLogReused => {
+            (cast_of_large_values(), large::workload)
+        }
+        Bug::ExpiredResurfaces => (cast_of_passing_values(), lively::expiries),
+        Bug::OperandLost => (cast_of_operands(), lively::operands),
+        _ => (cast(), random),
     };
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let planted = Planted::new(bug);
     for seed in 0..WORKLOADS_MAX {
-        let workload = match large {
-            true => large::workload(seed),
-            false => Workload::of(Source::Random(seed)),
-        };
-        if let Err(what) = examine(&cast, &mut examiner, &workload) {
+        if let Err(what) = examine(&cast, &mut examiner, &workload(seed)) {
             drop(planted);
             let counts = &examiner.counts;
             let first = what.lines().next().unwrap_or_default();
@@ -68,8 +66,8 @@ macro_rules! found {
 
         #[test]
         fn every_bug_is_searched_for() {
-            // What no crash can show is found by tests of transactions.
-            let others = [Bug::OperandLost, Bug::BlindRangeValidation];
+            // What no crash can show is found by tests of watches and transactions.
+            let others = [Bug::WakeUpLost, Bug::BlindRangeValidation];
             assert_eq!(Bug::ALL.as_slice(), [[$(Bug::$bug,)*].as_slice(), &others].concat());
         }
     };
@@ -91,4 +89,6 @@ found! {
     an_expired_value_that_resurfaces_is_found: ExpiredResurfaces,
     a_range_delete_lost_at_a_border_is_found: RangeDeleteLostAtBorder,
     a_range_delete_dropped_too_high_is_found: RangeDeleteDroppedTooHigh,
+    a_lost_operand_is_found: OperandLost,
+    a_change_dropped_at_the_end_of_a_segment_is_found: ChangeDroppedAtSegmentEnd,
 }

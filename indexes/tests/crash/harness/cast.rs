@@ -87,6 +87,14 @@ pub fn merging(value: Vec<u8>) -> Vec<u8> {
     [head, &value].concat()
 }
 
+/// Of eight values one is a put, all others are appended.
+#[allow(dead_code, reason = "the example does without")]
+pub fn appending(value: Vec<u8>) -> Vec<u8> {
+    let sum = value.iter().fold(value.len(), |sum, byte| sum + usize::from(*byte));
+    let head: &[u8] = if sum % 8 == 0 { &[] } else { b"!A" };
+    [head, &value].concat()
+}
+
 /// Two of three values expire, most of them at once.
 pub fn passing(value: Vec<u8>) -> Vec<u8> {
     let sum = value.iter().fold(value.len(), |sum, byte| sum + usize::from(*byte));
@@ -113,13 +121,6 @@ pub struct Cast {
 }
 
 impl Cast {
-    /// The same index types, whose keys are deleted one by one.
-    #[allow(dead_code, reason = "the example does without")]
-    pub fn without_range_deletes(mut self) -> Cast {
-        self.shapes.iter_mut().for_each(|shape| shape.delete_range = None);
-        self
-    }
-
     /// The shape with this number, which wraps around.
     pub fn shape(&self, number: usize) -> &Shape {
         &self.shapes[number % self.shapes.len()]
