@@ -2,6 +2,7 @@
 //!
 //! Everything is of the whole process, so a stage of one store runs in a process of its own.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -227,7 +228,11 @@ pub fn bytes_on_disk(dir: &Path) -> Outcome<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        let meta = entry.metadata()?;
+        // A store may unlink a file meanwhile.
+        let meta = match entry.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            meta => meta?,
+        };
         bytes += if meta.is_dir() { bytes_on_disk(&entry.path())? } else { meta.blocks() * 512 };
     }
     Ok(bytes)
