@@ -373,7 +373,8 @@ impl Engine {
         })
     }
 
-    /// Merges everything down as far as it goes, and waits for it.
+    /// Merges everything down as far as it goes, waits for it, and gives the log's unused space
+    /// back.
     ///
     /// # Errors
     /// As [`Engine::flush`].
@@ -387,7 +388,9 @@ impl Engine {
             let current = parts.versions.current();
             control.compact.retain(|id| current.value.state(*id).is_ok());
             !control.compact.iter().any(|id| ids.contains(id))
-        })
+        })?;
+        forget_log(&self.parts)?;
+        self.parts.tail().log.shrink()
     }
 
     /// Waits until no flush and no merge is under way or worth doing.

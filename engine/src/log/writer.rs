@@ -23,7 +23,8 @@ use crate::stats::Stats;
 /// Sizes of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogOptions {
-    /// Size of a segment once the log has grown; the first ones are smaller.
+    /// Size of a segment once the log has grown; the first ones are smaller. Its space is taken
+    /// in steps of an eighth.
     pub segment_bytes: u64,
     /// Zeros written ahead of small synced commits: a sync that changes no file metadata takes
     /// half the time.
@@ -45,6 +46,9 @@ impl Default for LogOptions {
     }
 }
 
+/// Segments up to this size take their space at once.
+const SHORT_STEP_BYTES: u64 = 1 << 20;
+
 /// A log that opening reads in no time.
 const SHORT_LOG_BYTES: u64 = 256 << 10;
 
@@ -54,10 +58,29 @@ struct Active {
     file: Arc<dyn VfsFile>,
     /// Bytes of the file that can be written without growing it.
     capacity: u64,
+    /// Bytes that the file may grow to.
+    limit: u64,
     /// Bytes of the file that were written before, at least with zeros.
     zeroed: u64,
     /// Whether it ends before its file is full.
     ends: bool,
+}
+
+impl Active {
+    /// Makes room up to `needed`, which the limit allows.
+    fn grow(&mut self, needed: u64, step: u64) -> Result<()> {
+        if needed <= self.capacity {
+            return Ok(());
+        }
+        let to = (needed + step).min(self.limit);
+        let allocate = |to| self.file.allocate(self.capacity..to).map(|()| to);
+        // On a disk that is nearly full what is needed may still fit.
+        let grown = allocate(to).or_else(|_| allocate(needed));
+        let number = self.header.number;
+        self.capacity =
+            grown.map_err(|e| Error::io(format_args!("growing log segment {number}"), e))?;
+        Ok(())
+    }
 }
 
 /// Where a log lies and how it is written.
@@ -165,8 +188,14 @@ impl LogWriter {
         let file = file.map_err(|e| Error::io(path.display(), e))?;
         let capacity = file.len().map_err(|e| Error::io(path.display(), e))?;
         self.retained.pop_back();
-        self.active =
-            Some(Active { header: *header, file, capacity, zeroed: capacity, ends: false });
+        self.active = Some(Active {
+            header: *header,
+            file,
+            capacity,
+            limit: capacity,
+            zeroed: capacity,
+            ends: false,
+        });
         Ok(())
     }
 
@@ -253,10 +282,12 @@ impl LogWriter {
     /// # Errors
     /// `Full`, `Io`; `Poisoned` when a sync failed.
     pub fn reserve(&mut self, len: u64) -> Result<()> {
-        if let Some(active) = &self.active
-            && offset_of(active.header.base, self.end) + len <= active.capacity
-        {
-            return Ok(());
+        let step = self.step_bytes();
+        if let Some(active) = &mut self.active {
+            let needed = offset_of(active.header.base, self.end) + len;
+            if needed <= active.limit {
+                return active.grow(needed, step);
+            }
         }
         self.sync_all()?;
         self.begin_segment(len)
@@ -414,7 +445,8 @@ impl LogWriter {
         })?;
         self.give_name(from, number)?;
         let zeroed = if is_recycled { capacity } else { SEGMENT_HEADER_BYTES };
-        let active = Active { header, file, capacity, zeroed, ends: false };
+        let limit = capacity.max(self.segment_len());
+        let active = Active { header, file, capacity, limit, zeroed, ends: false };
         if let Some(old) = self.active.replace(active) {
             self.retained.push_back(Retained::between(&old.header, &header));
             self.complete(&old);
@@ -448,7 +480,7 @@ impl LogWriter {
                 opened => opened.map_err(|e| Error::io(path.display(), e))?,
             };
             let len = file.len().map_err(|e| Error::io(path.display(), e))?;
-            if len >= needed && len >= self.segment_len() / 2 {
+            if len >= needed {
                 return Ok(Some((number, file)));
             }
             drop(file);
@@ -458,7 +490,7 @@ impl LogWriter {
     }
 
     fn create_spare(&mut self, number: LogNo, needed: u64) -> Result<Arc<dyn VfsFile>> {
-        let len = self.segment_len().max(needed);
+        let len = self.step_bytes().max(needed);
         let path = self.dir.join(name::spare_log(number));
         let failed = |e| Error::io(format_args!("creating log segment {number}"), e);
         let vfs = self.env.vfs();
@@ -475,6 +507,12 @@ impl LogWriter {
             return Err(failed(error));
         }
         Ok(file)
+    }
+
+    /// The space of a segment is taken in such steps: one that is left early wastes little.
+    fn step_bytes(&self) -> u64 {
+        let len = self.segment_len();
+        (len / 8).max(len.min(SHORT_STEP_BYTES))
     }
 
     /// Segments grow from a 64th of the full size, so that a small database stays small.
@@ -498,8 +536,8 @@ impl LogWriter {
         self.begin_segment(0)
     }
 
-    /// Syncs everything, writes the close record and gives unused space back. A log that was
-    /// closed and to which nothing was added stays as it is.
+    /// Syncs everything, writes the close record and gives unused space back, spares included. A
+    /// log that was closed and to which nothing was added stays as it is.
     ///
     /// # Errors
     /// `Io`, `Full`: the log is sound, but not marked as closed.
@@ -520,7 +558,7 @@ impl LogWriter {
             active.file.set_len(len).map_err(failed)?;
             active.file.sync(SyncKind::Full).map_err(failed)?;
         }
-        Ok(())
+        self.remove_spares()
     }
 
     /// Whether anything was appended since the log was opened.

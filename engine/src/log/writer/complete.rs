@@ -34,7 +34,7 @@ impl LogWriter {
     /// Has the segment being written end here: the next record begins another.
     pub fn end_segment(&mut self) {
         if let Some(active) = &mut self.active {
-            active.capacity = offset_of(active.header.base, self.end);
+            active.limit = offset_of(active.header.base, self.end);
             active.ends = true;
         }
     }

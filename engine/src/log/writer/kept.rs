@@ -5,7 +5,7 @@
 //! ──────────────── ◄─ set aside ───────── ◄─ begun ─
 //! ```
 
-use super::LogWriter;
+use super::{LogWriter, offset_of};
 use crate::error::{Error, Result};
 use crate::format::name;
 use crate::id::{LogNo, SeqNo};
@@ -74,6 +74,37 @@ impl LogWriter {
             Some(last) => self.release(last.number.next()),
             None => Ok(()),
         }
+    }
+
+    /// Gives space back that is kept for what may be written next: spare segments, and what of the
+    /// newest is not written. The next commits take it again.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn shrink(&mut self) -> Result<()> {
+        self.remove_spares()?;
+        if let Some(active) = &mut self.active {
+            let number = active.header.number;
+            let used = offset_of(active.header.base, self.end);
+            let shrunk = active.file.set_len(used);
+            shrunk.map_err(|e| Error::io(format_args!("shrinking log segment {number}"), e))?;
+            active.capacity = used;
+            active.zeroed = active.zeroed.min(used);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_spares(&mut self) -> Result<()> {
+        while let Some(number) = self.spares.pop() {
+            let path = self.dir.join(name::spare_log(number));
+            match self.env.vfs().remove(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io(path.display(), e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Lets go of all segments before `start`: they become spares, or are removed. The manifest

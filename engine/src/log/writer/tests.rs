@@ -221,6 +221,45 @@ fn released_segments_are_kept_for_reuse_or_removed() {
 }
 
 #[test]
+fn the_space_of_a_segment_is_taken_in_steps() {
+    let mut log = Log::with(LogOptions { segment_bytes: 64 << 20, ..options() });
+    let mut sizes = Vec::new();
+    for _ in 0..40 {
+        log.commit(&[3; 1 << 20], Append::Lazily);
+        let newest = log.writer.newest().unwrap();
+        let len = log.file(newest.0).len() as u64;
+        let used = SEGMENT_HEADER_BYTES + log.writer.active_bytes();
+        assert!(len >= used && len <= used + (8 << 20) + (1 << 20), "{len} for {used}");
+        sizes.push((newest, len));
+    }
+    assert!(sizes.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[0].1 < pair[1].1));
+    log.sync();
+    assert_eq!(scan_of(log.env.disk()).unwrap().0.last_seq, SeqNo(40));
+}
+
+#[test]
+fn a_log_that_was_shrunk_has_no_spares_and_goes_on() {
+    let mut log = Log::new();
+    for body in bodies(500) {
+        log.commit(&body, Append::Written);
+    }
+    log.sync();
+    let newest = log.writer.newest().unwrap();
+    log.writer.release(newest).unwrap();
+    log.writer.shrink().unwrap();
+    let used = SEGMENT_HEADER_BYTES + log.writer.active_bytes();
+    assert_eq!(log.env.disk().files().len(), 1);
+    assert_eq!(log.file(newest.0).len() as u64, used);
+    for body in bodies(100) {
+        log.commit(&body, Append::Synced);
+    }
+    log.sync();
+    let (found, commits) = scan_from(log.env.disk(), newest.0).unwrap();
+    assert_eq!((found.last_seq, found.torn.is_some()), (SeqNo(600), false));
+    assert!(commits.len() > 100);
+}
+
+#[test]
 fn segments_grow_to_their_full_size_and_hold_any_record() {
     let mut log = Log::with(LogOptions { segment_bytes: 64 << 10, ..options() });
     let mut sizes = Vec::new();
