@@ -23,13 +23,24 @@ pub enum Wait {
     Disk,
 }
 
-/// How a store is opened; the same for every row but for [`Setup::wait`].
+/// How blocks are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// As the store does by itself.
+    Default,
+    /// With LZ4, all of them: for the stage that compares sizes with the same codec.
+    Lz4,
+}
+
+/// How a store is opened; the same for every row but for waiting, and for the stage of one codec.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     /// Cache and write buffers together.
     pub memory_bytes: u64,
     /// When writes return.
     pub wait: Wait,
+    /// How blocks are compressed.
+    pub codec: Codec,
 }
 
 /// Threads that a store may use in the background, where that can be set.
@@ -114,6 +125,11 @@ impl Engine {
     pub fn named(name: &str) -> Outcome<Engine> {
         let found = Engine::ALL.into_iter().find(|engine| engine.name() == name);
         found.ok_or_else(|| format!("no store is called {name}").into())
+    }
+
+    /// Whether it can compress everything with LZ4, or does.
+    pub fn has_lz4(self) -> bool {
+        matches!(self, Engine::Cuesta | Engine::RocksDb | Engine::Fjall)
     }
 
     /// Name and version of what is measured.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use cuesta::Durability;
+use cuesta::{Compression, Durability, KeyspaceOptions};
 
-use crate::store::{BACKGROUND_THREADS, Entry, Key, Outcome, Setup, Store, Wait};
+use crate::store::{BACKGROUND_THREADS, Codec, Entry, Key, Outcome, Setup, Store, Wait};
 
 /// A database with one keyspace.
 pub struct Cuesta {
@@ -25,7 +25,13 @@ impl Store for Cuesta {
             .memory_budget(setup.memory_bytes)
             .background_threads(BACKGROUND_THREADS)
             .open(dir)?;
-        let keys = db.keyspace("keys")?;
+        let keys = match setup.codec {
+            Codec::Default => db.keyspace("keys")?,
+            Codec::Lz4 => {
+                let options = KeyspaceOptions::new().compression(Compression::Lz4);
+                db.keyspace_with("keys", &options)?
+            }
+        };
         Ok(Cuesta { db, keys })
     }
 

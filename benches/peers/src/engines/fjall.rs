@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fjall::{KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable};
+use fjall::config::CompressionPolicy;
+use fjall::{CompressionType, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable};
 
-use crate::store::{APART_BYTES, BACKGROUND_THREADS, Entry, Key, Outcome, Setup, Store, Wait};
+use crate::store::{
+    APART_BYTES, BACKGROUND_THREADS, Codec, Entry, Key, Outcome, Setup, Store, Wait,
+};
 
 /// A database with one keyspace.
 pub struct Fjall {
@@ -22,9 +25,14 @@ impl Store for Fjall {
             .open()?;
         let apart = KvSeparationOptions::default().separation_threshold(APART_BYTES);
         let keys = db.keyspace("keys", || {
-            KeyspaceCreateOptions::default()
+            let options = KeyspaceCreateOptions::default()
                 .max_memtable_size(setup.memory_bytes / 4)
-                .with_kv_separation(Some(apart))
+                .with_kv_separation(Some(apart));
+            match setup.codec {
+                Codec::Default => options,
+                Codec::Lz4 => options
+                    .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4)),
+            }
         })?;
         Ok(Fjall { db, keys, wait: setup.wait })
     }

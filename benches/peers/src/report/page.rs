@@ -40,11 +40,12 @@ pub fn text(results: &Results, folder: &str) -> String {
 }
 
 /// What is in the table of costs.
-const COSTS: [(&str, Metric); 21] = [
+const COSTS: [(&str, Metric); 22] = [
     ("open-cold", Metric::Milliseconds),
     ("open-warm", Metric::Milliseconds),
     ("disk-after-load", Metric::Disk),
     ("disk-after-compact", Metric::Disk),
+    ("lz4-disk", Metric::Disk),
     ("disk-after-overwrite", Metric::Disk),
     ("disk-after-delete", Metric::Disk),
     ("large-disk", Metric::Disk),

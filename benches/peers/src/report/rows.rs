@@ -75,6 +75,7 @@ fn stored(results: &Results, fact: &str) -> f64 {
     match fact {
         "big-disk" => of("big-fill-b100"),
         "large-disk" => of("large-fill"),
+        "lz4-disk" => of("lz4-fill-b100"),
         "disk-after-delete" => of("fill-rand-b100") / 2.0,
         _ => of("fill-rand-b100"),
     }
@@ -86,7 +87,7 @@ pub fn figure(results: &Results, engine: Engine, metric: Metric, row: &str) -> O
 }
 
 /// Rows of the table of operations, by stage.
-pub const OPERATIONS: [&str; 35] = [
+pub const OPERATIONS: [&str; 40] = [
     "fill-seq-b1",
     "fill-rand-b1",
     "overwrite-b1",
@@ -104,6 +105,11 @@ pub const OPERATIONS: [&str; 35] = [
     "scan-100-compacted",
     "scan-full-compacted",
     "scan-after-delete",
+    "lz4-fill-b100",
+    "lz4-read-hit",
+    "lz4-read-miss",
+    "lz4-scan-100",
+    "lz4-scan-full",
     "sync-1t",
     "sync-8t",
     "ycsb-A",
@@ -201,7 +207,7 @@ pub const PLOTS: &[Plot] = &[
         name: "disk",
         title: "Size",
         metric: Metric::Disk,
-        rows: &["disk-after-load", "disk-after-compact", "disk-after-overwrite", "large-disk"],
+        rows: &["disk-after-load", "disk-after-compact", "lz4-disk", "large-disk"],
     },
     Plot {
         name: "memory",

@@ -59,7 +59,7 @@ const RATIOS: [(&str, Metric, Rival, f64); 29] = [
     ("scan-after-delete", Cpu, Peer(Engine::RocksDb), 3.0),
     ("large-fill", Cpu, Peer(Engine::SurrealKv), 1.0),
     ("large-read", Cpu, Peer(Engine::SurrealKv), 1.0),
-    ("disk-after-compact", Disk, Peer(Engine::RocksDb), 1.0),
+    ("lz4-disk", Disk, Peer(Engine::RocksDb), 1.0),
     ("overwrite-b100", P99, Peer(Engine::Fjall), 1.0),
 ];
 

@@ -5,6 +5,7 @@ mod change;
 mod fill;
 mod large;
 mod load;
+mod lz4;
 mod read;
 mod sync;
 mod transactions;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::data::{KEY_BYTES, VALUE_BYTES, fill, random};
 use crate::engines;
 use crate::meter::{Latencies, Meter};
-use crate::store::{Engine, Entry, Key, Outcome, Setup, Store, Wait};
+use crate::store::{Codec, Engine, Entry, Key, Outcome, Setup, Store, Wait};
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ impl Sizes {
     }
 
     fn setup(self, wait: Wait) -> Setup {
-        Setup { memory_bytes: self.memory_bytes, wait }
+        Setup { memory_bytes: self.memory_bytes, wait, codec: Codec::Default }
     }
 }
 
@@ -52,6 +53,8 @@ pub enum Stage {
     Load,
     /// What [`Stage::Load`] left, reopened, overwritten, half deleted.
     Change,
+    /// As [`Stage::Load`], with the same codec for all stores that have it.
+    Lz4,
     /// Commits that wait for the disk.
     Sync,
     /// The workloads of the Yahoo Cloud Serving Benchmark.
@@ -66,10 +69,11 @@ pub enum Stage {
 
 impl Stage {
     /// All, in the order in which they run.
-    pub const ALL: [Stage; 8] = [
+    pub const ALL: [Stage; 9] = [
         Stage::Fill,
         Stage::Load,
         Stage::Change,
+        Stage::Lz4,
         Stage::Sync,
         Stage::Ycsb,
         Stage::Large,
@@ -83,6 +87,7 @@ impl Stage {
             Stage::Fill => "fill",
             Stage::Load => "load",
             Stage::Change => "change",
+            Stage::Lz4 => "lz4",
             Stage::Sync => "sync",
             Stage::Ycsb => "ycsb",
             Stage::Large => "large",
@@ -99,7 +104,11 @@ impl Stage {
 
     /// Whether the stage has rows for a store.
     pub fn concerns(self, engine: Engine) -> bool {
-        self != Stage::Transactions || engine == Engine::Cuesta
+        match self {
+            Stage::Transactions => engine == Engine::Cuesta,
+            Stage::Lz4 => engine.has_lz4(),
+            _ => true,
+        }
     }
 }
 
@@ -125,6 +134,7 @@ fn run_on<S: Store>(stage: Stage, dir: &Path, sizes: Sizes) -> Outcome<()> {
         Stage::Fill => fill::run::<S>(dir, sizes),
         Stage::Load => load::run::<S>(dir, sizes),
         Stage::Change => change::run::<S>(dir, sizes),
+        Stage::Lz4 => lz4::run::<S>(dir, sizes),
         Stage::Sync => sync::run::<S>(dir, sizes),
         Stage::Ycsb => ycsb::run::<S>(dir, sizes),
         Stage::Large => large::run::<S>(dir, sizes),
