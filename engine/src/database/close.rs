@@ -1,0 +1,92 @@
+//! Closing a database in order.
+
+use std::sync::PoisonError;
+
+use super::Engine;
+use crate::budget::Part;
+use crate::error::Result;
+use crate::jobs::{Final, archive_next, clear_released, forget_log};
+use crate::options::Access;
+
+/// With so many log segments behind the present one, memtables are written when the database is
+/// closed, however small they are.
+const CLOSE_LOG_SEGMENTS: usize = 8;
+
+impl Engine {
+    /// Closes the database: what is committed becomes durable, and larger memtables are written
+    /// so that the next opening need not read the log. Later calls on this handle fail; views
+    /// stay readable.
+    ///
+    /// # Errors
+    /// What syncing or flushing fails with; the database is closed all the same, and the next
+    /// opening recovers it.
+    pub fn close(&self) -> Result<()> {
+        let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        let closed = self.close_files();
+        drop(lock);
+        closed
+    }
+
+    /// Whether the next opening would have too much of the log to read.
+    fn is_flushed_when_closed(&self) -> bool {
+        let parts = &*self.parts;
+        let waiting = parts.services.budget.used(Part::Memtables);
+        let tail = parts.tail();
+        let much = waiting > parts.options.close_flush_bytes
+            || tail.log.retained().count() >= CLOSE_LOG_SEGMENTS;
+        much && !tail.is_poisoned()
+    }
+
+    fn close_files(&self) -> Result<()> {
+        let parts = &*self.parts;
+        if parts.options.access == Access::Read {
+            parts.tail().close();
+            parts.feeds.end();
+            return Ok(());
+        }
+        let flushed = if self.is_flushed_when_closed() { self.flush() } else { Ok(()) };
+        parts.control().closing = true;
+        parts.work.notify();
+        parts.syncer.notify();
+        parts.moved.notify();
+        let running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in running {
+            job.join();
+        }
+        clear_released(parts);
+        parts.tail().close();
+        parts.locks.wake();
+        // Another handle may write the log from here on, soon.
+        parts.feeds.end();
+        let forgotten = forget_log(parts);
+        let mut tail = parts.tail();
+        let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
+        if synced.is_ok() {
+            parts.publish(&mut tail);
+        }
+        parts.watchers.end();
+        drop(tail);
+        let mut archived = Ok(());
+        while synced.is_ok() && archived.is_ok() {
+            match archive_next(parts, Final::All) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => archived = Err(error),
+            }
+        }
+        tracing::debug!(dir = %parts.dir.display(), "closed");
+        parts.moved.notify();
+        flushed.and(forgotten).and(synced).and(archived)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the database was not closed in order");
+        }
+    }
+}
