@@ -2,39 +2,19 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use cuesta_indexes::lsm::op::{self, KEY_BYTES_MAX};
+use cuesta_indexes::lsm::op;
 
 use crate::Result;
-use crate::kv::{Batch, Bounds, Keyspace, after, after_prefix, bounds};
+use crate::kv::{Batch, Bounds, Keyspace, after_prefix, bounds, half_open};
 use crate::transaction::Transaction;
-
-/// The first key after `key`: `None` when there is none. Unlike [`after`] it is no longer than keys
-/// may be.
-fn next_key(key: &[u8]) -> Option<Vec<u8>> {
-    if key.len() < KEY_BYTES_MAX { Some(after(key)) } else { after_prefix(key) }
-}
-
-/// The first key within bounds, and the first behind them; `None` when no key is within.
-fn borders(within: Bounds<'_>) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-    let start = match within.0 {
-        Bound::Included(key) => key.to_vec(),
-        Bound::Excluded(key) => next_key(key)?,
-        Bound::Unbounded => Vec::new(),
-    };
-    let end = match within.1 {
-        Bound::Included(key) => next_key(key),
-        Bound::Excluded(key) => Some(key.to_vec()),
-        Bound::Unbounded => None,
-    };
-    end.as_ref().is_none_or(|end| start < *end).then_some((start, end))
-}
 
 /// Appends what deletes all keys within bounds.
 pub(super) fn delete_within(ops: &mut Vec<u8>, within: Bounds<'_>) -> Result<()> {
-    match borders(within) {
-        Some((start, end)) => op::delete_range(ops, &start, end.as_deref()),
-        None => Ok(()),
+    let (start, end) = half_open(within);
+    if end.as_ref().is_some_and(|end| start >= *end) {
+        return Ok(());
     }
+    op::delete_range(ops, &start, end.as_deref())
 }
 
 /// Bounds of all keys that begin with `prefix`; `end` keeps one of them.

@@ -30,6 +30,9 @@ pub use swap::Swap;
 
 use std::ops::{Bound, RangeBounds};
 
+use cuesta_engine::oracle::Span;
+use cuesta_indexes::lsm::op::KEY_BYTES_MAX;
+
 /// Bounds of a range as byte strings.
 type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
 
@@ -53,19 +56,26 @@ fn after(key: &[u8]) -> Vec<u8> {
     after
 }
 
-/// The first key within bounds, and the first key behind them.
-fn half_open(within: Bounds<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
+/// The first key after `key`: `None` when there is none. Unlike [`after`] it is no longer than keys
+/// may be.
+fn next_key(key: &[u8]) -> Option<Vec<u8>> {
+    if key.len() < KEY_BYTES_MAX { Some(after(key)) } else { after_prefix(key) }
+}
+
+/// The first key within bounds, and the first key behind them; no key is within unless the first is
+/// less than the second.
+fn half_open(within: Bounds<'_>) -> Span {
     let low = match within.0 {
-        Bound::Included(key) => key.to_vec(),
-        Bound::Excluded(key) => after(key),
-        Bound::Unbounded => Vec::new(),
+        Bound::Included(key) => Some(key.to_vec()),
+        Bound::Excluded(key) => next_key(key),
+        Bound::Unbounded => Some(Vec::new()),
     };
     let high = match within.1 {
-        Bound::Included(key) => Some(after(key)),
+        Bound::Included(key) => next_key(key),
         Bound::Excluded(key) => Some(key.to_vec()),
         Bound::Unbounded => None,
     };
-    (low, high)
+    low.map_or_else(|| (Vec::new(), Some(Vec::new())), |low| (low, high))
 }
 
 /// The first byte string after all that begin with `prefix`; `None` when there is none.
