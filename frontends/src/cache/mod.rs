@@ -38,8 +38,8 @@
 //!
 //! Invariants
 //! 1. Commits of a shard come in the order of its decisions, because its lock is held until a
-//!    commit has its place in the order. So every prefix of the log, which is what a crash leaves,
-//!    is within the bound.
+//!    commit has its place in the order; clearing holds the locks of all. So every prefix of the
+//!    log, which is what a crash leaves, is within the bound.
 //! 2. What is not in the shard is not read from the keyspace.
 //!
 //! Not for: data that must not go. The keyspace of a cache is to be written through the cache
@@ -309,22 +309,27 @@ impl Cache {
         Ok(was_here)
     }
 
-    /// Removes everything that is here when it is called. A deletion for each key.
+    /// Removes everything that is here when it is called: one small write, however much it is.
     ///
     /// # Errors
     /// As [`Cache::remove`].
     pub fn clear(&self) -> Result<()> {
         let shared = &*self.shared;
-        let mut last = None;
-        for shard in &shared.shards {
-            let mut shard = lock(shard);
+        // All of them at once, so that nothing is put that the one commit would take away unseen.
+        let mut shards: Vec<_> = shared.shards.iter().map(lock).collect();
+        for shard in &mut shards {
             shard.loading.clear();
             shard.clear();
-            while !shard.orphans.is_empty() {
-                last = shared.submit(&mut shard, shared.batch())?;
-            }
         }
-        last.map_or(Ok(()), CommitHandle::wait)
+        let Some(keyspace) = &shared.keyspace else { return Ok(()) };
+        let mut batch = shared.batch();
+        batch.delete_range::<&[u8]>(keyspace, ..)?;
+        let cleared = batch.submit()?;
+        for shard in &mut shards {
+            shard.orphans.clear();
+        }
+        drop(shards);
+        cleared.wait()
     }
 
     /// Entries whose time is not over.

@@ -574,7 +574,10 @@ fn threads_share_a_cache() {
             bytes += ENTRY_BYTES + (key.len() + value.len()) as u64;
         }
         assert_eq!(cache.bytes(), bytes, "{cache:?}");
+        let commit = || db.stats().get("commit").unwrap();
+        let before = commit();
         cache.clear().unwrap();
+        assert_eq!(commit(), before + 1, "{cache:?}");
         assert!(cache.is_empty() && keyspace.iter().unwrap().next().is_none());
     }
 }
