@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use cuesta_engine::oracle::Span;
@@ -19,6 +19,9 @@ use crate::{Durability, Error, ErrorKind, Isolation, Result};
 /// How often [`Database::transact`] tries unless told otherwise.
 const ATTEMPTS: u32 = 100;
 
+/// How long it waits for a lock between two calls of what is to be called meanwhile.
+const SLICE: Duration = Duration::from_millis(100);
+
 /// How a transaction behaves.
 ///
 /// ```
@@ -27,13 +30,28 @@ const ATTEMPTS: u32 = 100;
 /// let options =
 ///     TransactionOptions::new().isolation(Isolation::Snapshot).durability(Durability::Buffered);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "options do nothing until a transaction is begun with them"]
 pub struct TransactionOptions {
     isolation: Isolation,
     durability: Option<Durability>,
     lock_timeout: Duration,
+    while_waiting: Option<WhileWaiting>,
     attempts: u32,
+}
+
+/// What is called while somebody waits for a lock.
+type WhileWaiting = Arc<dyn Fn() -> Result<()> + Send + Sync>;
+
+impl fmt::Debug for TransactionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransactionOptions")
+            .field("isolation", &self.isolation)
+            .field("durability", &self.durability)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for TransactionOptions {
@@ -42,6 +60,7 @@ impl Default for TransactionOptions {
             isolation: Isolation::default(),
             durability: None,
             lock_timeout: transaction::LOCK_TIMEOUT,
+            while_waiting: None,
             attempts: ATTEMPTS,
         }
     }
@@ -71,6 +90,34 @@ impl TransactionOptions {
         self
     }
 
+    /// Calls `check` ten times a second while it waits for a lock, on the thread that waits. An
+    /// error ends the wait, and is what asking for the lock fails with: so a wait may be given up.
+    /// `check` may do anything but ask for another lock in the transaction, which is `Busy`.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// # let jobs = db.keyspace("jobs")?;
+    /// use cuesta::{Error, TransactionOptions};
+    ///
+    /// let holder = db.begin()?;
+    /// holder.get_for_update(&jobs, "a")?;
+    ///
+    /// let stop = || Err(Error::invalid("the program is about to end"));
+    /// let tx = db.begin_with(&TransactionOptions::new().while_waiting(stop))?;
+    /// assert!(tx.get_for_update(&jobs, "a").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn while_waiting(
+        mut self,
+        check: impl Fn() -> Result<()> + Send + Sync + 'static,
+    ) -> TransactionOptions {
+        self.while_waiting = Some(Arc::new(check));
+        self
+    }
+
     /// How often [`Database::transact_with`] tries, the first time included; 100 by default.
     pub fn attempts(mut self, attempts: u32) -> TransactionOptions {
         self.attempts = attempts;
@@ -82,6 +129,9 @@ impl TransactionOptions {
 pub(crate) struct Shared {
     engine: Mutex<Option<transaction::Transaction>>,
     ended: AtomicBool,
+    /// Held by who asks for a lock: a transaction waits for one at a time.
+    locking: Mutex<()>,
+    while_waiting: Option<WhileWaiting>,
 }
 
 impl Shared {
@@ -214,6 +264,28 @@ impl Transaction {
         self.shared.with(|engine| engine.release(savepoint.number))
     }
 
+    /// Locks a span of an index: see [`Transaction::get_for_update`](crate::Transaction).
+    pub(crate) fn lock(&self, index: IndexId, span: Span) -> Result<()> {
+        let Some(check) = &self.shared.while_waiting else {
+            let _one = self.shared.locking.lock().unwrap_or_else(PoisonError::into_inner);
+            return self.shared.with(|engine| engine.lock(index, span));
+        };
+        // Whoever is called while this waits would wait for itself.
+        let _one = match self.shared.locking.try_lock() {
+            Ok(one) => one,
+            Err(TryLockError::Poisoned(one)) => one.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let message = "the transaction is waiting for another lock";
+                return Err(Error::new(ErrorKind::Busy, message));
+            }
+        };
+        let mut request = self.shared.with(|engine| engine.request_lock(index, span.clone()))?;
+        while !transaction::await_lock(self.db.engine.parts(), &mut request, SLICE)? {
+            check()?;
+        }
+        self.shared.with(|engine| engine.locked(index, &span))
+    }
+
     fn check_own(&self, savepoint: &Savepoint) -> Result<()> {
         if Arc::ptr_eq(&self.shared, &savepoint.shared) {
             return Ok(());
@@ -333,7 +405,12 @@ impl Database {
             durability,
             lock_timeout: options.lock_timeout,
         })?;
-        let shared = Shared { engine: Mutex::new(Some(engine)), ended: AtomicBool::new(false) };
+        let shared = Shared {
+            engine: Mutex::new(Some(engine)),
+            ended: AtomicBool::new(false),
+            locking: Mutex::new(()),
+            while_waiting: options.while_waiting.clone(),
+        };
         Ok(Transaction { db: self.clone(), shared: Arc::new(shared) })
     }
 

@@ -43,24 +43,13 @@ impl Transaction {
     /// `Conflict` it is best begun again.
     pub fn lock(&mut self, index: IndexId, span: Span) -> Result<()> {
         let mut request = self.request_lock(index, span.clone())?;
-        let parts = self.parts.clone();
-        loop {
-            let step = request.step(parts.env.now());
-            match step.inspect_err(|_| Stats::add(&parts.stats.lock_timeouts, 1))? {
-                LockStep::Done => break,
-                LockStep::Wait(event, seen, until) => {
-                    // Whoever holds it may never be published.
-                    parts.tail().check()?;
-                    let left = until.saturating_sub(parts.env.now());
-                    parts.env.wait(&event, seen, Some(left));
-                }
-            }
-        }
+        while !await_lock(&self.parts, &mut request, Duration::MAX)? {}
         self.locked(index, &span)
     }
 
-    /// Asks for a lock, as the first half of [`Transaction::lock`], for schedulers. Once the
-    /// request is done, [`Transaction::locked`] is to be called.
+    /// Asks for a lock, as the first part of [`Transaction::lock`], for those who wait in other
+    /// ways, or with [`await_lock`]. Once the request is done, [`Transaction::locked`] is to be
+    /// called. A transaction asks for one lock at a time.
     ///
     /// # Errors
     /// As there.
@@ -142,6 +131,29 @@ impl Transaction {
         self.reads.move_to(present.seq());
         self.view = present;
         Ok(())
+    }
+}
+
+/// Waits for a lock, for so long at most; whether the request is done.
+///
+/// # Errors
+/// As [`Transaction::lock`].
+pub fn await_lock(parts: &Parts, request: &mut Request, at_most: Duration) -> Result<bool> {
+    let now = parts.env.now();
+    let enough = now.checked_add(at_most).unwrap_or(Duration::MAX);
+    loop {
+        let now = parts.env.now();
+        let step = request.step(now);
+        match step.inspect_err(|_| Stats::add(&parts.stats.lock_timeouts, 1))? {
+            LockStep::Done => return Ok(true),
+            LockStep::Wait(..) if now >= enough => return Ok(false),
+            LockStep::Wait(event, seen, until) => {
+                // Whoever holds it may never be published.
+                parts.tail().check()?;
+                let left = until.min(enough).saturating_sub(parts.env.now());
+                parts.env.wait(&event, seen, Some(left));
+            }
+        }
     }
 }
 

@@ -40,7 +40,7 @@ use crate::parts::{Conflicts, Parts};
 use crate::stats::Stats;
 use crate::version::View;
 
-pub use locking::point;
+pub use locking::{await_lock, point};
 use writes::Writes;
 
 /// What a transaction is protected from.

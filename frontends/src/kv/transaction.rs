@@ -78,7 +78,7 @@ impl Transaction {
     ) -> Result<Option<Value>> {
         keyspace.check_same(&self.db)?;
         let key = key.as_ref();
-        self.shared.with(|engine| engine.lock(keyspace.id(), point(key)))?;
+        self.lock(keyspace.id(), point(key))?;
         self.get(keyspace, key)
     }
 
@@ -93,8 +93,7 @@ impl Transaction {
         range: impl RangeBounds<K>,
     ) -> Result<()> {
         keyspace.check_same(&self.db)?;
-        let span = half_open(bounds(&range));
-        self.shared.with(|engine| engine.lock(keyspace.id(), span))
+        self.lock(keyspace.id(), half_open(bounds(&range)))
     }
 
     /// Sets the value of `key`.

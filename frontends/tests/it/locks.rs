@@ -1,12 +1,13 @@
 //! What locks promise.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 
 use cuesta::env::sim::{Fault, FaultRule, OpKind, SimEnv};
 use cuesta::{
-    Database, Durability, ErrorKind, Isolation, Keyspace, Result, Transaction, TransactionOptions,
-    Value,
+    Database, Durability, Error, ErrorKind, Isolation, Keyspace, Result, Transaction,
+    TransactionOptions, Value,
 };
 
 struct Setup {
@@ -369,4 +370,83 @@ fn writes_without_locks_into_what_is_locked_are_found_whatever_the_isolation() {
             assert_eq!(kind(tx.commit()), expected, "{isolation:?} {key}");
         }
     }
+}
+
+#[test]
+fn a_wait_can_be_given_up() {
+    let Setup { db, ks, _dir } = setup(&["a"]);
+    let holder = db.begin().unwrap();
+    holder.get_for_update(&ks, "a").unwrap();
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = calls.clone();
+    let options = TransactionOptions::new().while_waiting(move || {
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => Ok(()),
+            _ => Err(Error::invalid("enough")),
+        }
+    });
+    let tx = db.begin_with(&options).unwrap();
+    let error = tx.lock_range(&ks, "a".."c").unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, "enough"));
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+    // It waits no more, and may go on.
+    tx.get_for_update(&ks, "b").unwrap();
+    holder.rollback();
+    tx.get_for_update(&ks, "a").unwrap();
+    drop(tx);
+    assert_eq!(db.stats().get("locks"), Some(0));
+}
+
+#[test]
+fn who_is_asked_while_waiting_keeps_the_place() {
+    let Setup { db, ks, _dir } = setup(&["a"]);
+    let holder = db.begin().unwrap();
+    holder.get_for_update(&ks, "a").unwrap();
+    // The first is asked three times, and then a second one comes.
+    let (asked, heard) = mpsc::sync_channel(0);
+    let asked = Mutex::new((0, asked));
+    let options = TransactionOptions::new().while_waiting(move || {
+        let (calls, asked) = &mut *asked.lock().unwrap();
+        *calls += 1;
+        if *calls == 3 {
+            asked.send(()).unwrap();
+        }
+        Ok(())
+    });
+    let order = Mutex::new(Vec::new());
+    let take = |name: &'static str, options: &TransactionOptions| {
+        let tx = db.begin_with(options).unwrap();
+        tx.get_for_update(&ks, "a").unwrap();
+        order.lock().unwrap().push(name);
+        tx.rollback();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| take("first", &options));
+        heard.recv().unwrap();
+        let waits = db.stats().get("lock_waits");
+        scope.spawn(|| take("second", &TransactionOptions::new()));
+        while db.stats().get("lock_waits") == waits {
+            std::thread::yield_now();
+        }
+        holder.rollback();
+    });
+    assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+}
+
+#[test]
+fn who_is_asked_while_waiting_cannot_ask_for_more() {
+    let Setup { db, ks, _dir } = setup(&["a"]);
+    let holder = db.begin().unwrap();
+    holder.get_for_update(&ks, "a").unwrap();
+    let shared: Arc<OnceLock<Transaction>> = Arc::default();
+    let (own, keyspace) = (shared.clone(), ks.clone());
+    let options = TransactionOptions::new().while_waiting(move || {
+        let tx = own.get().unwrap();
+        tx.put(&keyspace, "b", "")?;
+        assert!(tx.contains(&keyspace, "b")?);
+        tx.get_for_update(&keyspace, "b").map(drop)
+    });
+    let tx = shared.get_or_init(|| db.begin_with(&options).unwrap());
+    assert_eq!(kind(tx.get_for_update(&ks, "a")), Some(ErrorKind::Busy));
+    tx.get_for_update(&ks, "b").unwrap();
 }
