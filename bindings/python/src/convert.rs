@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Bound as End;
 use std::time::Duration;
 
-use cuesta::{Compression, Durability, Expiry, Value};
+use cuesta::{Compression, Durability, Expiry, KeyspaceOptions, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -137,7 +137,21 @@ pub fn durability(name: &str) -> Outcome<Durability> {
     }
 }
 
-pub fn compression(name: &str) -> Outcome<Compression> {
+/// Options with a compression for all levels, or with one for each, level 0 first.
+pub fn compressed(
+    mut options: KeyspaceOptions,
+    given: &Bound<'_, PyAny>,
+) -> Outcome<KeyspaceOptions> {
+    if let Ok(name) = given.extract::<String>() {
+        return Ok(options.compression(compression(&name)?));
+    }
+    for (level, name) in given.extract::<Vec<String>>()?.iter().enumerate() {
+        options = options.compression_of(level, compression(name)?);
+    }
+    Ok(options)
+}
+
+fn compression(name: &str) -> Outcome<Compression> {
     match name {
         "none" => Ok(Compression::None),
         "lz4" => Ok(Compression::Lz4),

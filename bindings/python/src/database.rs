@@ -8,12 +8,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::batch::Batch;
+use crate::cache::{self, Cache};
 use crate::convert;
 use crate::error::Outcome;
 use crate::feed::Changes;
 use crate::keep::{self, Backup, Checkpoint, Dumped, ScrubReport};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
+use crate::operator;
 use crate::report::{self, RecoveryReport, VerifyReport};
 use crate::snapshot::Snapshot;
 use crate::transaction::{self, Transaction};
@@ -30,8 +32,9 @@ pub struct Database {
 #[pyo3(signature = (
     path, durability="sync", cache_size=None, read_only=false, *, create=true, sync_interval=None,
     background_threads=None, use_mmap=true, strict_memory=false, snapshot_budget=None,
-    log_retention_bytes=None, log_retention_age=None, feed_retention_bytes=None,
-    background_rate=None, scrub=None, archive_log=None
+    log_segment_bytes=None, log_retention_bytes=None, log_retention_age=None,
+    feed_retention_bytes=None, background_rate=None, scrub=None, archive_log=None,
+    merge_operators=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
 fn open(
@@ -46,17 +49,20 @@ fn open(
     use_mmap: bool,
     strict_memory: bool,
     snapshot_budget: Option<u64>,
+    log_segment_bytes: Option<u64>,
     log_retention_bytes: Option<u64>,
     log_retention_age: Option<f64>,
     feed_retention_bytes: Option<u64>,
     background_rate: Option<u64>,
     scrub: Option<u64>,
     archive_log: Option<PathBuf>,
+    merge_operators: Option<&Bound<'_, PyDict>>,
 ) -> Outcome<Database> {
     let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
     builder = cache_size.into_iter().fold(builder, Builder::memory_budget);
     builder = background_threads.into_iter().fold(builder, Builder::background_threads);
     builder = snapshot_budget.into_iter().fold(builder, Builder::snapshot_budget);
+    builder = log_segment_bytes.into_iter().fold(builder, Builder::log_segment_bytes);
     builder = log_retention_bytes.into_iter().fold(builder, Builder::log_retention_bytes);
     builder = feed_retention_bytes.into_iter().fold(builder, Builder::feed_retention_bytes);
     builder = background_rate.into_iter().fold(builder, Builder::background_rate);
@@ -64,6 +70,9 @@ fn open(
     builder = archive_log.into_iter().fold(builder, Builder::archive_log);
     let age = convert::timeout("log_retention_age", log_retention_age)?;
     builder = age.into_iter().fold(builder, Builder::log_retention_age);
+    if let Some(operators) = merge_operators {
+        builder = operator::register_all(builder, operators)?;
+    }
     if strict_memory {
         builder = builder.strict_memory();
     }
@@ -108,7 +117,7 @@ impl Database {
         py: Python<'_>,
         name: &str,
         create: bool,
-        compression: Option<&str>,
+        compression: Option<&Bound<'_, PyAny>>,
         block_bytes: Option<u32>,
         filter_bits: Option<u8>,
         blob_threshold: Option<u32>,
@@ -118,7 +127,7 @@ impl Database {
         let database = self.open.database()?;
         let mut options = KeyspaceOptions::new();
         if let Some(compression) = compression {
-            options = options.compression(convert::compression(compression)?);
+            options = convert::compressed(options, compression)?;
         }
         options = block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
         options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
@@ -134,8 +143,9 @@ impl Database {
     }
 
     /// Names of all keyspaces, sorted.
-    fn keyspaces(&self) -> Outcome<Vec<String>> {
-        Ok(self.open.database()?.keyspaces())
+    fn keyspaces(&self, py: Python<'_>) -> Outcome<Vec<String>> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.keyspaces()))
     }
 
     /// Renames a keyspace, durably. Handles stay good.
@@ -188,6 +198,31 @@ impl Database {
     ) -> Outcome<Bound<'py, PyAny>> {
         let options = transaction::options(isolation, durability, lock_timeout)?;
         transaction::transact(work.py(), &self.open, work, &options.attempts(attempts))
+    }
+
+    /// The cache of this name, which all share that open it.
+    #[pyo3(signature = (
+        name, *, max_bytes=None, max_entries=None, policy="lru", ttl=None, memory_only=false,
+        durability="none"
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
+    fn cache(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        max_bytes: Option<u64>,
+        max_entries: Option<u64>,
+        policy: &str,
+        ttl: Option<f64>,
+        memory_only: bool,
+        durability: &str,
+    ) -> Outcome<Cache> {
+        let database = self.open.database()?;
+        let mut options = cache::options(max_bytes, max_entries, policy, ttl, durability)?;
+        if memory_only {
+            options = options.memory_only();
+        }
+        Ok(Cache::new(&self.open, py.detach(|| database.cache(name, &options))?))
     }
 
     /// Everything committed so far, as it stays while the snapshot lives.

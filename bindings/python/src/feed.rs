@@ -1,6 +1,9 @@
 //! What was committed, in order.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use cuesta::Action;
 use pyo3::prelude::*;
@@ -10,7 +13,8 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use crate::convert;
 use crate::error::Outcome;
 use crate::open::Open;
-use crate::watch::in_slices;
+use crate::waiting::{Awaiting, in_slices};
+use crate::watch::in_use;
 
 /// The commits of a database in order. From Database.changes_since().
 #[pyclass(frozen, module = "cuesta")]
@@ -43,6 +47,11 @@ impl Changes {
     pub fn new(open: &Arc<Open>, inner: cuesta::Changes) -> Changes {
         Changes { open: open.clone(), inner: Mutex::new(inner) }
     }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<cuesta::Result<cuesta::Change>> {
+        let Ok(mut inner) = self.inner.try_lock() else { return Poll::Ready(Err(in_use())) };
+        pin!(inner.next_async()).poll(cx)
+    }
 }
 
 #[pymethods]
@@ -72,6 +81,18 @@ impl Changes {
         self.open.database()?;
         let read = || self.inner.lock().unwrap_or_else(PoisonError::into_inner).next();
         Ok(py.detach(read).transpose()?.map(Change))
+    }
+
+    fn __aiter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    /// The next commit, waiting for it in a coroutine of asyncio.
+    fn __anext__(this: Bound<'_, Self>) -> Outcome<Awaiting> {
+        this.get().open.database()?;
+        let (py, changes) = (this.py(), this.unbind());
+        let convert = |py: Python<'_>, change| Ok(Py::new(py, Change(change))?.into_any());
+        Awaiting::new(py, move |cx| changes.get().poll(cx), convert)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

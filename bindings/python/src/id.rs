@@ -111,6 +111,38 @@ impl Snowflakes {
         self.open.database()?;
         Ok(py.detach(|| self.inner.give())?)
     }
+
+    /// When a number was given out, in milliseconds since 1970.
+    fn time_ms(&self, number: u64) -> u64 {
+        self.inner.time_ms(number)
+    }
+}
+
+/// What a snowflake is made of.
+#[pyclass(frozen, get_all, eq, hash, module = "cuesta.id")]
+#[derive(PartialEq, Eq, Hash)]
+struct Snowflake {
+    /// Milliseconds since the epoch of its generator.
+    ms: u64,
+    /// The node that made it.
+    node: u16,
+    /// Which one it was of its millisecond, from 0.
+    count: u16,
+}
+
+#[pymethods]
+impl Snowflake {
+    /// Takes a number apart.
+    #[staticmethod]
+    fn of(number: u64) -> Snowflake {
+        let id::Snowflake { ms, node, count } = id::Snowflake::of(number);
+        Snowflake { ms, node, count }
+    }
+
+    fn __repr__(&self) -> String {
+        let Snowflake { ms, node, count } = self;
+        format!("<cuesta.id.Snowflake {count} of millisecond {ms} at node {node}>")
+    }
 }
 
 /// Gives out UUIDs of version 7, each greater than the one before.
@@ -182,6 +214,7 @@ fn opened<'k>(keyspace: &'k Bound<'_, Keyspace>) -> Outcome<(Arc<Open>, &'k cues
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sequence>()?;
+    module.add_class::<Snowflake>()?;
     module.add_class::<Snowflakes>()?;
     module.add_class::<Uuids>()?;
     module.add_class::<Ulids>()

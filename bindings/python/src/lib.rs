@@ -13,6 +13,8 @@ mod error;
 mod buffer;
 mod convert;
 mod open;
+mod operator;
+mod waiting;
 mod scan;
 mod watch;
 mod keyspace;
@@ -24,6 +26,7 @@ mod transaction;
 mod feed;
 mod keep;
 mod report;
+mod cache;
 mod database;
 
 use pyo3::prelude::*;
@@ -43,5 +46,6 @@ fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     feed::register(module)?;
     keep::register(module)?;
     report::register(module)?;
+    cache::register(module)?;
     database::register(module)
 }

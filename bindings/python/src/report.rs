@@ -99,6 +99,8 @@ pub fn stats<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyDict>
         numbers.set_item("segments", keyspace.segments)?;
         numbers.set_item("segment_bytes", keyspace.segment_bytes)?;
         numbers.set_item("entries", keyspace.entries)?;
+        numbers.set_item("blob_bytes", keyspace.blob_bytes)?;
+        numbers.set_item("blob_file_bytes", keyspace.blob_file_bytes)?;
         keyspaces.set_item(&keyspace.name, numbers)?;
     }
     let all = PyDict::new(py);

@@ -21,6 +21,8 @@ pub struct Transaction {
     open: Arc<Open>,
     /// Held only to take a copy of the pointer.
     inner: Mutex<Stage>,
+    /// What a signal has raised while it was waiting for a lock.
+    raised: Arc<Mutex<Option<PyErr>>>,
 }
 
 enum Stage {
@@ -98,8 +100,30 @@ impl Transaction {
         options: &TransactionOptions,
     ) -> Outcome<Transaction> {
         let database = open.database()?;
-        let inner = py.detach(|| database.begin_with(options))?;
-        Ok(Transaction { open: open.clone(), inner: Mutex::new(Stage::Open(Arc::new(inner))) })
+        let raised: Arc<Mutex<Option<PyErr>>> = Arc::default();
+        let keep = raised.clone();
+        let options = options.clone().while_waiting(move || {
+            let Some(Err(error)) = Python::try_attach(|py| py.check_signals()) else {
+                return Ok(());
+            };
+            *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            Err(cuesta::Error::invalid("a signal has ended the wait for a lock"))
+        });
+        let inner = py.detach(|| database.begin_with(&options))?;
+        let inner = Mutex::new(Stage::Open(Arc::new(inner)));
+        Ok(Transaction { open: open.clone(), inner, raised })
+    }
+
+    /// Waits for a lock, while detached.
+    fn lock<R: Send>(
+        &self,
+        py: Python<'_>,
+        lock: impl FnOnce() -> cuesta::Result<R> + Send,
+    ) -> Outcome<R> {
+        py.detach(lock).map_err(|error| {
+            let raised = self.raised.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+            { raised }.take().map_or(Failure::Cuesta(error), Failure::Python)
+        })
     }
 
     fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Stage> {
@@ -202,7 +226,7 @@ impl Transaction {
     ) -> Outcome<Option<Bound<'py, PyAny>>> {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let key = convert::key(key)?;
-        let value = py.detach(move || inner.get_for_update(keyspace, &key))?;
+        let value = self.lock(py, move || inner.get_for_update(keyspace, &key))?;
         Ok(convert::bytes_or(py, value, default)?)
     }
 
@@ -218,7 +242,7 @@ impl Transaction {
     ) -> Outcome<()> {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let range = convert::range(start, end, prefix)?;
-        Ok(py.detach(move || inner.lock_range(keyspace, range))?)
+        self.lock(py, move || inner.lock_range(keyspace, range))
     }
 
     /// Sets the value of a key, for some time perhaps.
@@ -320,6 +344,13 @@ impl Transaction {
         let (range, limit) = (convert::range(start, end, prefix)?, convert::limit(limit)?);
         let cursor = py.detach(move || inner.cursor(keyspace, range))?;
         Ok(Scan::new(cursor, Part::Both, Direction::reverse(reverse), limit))
+    }
+
+    /// Adds a note for those who read the changes.
+    fn note(&self, py: Python<'_>, note: &Bound<'_, PyAny>) -> Outcome<()> {
+        let inner = self.inner(py)?;
+        let note = Bytes::from(note, "note")?.lend(py, <[u8]>::to_vec);
+        Ok(py.detach(move || inner.note(&note))?)
     }
 
     /// Marks what was written so far, to be able to come back to it.

@@ -1,35 +1,17 @@
 //! Waiting until something changes.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
+use cuesta::Error;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 
 use crate::convert;
 use crate::error::Outcome;
 use crate::open::Open;
-
-/// How long one wait lasts before Python may raise what a signal has brought, such as Ctrl-C.
-const SLICE: Duration = Duration::from_millis(100);
-
-/// Waits for `timeout` in slices, until `wait` has something to give.
-pub fn in_slices<R: Send>(
-    py: Python<'_>,
-    timeout: Option<Duration>,
-    mut wait: impl FnMut(Duration) -> cuesta::Result<Option<R>> + Send,
-) -> Outcome<Option<R>> {
-    let mut left = timeout.unwrap_or(Duration::MAX);
-    loop {
-        let slice = left.min(SLICE);
-        let told = py.detach(|| wait(slice))?;
-        left = left.saturating_sub(slice);
-        if told.is_some() || left.is_zero() {
-            return Ok(told);
-        }
-        py.check_signals()?;
-    }
-}
+use crate::waiting::{Awaiting, in_slices};
 
 /// Tells when something changes. From watch() of a database or keyspace, and watch_key().
 #[pyclass(frozen, module = "cuesta")]
@@ -43,6 +25,16 @@ impl Watch {
     pub fn new(open: &Arc<Open>, inner: cuesta::Watch) -> Watch {
         Watch { open: open.clone(), inner: Mutex::new(inner) }
     }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<cuesta::Result<u64>> {
+        let Ok(mut inner) = self.inner.try_lock() else { return Poll::Ready(Err(in_use())) };
+        pin!(inner.changed()).poll(cx)
+    }
+}
+
+/// What a coroutine is told instead of waiting for a thread.
+pub fn in_use() -> Error {
+    Error::invalid("another thread is waiting with it: make another one for each")
 }
 
 #[pymethods]
@@ -60,8 +52,24 @@ impl Watch {
     /// As wait(), without waiting.
     fn take(&self, py: Python<'_>) -> Outcome<Option<u64>> {
         self.open.database()?;
-        let mut inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        Ok(inner.take()?)
+        Ok(py.detach(|| self.inner.lock().unwrap_or_else(PoisonError::into_inner).take())?)
+    }
+
+    /// As wait(), in a coroutine of asyncio.
+    fn __await__(this: Bound<'_, Self>) -> Outcome<Awaiting> {
+        this.get().open.database()?;
+        let (py, watch) = (this.py(), this.unbind());
+        let convert =
+            |py: Python<'_>, commit: u64| Ok(commit.into_pyobject(py)?.into_any().unbind());
+        Awaiting::new(py, move |cx| watch.get().poll(cx), convert)
+    }
+
+    fn __aiter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    fn __anext__(this: Bound<'_, Self>) -> Outcome<Awaiting> {
+        Watch::__await__(this)
     }
 
     fn __repr__(&self) -> &'static str {

@@ -80,3 +80,16 @@ def test_a_checkpoint_is_a_database(db, ks, tmp_path):
         assert copy.keyspace("things")[b"a"] == b"1"
     with pytest.raises(cuesta.ExistsError):
         db.checkpoint(tmp_path / "copy")
+
+
+def test_a_transaction_says_why(db, ks):
+    changes = db.changes_since(db.stats()["gauges"]["commit"])
+    with db.transaction() as tx:
+        tx.note(b"first")
+        tx.put(ks, b"a", b"1")
+        tx.note(bytearray(b"by the clerk"))
+    with db.transaction() as tx:
+        tx.note(b"nothing written")
+    assert [change.note for change in changes] == [b"by the clerk", b"nothing written"]
+    with pytest.raises(cuesta.InvalidError):
+        tx.note(b"late")

@@ -1,11 +1,12 @@
 """Identifiers."""
 
+import time
 import uuid
 
 import pytest
 
 import cuesta
-from cuesta.id import Sequence, Snowflakes, Ulids, Uuids
+from cuesta.id import Sequence, Snowflake, Snowflakes, Ulids, Uuids
 
 
 def test_a_sequence_goes_on_where_it_was_closed(ks):
@@ -48,3 +49,15 @@ def test_a_generator_refuses_what_is_wrong(db, ks):
     db.close()
     with pytest.raises(cuesta.InvalidError, match="closed"):
         ulids.give()
+
+
+def test_a_snowflake_is_taken_apart(ks):
+    flakes = Snowflakes(ks, b"s", node=7, epoch_ms=1_600_000_000_000)
+    before = time.time_ns() // 1_000_000
+    number = flakes.give()
+    parts = Snowflake.of(number)
+    assert (parts.node, parts.count) == (7, 0)
+    assert parts.ms + 1_600_000_000_000 == flakes.time_ms(number)
+    assert before <= flakes.time_ms(number) <= before + 60_000
+    assert parts == Snowflake.of(number) != Snowflake.of(number + 1)
+    assert len({parts, Snowflake.of(number)}) == 1 and "node 7" in repr(parts)

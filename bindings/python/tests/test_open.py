@@ -46,6 +46,8 @@ def test_all_settings(path):
         sync_interval=0.01,
         background_threads=1,
         use_mmap=False,
+        log_segment_bytes=64 << 10,
+        background_rate=64 << 20,
     ) as db:
         assert db.stats()["gauges"]["memory_budget_bytes"] == 64 << 20
         ks = db.keyspace("things")
@@ -254,7 +256,27 @@ def test_statistics(db, ks):
     assert 0 < latency["p50"] <= latency["p99"] <= latency["p999"]
     assert set(latency) == {"count", "mean", "p50", "p99", "p999", "max"}
     numbers = {"memtable_bytes", "segments", "segment_bytes", "entries"}
+    numbers |= {"blob_bytes", "blob_file_bytes"}
     assert set(stats["keyspaces"]["things"]) == numbers
+
+
+def test_memory_is_told_by_what_it_is_for(db, ks):
+    ks[b"a"] = b"x" * 100_000
+    cache = db.cache("c", max_entries=10, memory_only=True)
+    cache.put(b"a", b"x" * 5000)
+    tx = db.transaction()
+    tx.put(ks, b"b", b"x" * 100_000)
+    gauges = db.stats()["gauges"]
+    assert gauges["memtable_bytes"] > 100_000
+    assert gauges["transaction_bytes"] > 100_000
+    assert gauges["caches_bytes"] > 5000
+    parts = ("commit", "buffer", "segment_table", "cursor", "conflict", "snapshot", "cache")
+    for part in parts:
+        assert gauges[f"{part}_bytes"] >= 0, part
+    assert 205_000 < gauges["memory_bytes"] <= gauges["memory_budget_bytes"]
+    db.flush()
+    of_ks = db.stats()["keyspaces"]["things"]
+    assert of_ks["blob_bytes"] == 100_000 <= of_ks["blob_file_bytes"]
 
 
 def test_verifying_a_sound_database(db, ks):

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use cuesta_engine::env::{Env, Event};
 
@@ -27,14 +28,19 @@ impl fmt::Debug for Flight {
 }
 
 impl Flight {
-    /// Waits until it has ended: the value, or none if it failed.
-    pub(super) fn wait(&self, env: &dyn Env) -> Option<Value> {
+    /// Waits until it has ended, for so long at most: the value, or none if it failed.
+    pub(super) fn wait(&self, env: &dyn Env, at_most: Duration) -> Option<Option<Value>> {
+        let enough = env.now() + at_most;
         loop {
             let seen = self.ended.epoch();
             if let Some(outcome) = self.outcome.get() {
-                return outcome.clone();
+                return Some(outcome.clone());
             }
-            env.wait(&self.ended, seen, None);
+            let left = enough.saturating_sub(env.now());
+            if left.is_zero() {
+                return None;
+            }
+            env.wait(&self.ended, seen, Some(left));
         }
     }
 

@@ -12,6 +12,8 @@ use crate::{Error, Value};
 
 /// Looks until a value that a shard speaks of and the keyspace does not have is loaded.
 const LOOKS: usize = 3;
+/// How long one wait for another that loads lasts.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// What came of a look.
 enum Look<'c> {
@@ -73,6 +75,7 @@ impl Shared {
         &self,
         key: &[u8],
         ttl: Option<Duration>,
+        mut check: impl FnMut() -> Result<(), E>,
         load: impl FnOnce() -> Result<V, E>,
     ) -> Result<Value, E> {
         let mut looks = 0;
@@ -81,7 +84,14 @@ impl Shared {
                 Look::Value(value) => return Ok(value),
                 Look::Load(ticket) => break ticket,
                 Look::Wait(flight) => {
-                    if let Some(value) = flight.wait(&*self.db.engine.parts().env) {
+                    let env = &*self.db.engine.parts().env;
+                    let loaded = loop {
+                        match flight.wait(env, SLICE) {
+                            Some(ended) => break ended,
+                            None => check()?,
+                        }
+                    };
+                    if let Some(value) = loaded {
                         return Ok(value);
                     }
                 }
@@ -121,6 +131,20 @@ impl Cache {
         key: impl AsRef<[u8]>,
         load: impl FnOnce() -> Result<V, E>,
     ) -> Result<Value, E> {
-        self.shared.get_or_load(key.as_ref(), self.shared.options.ttl, load)
+        self.get_or_insert_with_check(key, || Ok(()), load)
+    }
+
+    /// As [`Cache::get_or_insert_with`]; while another loads the key, `check` is called ten times a
+    /// second, and an error of it ends the wait.
+    ///
+    /// # Errors
+    /// As there; what `check` fails with.
+    pub fn get_or_insert_with_check<V: AsRef<[u8]>, E: From<Error>>(
+        &self,
+        key: impl AsRef<[u8]>,
+        check: impl FnMut() -> Result<(), E>,
+        load: impl FnOnce() -> Result<V, E>,
+    ) -> Result<Value, E> {
+        self.shared.get_or_load(key.as_ref(), self.shared.options.ttl, check, load)
     }
 }

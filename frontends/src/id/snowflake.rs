@@ -127,6 +127,11 @@ impl Snowflakes {
         Ok(next.number())
     }
 
+    /// When it gave out a number, in milliseconds since 1970; at most a little later than it was.
+    pub fn time_ms(&self, number: u64) -> u64 {
+        self.options.epoch_ms.saturating_add(Snowflake::of(number).ms)
+    }
+
     fn since(&self, ms: u64) -> Result<u64> {
         let epoch_ms = self.options.epoch_ms;
         let since = ms.checked_sub(epoch_ms).ok_or_else(|| {

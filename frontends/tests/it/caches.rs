@@ -581,3 +581,28 @@ fn threads_share_a_cache() {
         assert!(cache.is_empty() && keyspace.iter().unwrap().next().is_none());
     }
 }
+
+#[test]
+fn who_waits_for_a_loader_may_give_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let cache = db.cache("c", &CacheOptions::new().max_entries(9).memory_only()).unwrap();
+    let never = || -> Result<()> { panic!("nobody else loads") };
+    let loaded = cache.get_or_insert_with_check("a", never, || {
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                let mut calls = 0;
+                let check = || {
+                    calls += 1;
+                    if calls < 3 { Ok(()) } else { Err(Error::invalid("enough")) }
+                };
+                let error = cache.get_or_insert_with_check("a", check, || Result::Ok("b"));
+                (error.unwrap_err().message().to_owned(), calls)
+            });
+            assert_eq!(waits.join().unwrap(), ("enough".to_owned(), 3));
+        });
+        Result::Ok("a")
+    });
+    assert_eq!(loaded.unwrap(), "a");
+    assert_eq!(cache.stats().misses, 2);
+}

@@ -121,7 +121,9 @@ fn identifiers_say_what_their_standards_say() {
         let parts = Snowflake::of(snowflakes.give().unwrap());
         assert_eq!(parts, Snowflake { ms: wall_ms - 1000, node: 1023, count });
     }
-    let next = Snowflake::of(snowflakes.give().unwrap());
+    let number = snowflakes.give().unwrap();
+    let next = Snowflake::of(number);
+    assert_eq!(snowflakes.time_ms(number) - snowflakes.time_ms(0), next.ms);
     assert_eq!((next.ms, next.count), (wall_ms - 999, 0), "the millisecond was full");
 
     let uuid = Uuids::open(&setup.ids, "u").unwrap().give().unwrap();

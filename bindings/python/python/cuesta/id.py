@@ -8,6 +8,6 @@ one key at a time never give the same. Not for secrets: who knows one may guess 
     number = orders.give()
 """
 
-from cuesta._cuesta import Sequence, Snowflakes, Ulids, Uuids
+from cuesta._cuesta import Sequence, Snowflake, Snowflakes, Ulids, Uuids
 
-__all__ = ["Sequence", "Snowflakes", "Ulids", "Uuids"]
+__all__ = ["Sequence", "Snowflake", "Snowflakes", "Ulids", "Uuids"]

@@ -22,6 +22,7 @@ from cuesta._cuesta.watch import Watch as Watch
 from cuesta._cuesta.keyspace import Keyspace as Keyspace
 from cuesta._cuesta.id import (
     Sequence as Sequence,
+    Snowflake as Snowflake,
     Snowflakes as Snowflakes,
     Ulids as Ulids,
     Uuids as Uuids,
@@ -33,6 +34,7 @@ from cuesta._cuesta.transaction import (
     Savepoint as Savepoint,
     Transaction as Transaction,
 )
+from cuesta._cuesta.cache import Cache as Cache, CacheStats as CacheStats
 from cuesta._cuesta.feed import (
     Change as Change,
     Changes as Changes,

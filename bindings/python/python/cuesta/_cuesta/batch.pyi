@@ -48,7 +48,7 @@ class Batch:
         """
 
     def note(self, note: Buffer) -> None:
-        """Adds a note for those who read Database.changes_since(): who did it, or why."""
+        """Sets a note for those who read Database.changes_since(): who did it, or why."""
 
     def clear(self) -> None:
         """Forgets all writes so far."""

@@ -7,15 +7,18 @@ from types import TracebackType
 from typing import IO, Literal, TypeVar, final
 
 from cuesta._cuesta.batch import Batch
+from cuesta._cuesta.cache import Cache
 from cuesta._cuesta.feed import Changes
 from cuesta._cuesta.keep import Backup, Checkpoint, Dumped, ScrubReport
 from cuesta._cuesta.keyspace import Keyspace
+from cuesta._cuesta.operator import _Operators
 from cuesta._cuesta.report import RecoveryReport, VerifyReport, _Stats
 from cuesta._cuesta.snapshot import Snapshot
 from cuesta._cuesta.transaction import Transaction
 from cuesta._cuesta.watch import Watch
 
 _Result = TypeVar("_Result")
+_Compression = Literal["none", "lz4", "zstd"]
 _Durability = Literal["sync", "interval", "buffered", "none"]
 _Isolation = Literal["serializable", "snapshot"]
 
@@ -31,12 +34,14 @@ def open(
     use_mmap: bool = True,
     strict_memory: bool = False,
     snapshot_budget: int | None = None,
+    log_segment_bytes: int | None = None,
     log_retention_bytes: int | None = None,
     log_retention_age: float | None = None,
     feed_retention_bytes: int | None = None,
     background_rate: int | None = None,
     scrub: int | None = None,
     archive_log: str | os.PathLike[str] | None = None,
+    merge_operators: _Operators | None = None,
 ) -> Database:
     """Opens the database in the directory path, recovering what a crash left.
 
@@ -59,6 +64,7 @@ def open(
     strict_memory=True makes what would exceed cache_size fail with FullError; otherwise the block
     cache shrinks first, and then the budget is exceeded.
     snapshot_budget is how many bytes snapshots may keep from being freed: half of cache_size.
+    log_segment_bytes is how large a file of the log is (64 MiB).
     log_retention_bytes and log_retention_age (seconds) keep the last of the log for
     Database.changes_since(); feed_retention_bytes is the most that a Changes which does not go on
     keeps (1 GiB).
@@ -66,6 +72,11 @@ def open(
     everything again and again, so many bytes in a second: see Database.scrub_report().
     archive_log is a directory of backups that finished log segments are copied to, so that
     Backups.restore() goes to any commit.
+    merge_operators are functions by name, for keyspaces that name them: each returns the value, or
+    None for no value, that comes of the value there was (or None) and a list of operands, oldest
+    first. Merging some of them first must give the same. It is called in threads of the database
+    too, while locks are held: it must use nothing of the database. What it raises is an
+    InvalidError for who reads the key. Keyspaces that name one not given here cannot be merged.
 
     Raises LockedError when another handle or process has it open, naming the holder; NotFoundError
     when it must exist and does not; CorruptError for damaged files; UnsupportedError for files of
@@ -98,7 +109,7 @@ class Database:
         name: str,
         *,
         create: bool = True,
-        compression: Literal["none", "lz4", "zstd"] | None = None,
+        compression: _Compression | list[_Compression] | None = None,
         block_bytes: int | None = None,
         filter_bits: int | None = None,
         blob_threshold: int | None = None,
@@ -108,17 +119,17 @@ class Database:
         """The keyspace of this name, created when missing. Creating one is durable.
 
         With create=False, raises NotFoundError when there is none. The other options count when it
-        is created, and stay as they were otherwise: compression of all levels (by default the
-        upper ones have none, the lower ones LZ4); bytes of a block before compression, 256 to
-        1 MiB (8 KiB); filter bits per key, 0 to 32 (10); from how many bytes on values lie apart
-        from their keys, at least 1 KiB, 0 for never (16 KiB); the seconds that values live which
-        are put without a ttl (for ever); what merge() does: "add", "max" and "min" of 64-bit
-        integers, 8 bytes little-endian, or "append".
+        is created, and stay as they were otherwise: compression of all levels, or a list of one for
+        each of 7, newest data first (by default the upper ones have none, the lower ones LZ4);
+        bytes of a block before compression, 256 to 1 MiB (8 KiB); filter bits per key, 0 to 32
+        (10); from how many bytes on values lie apart from their keys, at least 1 KiB, 0 for never
+        (16 KiB); the seconds that values live which are put without a ttl (for ever); what merge()
+        does: "add", "max" and "min" of 64-bit integers, 8 bytes little-endian, "append", or one of
+        open(merge_operators=...).
 
-        Raises UnsupportedError for another merge operator: those of one's own are written in Rust.
-        Raises InvalidError for an empty name or one of more than 255 bytes, for options out of
-        range, and when it is missing in a database open for reading; as Batch.commit() when it is
-        created.
+        Raises UnsupportedError for another merge operator; InvalidError for an empty name or one of
+        more than 255 bytes, for options out of range, and when it is missing in a database open for
+        reading; as Batch.commit() when it is created.
         """
 
     def keyspaces(self) -> list[str]:
@@ -179,6 +190,30 @@ class Database:
                 return left > 0
 
             taken = db.transact(take_one)
+        """
+
+    def cache(
+        self,
+        name: str,
+        *,
+        max_bytes: int | None = None,
+        max_entries: int | None = None,
+        policy: Literal["lru", "tiny_lfu"] = "lru",
+        ttl: float | None = None,
+        memory_only: bool = False,
+        durability: _Durability = "none",
+    ) -> Cache:
+        """The cache of this name, which all share that open it, with the same options.
+
+        It holds at most so many bytes of keys and values, 64 more for each entry, or so many
+        entries, or both. policy says what a full one lets go of:
+            "lru"       what was used longest ago
+            "tiny_lfu"  what was used least often of late, so that scans push out nothing
+        ttl is how many seconds values live that are put without one. Values lie in the keyspace
+        "cache:" and the name, and are there again after reopening; with memory_only=True they lie
+        in memory, until the last handle is gone. durability is that of its writes.
+
+        Raises InvalidError without a bound, or when it is open with other options; as keyspace().
         """
 
     def snapshot(self) -> Snapshot:
@@ -248,7 +283,8 @@ class Database:
             "latencies"  dicts of count, and of mean, p50, p99, p999 and max in seconds, by name
             "pressure"   how far unmerged data presses: commits are slowed from 1, wait from 2 on
             "failure"    why background work fails, or None
-            "keyspaces"  dicts of memtable_bytes, segments, segment_bytes and entries, by name
+            "keyspaces"  dicts of memtable_bytes, segments, segment_bytes, entries, and blob_bytes
+                         (large values) in files of blob_file_bytes, by name
         """
 
     def recovery(self) -> RecoveryReport:

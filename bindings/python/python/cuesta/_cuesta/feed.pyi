@@ -1,5 +1,6 @@
 """What was committed, in order."""
 
+from collections.abc import Awaitable
 from typing import final
 
 @final
@@ -8,6 +9,13 @@ class Changes:
 
     It ends at the last visible one, and goes on when there are more. Commits that are not "sync"
     are handed out before they are durable.
+
+    In asyncio it waits for those to come, and has no end:
+
+        async for change in db.changes_since(place): ...
+
+    One thread or coroutine waits with it at a time. A coroutine that is cancelled while it waits
+    takes nothing.
     """
 
     @property
@@ -23,6 +31,8 @@ class Changes:
 
     def __iter__(self) -> Changes: ...
     def __next__(self) -> Change: ...
+    def __aiter__(self) -> Changes: ...
+    def __anext__(self) -> Awaitable[Change]: ...
 
 @final
 class Change:
@@ -38,7 +48,7 @@ class Change:
 
     @property
     def note(self) -> bytes | None:
-        """The note that the batch carries."""
+        """The note that the batch or transaction carries."""
 
     @property
     def operations(self) -> list[Operation]:

@@ -32,6 +32,7 @@ class CommitHandle:
 
         Raises TimeoutError when it is not after so many seconds: it goes on. Raises PoisonedError
         when a sync failed: whether it was written is unknown until the database is opened again.
+        Ctrl-C ends the wait, not the commit.
         """
 
     def __await__(self) -> Generator[Any, None, None]: ...

@@ -47,6 +47,32 @@ class Snowflakes:
     def give(self) -> int:
         """Gives out a number that is greater than all before."""
 
+    def time_ms(self, number: int) -> int:
+        """When it gave out a number, in milliseconds since 1970; at most a little later."""
+
+@final
+class Snowflake:
+    """What a snowflake is made of, from Snowflake.of()."""
+
+    @staticmethod
+    def of(number: int) -> Snowflake:
+        """Takes a number apart."""
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds since the epoch of its generator."""
+
+    @property
+    def node(self) -> int:
+        """The node that made it."""
+
+    @property
+    def count(self) -> int:
+        """Which one it was of its millisecond, from 0."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
 @final
 class Uuids:
     """UUIDs of version 7, each greater than the one before."""

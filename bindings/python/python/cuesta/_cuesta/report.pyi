@@ -85,6 +85,8 @@ class _KeyspaceStats(TypedDict):
     segments: int
     segment_bytes: int
     entries: int
+    blob_bytes: int
+    blob_file_bytes: int
 
 @type_check_only
 class _Stats(TypedDict):

@@ -57,6 +57,7 @@ class Transaction:
 
         Raises TimeoutError when the lock is not to be had in time; ConflictError when waiting would
         be a deadlock, or when what was read before was written meanwhile; FullError; as get().
+        Ctrl-C ends the wait, and the transaction may go on.
         """
 
     @overload
@@ -120,6 +121,13 @@ class Transaction:
         As Keyspace.scan(). What it has walked through counts as read once it is at its end, closed
         or gone, with what it read ahead: as many entries again, up to 1,024. All of the range
         counts if it is alive at the commit. Raises as get().
+        """
+
+    def note(self, note: Buffer) -> None:
+        """Sets a note for those who read Database.changes_since(): who did it, or why.
+
+        It is logged with the commit, which happens even if there is nothing else to write. Going
+        back to a savepoint does not take it back.
         """
 
     def savepoint(self) -> Savepoint:

@@ -1,6 +1,7 @@
 """Waiting until something changes."""
 
-from typing import final
+from collections.abc import Awaitable, Generator
+from typing import Any, final
 
 @final
 class Watch:
@@ -13,6 +14,13 @@ class Watch:
         watch = jobs.watch(prefix=b"new/")
         while not (found := list(jobs.scan(prefix=b"new/", limit=1))):
             watch.wait()
+
+    In asyncio, await it for the next change, or iterate:
+
+        async for commit in jobs.watch(prefix=b"new/"): ...
+
+    One thread or coroutine waits with it at a time. A coroutine that is cancelled while it waits
+    misses nothing: who waits next is told.
     """
 
     def wait(self, timeout: float | None = None) -> int | None:
@@ -24,3 +32,7 @@ class Watch:
 
     def take(self) -> int | None:
         """As wait(), without waiting."""
+
+    def __await__(self) -> Generator[Any, None, int]: ...
+    def __aiter__(self) -> Watch: ...
+    def __anext__(self) -> Awaitable[int]: ...
