@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use cuesta_engine::error::ErrorKind;
 use cuesta_engine::index::{Footprint, IndexType};
-use cuesta_indexes::lsm::Lsm;
 use cuesta_indexes::lsm::op::{self, Op, Ops};
+use cuesta_indexes::lsm::{Lsm, Options};
 
 use crate::options::services;
 
@@ -20,6 +20,7 @@ use crate::options::services;
 /// keys, and nothing else; that it leaves what it prepared as it is; that the footprint names the
 /// keys and ranges; and that refused operations are left as they are.
 pub fn bytes_lsm_ops(bytes: &[u8]) {
+    with_operator(bytes);
     let lsm = Lsm::configure(&[], &services(1 << 20)).expect("the defaults");
     let mut prepared = bytes.to_vec();
     let mut footprint = Footprint::default();
@@ -63,6 +64,29 @@ pub fn bytes_lsm_ops(bytes: &[u8]) {
     let keys: Vec<&[u8]> = last.keys().copied().collect();
     assert_eq!(footprint.points, keys, "the footprint is not that of the keys");
     assert_eq!(footprint.ranges, ranges, "the footprint is not that of the ranges");
+    let mut again = prepared.clone();
+    lsm.prepare(&mut again, None).expect("preparing again");
+    assert_eq!(again, prepared, "preparing again changed something");
+}
+
+/// Prepares the operations for an index with a merge operator and a time to live.
+///
+/// Asserts that what is prepared can be read, has no more than one operation for each key and is
+/// prepared for good; that the footprint names its keys; and that refused operations are left as
+/// they are.
+fn with_operator(bytes: &[u8]) {
+    let options = Options { merge_operator: "append".into(), ttl_ms: 1000, ..Options::default() };
+    let lsm = Lsm::configure(&options.encode(), &services(1 << 20)).expect("an operator");
+    let (mut prepared, mut footprint) = (bytes.to_vec(), Footprint::default());
+    if lsm.prepare(&mut prepared, Some(&mut footprint)).is_err() {
+        assert_eq!(prepared, bytes, "refused operations were changed");
+        return;
+    }
+    let read: Vec<Op<'_>> = Ops::new(&prepared).map(|op| op.expect("prepared")).collect();
+    let points = read.iter().filter(|op| !matches!(op, Op::DeleteRange { .. }));
+    let keys: Vec<&[u8]> = points.map(Op::key).collect();
+    assert!(keys.is_sorted_by(|a, b| a < b), "more than one operation for a key, or no order");
+    assert_eq!(footprint.points, keys, "the footprint is not that of the keys");
     let mut again = prepared.clone();
     lsm.prepare(&mut again, None).expect("preparing again");
     assert_eq!(again, prepared, "preparing again changed something");
@@ -118,5 +142,6 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         encoded(&[put(b"same begin 1", b"1"), put(b"same begin 2", b"2"), put(b"same", b"3")]),
         encoded(&[put(&[7; 300], &[8; 300]), delete(&[7; 301]), put(&[0; 8], b""), put(&[0], b"")]),
         include_bytes!("../../indexes/tests/formats/lsm-operations-v1").to_vec(),
+        include_bytes!("../../indexes/tests/formats/lsm-operations-v1-lively").to_vec(),
     ]
 }

@@ -17,7 +17,7 @@ use cuesta_engine::error::{ErrorKind, Result};
 use cuesta_engine::file::{DataFile, Extent, FileKind, Files, Region};
 use cuesta_engine::id::{EditNo, FileId, SegmentId, SeqNo};
 use cuesta_engine::index::{IndexType, Live, SegmentMeta, State};
-use cuesta_indexes::lsm::{Cursor, Lsm, Reader};
+use cuesta_indexes::lsm::{Cursor, Lsm, Options, Reader};
 
 use crate::input::{self, u64_at};
 use crate::options::services;
@@ -162,7 +162,9 @@ impl Files for OneFile {
 /// An index with one segment and empty memtables.
 fn state(meta: SegmentMeta, files: &dyn Files) -> Result<State<Lsm>> {
     let meta = Arc::new(meta);
-    let (_, empty) = State::empty(Lsm::configure(&[], &services(64 << 10))?)?;
+    // Operands are merged as well.
+    let options = Options { merge_operator: "append".into(), ..Options::default() };
+    let (_, empty) = State::empty(Lsm::configure(&options.encode(), &services(64 << 10))?)?;
     let segment = Arc::new(empty.index.open(&meta, files)?);
     let live = [Live { id: SegmentId(1), meta, segment, installed: EditNo(1) }];
     let layout = Arc::new(empty.index.arrange(&live)?);
@@ -268,6 +270,7 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
     for segment in [
         &include_bytes!("../../indexes/tests/formats/lsm-segment-v1")[..],
         &include_bytes!("../../indexes/tests/formats/lsm-segment-v1-lz4")[..],
+        &include_bytes!("../../indexes/tests/formats/lsm-segment-v1-lively")[..],
     ] {
         samples.push(joined(1 << DETAIL, &[], segment));
         samples.push(joined(1 << CHECKSUMS | 1 << DETAIL, &[], segment));

@@ -25,7 +25,7 @@ pub struct Settings {
     pub maps: bool,
     /// How large memtables, segments and logs become.
     pub sizes: Sizes,
-    /// Block size, codec and filter of keyspaces, in one number.
+    /// Block size, codec, filter and merge operator of keyspaces, in one number.
     pub layout: u8,
 }
 
@@ -38,15 +38,26 @@ pub enum Sizes {
     Tiny,
 }
 
-/// A key and what becomes of it: a new value, or nothing.
+/// A key and what becomes of it.
 #[derive(Clone, Debug)]
 pub struct Write {
     /// Which keyspace.
     pub space: u8,
     /// The key.
     pub key: Vec<u8>,
-    /// The value, or `None` to delete.
-    pub value: Option<Vec<u8>>,
+    /// What becomes of it.
+    pub change: Change,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Put(Vec<u8>),
+    /// A value for so many milliseconds.
+    PutFor(Vec<u8>, u64),
+    Delete,
+    /// An operand, where the keyspace takes them.
+    Merge(Vec<u8>),
 }
 
 /// Bounds of a range.
@@ -263,8 +274,14 @@ impl Operation {
 fn write(input: &mut Unstructured<'_>) -> Write {
     let space = byte(input);
     let key = key(input);
-    let value = (!byte(input).is_multiple_of(4)).then(|| value(input));
-    Write { space, key, value }
+    let kind = byte(input);
+    let change = match (kind % 4, kind / 32) {
+        (0, _) => Change::Delete,
+        (_, 6) => Change::PutFor(value(input), u64::from(kind / 4 % 8) * 5),
+        (_, 7) => Change::Merge(value(input)),
+        _ => Change::Put(value(input)),
+    };
+    Write { space, key, change }
 }
 
 /// A key: mostly one of few, so that operations meet.

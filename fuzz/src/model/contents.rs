@@ -4,19 +4,82 @@ use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 use std::rc::Rc;
 
-/// Entries of a keyspace.
+use crate::model::choice::Change;
+
+/// Entries of a keyspace, as they are seen at some time.
 pub type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// A value, and when it expires, in milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub value: Vec<u8>,
+    pub expiry_ms: Option<u64>,
+}
+
+impl Entry {
+    fn lives(&self, clock_ms: u64) -> bool {
+        self.expiry_ms.is_none_or(|expiry_ms| expiry_ms > clock_ms)
+    }
+}
+
+/// Entries of a keyspace, those that have expired included.
+pub type Stored = BTreeMap<Vec<u8>, Entry>;
+
+/// Whether a keyspace takes operands, which are appended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Merges {
+    #[default]
+    Refused,
+    Appended,
+}
+
+/// A keyspace.
+#[derive(Clone, Debug, Default)]
+pub struct Space {
+    stored: Rc<Stored>,
+    pub merges: Merges,
+}
+
+impl Space {
+    /// An empty keyspace.
+    pub fn new(merges: Merges) -> Space {
+        Space { stored: Rc::default(), merges }
+    }
+
+    /// What is to be seen at a time.
+    pub fn entries(&self, clock_ms: u64) -> Entries {
+        let living = self.stored.iter().filter(|(_, entry)| entry.lives(clock_ms));
+        living.map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
+    }
+
+    /// What lives at a time.
+    fn living(&self, clock_ms: u64) -> Stored {
+        let mut living = Stored::clone(&self.stored);
+        living.retain(|_, entry| entry.lives(clock_ms));
+        living
+    }
+}
+
 /// Keyspaces by name, as of one commit.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Contents {
-    spaces: BTreeMap<String, Rc<Entries>>,
+    spaces: BTreeMap<String, Space>,
 }
 
 impl Contents {
-    /// The entries of a keyspace, if there is one of this name.
-    pub fn get(&self, name: &str) -> Option<&Rc<Entries>> {
+    /// A keyspace, if there is one of this name.
+    pub fn get(&self, name: &str) -> Option<&Space> {
         self.spaces.get(name)
+    }
+
+    /// Whether the same is to be seen of it, from now on, as of `found`, which was read now.
+    pub fn shows(&self, found: &Contents, clock_ms: u64) -> bool {
+        self.names() == found.names()
+            && self.spaces.iter().all(|(name, space)| {
+                found.get(name).is_some_and(|found| {
+                    space.merges == found.merges && space.living(clock_ms) == *found.stored
+                })
+            })
     }
 
     /// Names of all keyspaces, sorted.
@@ -24,40 +87,56 @@ impl Contents {
         self.spaces.keys().cloned().collect()
     }
 
-    /// Adds a keyspace with these entries.
-    pub fn add(&mut self, name: &str, entries: Rc<Entries>) {
-        self.spaces.insert(name.to_owned(), entries);
+    /// Adds a keyspace.
+    pub fn add(&mut self, name: &str, space: Space) {
+        self.spaces.insert(name.to_owned(), space);
+    }
+
+    /// Adds a keyspace that was read.
+    pub fn add_found(&mut self, name: &str, stored: Stored, merges: Merges) {
+        self.add(name, Space { stored: stored.into(), merges });
     }
 
     /// Takes a keyspace away.
-    pub fn remove(&mut self, name: &str) -> Option<Rc<Entries>> {
+    pub fn remove(&mut self, name: &str) -> Option<Space> {
         self.spaces.remove(name)
     }
 
-    /// Gives a key of a keyspace that is there a value, or none.
-    pub fn write(&mut self, name: &str, key: &[u8], value: Option<&[u8]>) {
-        let entries = self.spaces.get_mut(name).expect("a keyspace that is there");
-        let entries = Rc::make_mut(entries);
-        match value {
-            Some(value) => entries.insert(key.to_vec(), value.to_vec()),
-            None => entries.remove(key),
+    /// Changes a key of a keyspace that is there; whether the keyspace takes that.
+    pub fn write(&mut self, name: &str, key: &[u8], change: &Change, clock_ms: u64) -> bool {
+        let space = self.spaces.get_mut(name).expect("a keyspace that is there");
+        if matches!(change, Change::Merge(_)) && space.merges == Merges::Refused {
+            return false;
+        }
+        let stored = Rc::make_mut(&mut space.stored);
+        let found = stored.remove(key).filter(|entry| entry.lives(clock_ms));
+        let (value, expiry_ms) = match change {
+            Change::Put(value) => (value.clone(), None),
+            Change::PutFor(value, ttl_ms) => (value.clone(), Some(clock_ms + ttl_ms)),
+            Change::Delete => return true,
+            Change::Merge(operand) => {
+                let base = found.unwrap_or(Entry { value: Vec::new(), expiry_ms: None });
+                ([&base.value[..], operand].concat(), base.expiry_ms)
+            }
         };
+        stored.insert(key.to_vec(), Entry { value, expiry_ms });
+        true
     }
 
     /// Takes all keys within a range from a keyspace that is there.
     pub fn erase(&mut self, name: &str, range: &impl RangeBounds<Vec<u8>>) {
-        let entries = self.spaces.get_mut(name).expect("a keyspace that is there");
-        Rc::make_mut(entries).retain(|key, _| !range.contains(key));
+        let space = self.spaces.get_mut(name).expect("a keyspace that is there");
+        Rc::make_mut(&mut space.stored).retain(|key, _| !range.contains(key));
     }
 
     /// What differs from `found`, for people.
-    pub fn differences(&self, found: &Contents) -> String {
+    pub fn differences(&self, found: &Contents, clock_ms: u64) -> String {
         let mut text = String::new();
         for name in self.spaces.keys().chain(found.spaces.keys().filter(|n| self.get(n).is_none()))
         {
-            let none = Rc::default();
-            let here = self.get(name).unwrap_or(&none);
-            let there = found.get(name).unwrap_or(&none);
+            let living = |of: &Contents| of.get(name).map(|space| space.living(clock_ms));
+            let here = living(self).unwrap_or_default();
+            let there = living(found).unwrap_or_default();
             let missing = here.iter().filter(|(key, value)| there.get(*key) != Some(value));
             let added = there.keys().filter(|key| !here.contains_key(*key));
             let missing: Vec<_> = missing.map(|(key, _)| key.escape_ascii().to_string()).collect();
@@ -132,7 +211,7 @@ impl History {
 
     /// `found` is what there is after the end of a process. What ended it says which states it may
     /// be: `during` is set if it ended within an operation.
-    pub fn resume(&mut self, found: Contents, survived: Survives, during: bool) {
+    pub fn resume(&mut self, found: &Contents, clock_ms: u64, survived: Survives, during: bool) {
         let first = match (survived, during) {
             (Survives::Kill, false) => self.written.max(self.durable),
             (Survives::Kill, true) => self.written_before,
@@ -140,12 +219,14 @@ impl History {
             (_, true) => 0,
         };
         let allowed = &self.states[first..];
-        assert!(
-            allowed.contains(&found),
-            "what was recovered is none of {} states; not the last: {}",
-            allowed.len(),
-            allowed[allowed.len() - 1].differences(&found)
-        );
-        *self = History::new(found);
+        let like = allowed.iter().rev().find(|state| state.shows(found, clock_ms)).cloned();
+        let Some(state) = like else {
+            panic!(
+                "what was recovered is none of {} states; not the last: {}",
+                allowed.len(),
+                allowed[allowed.len() - 1].differences(found, clock_ms)
+            );
+        };
+        *self = History::new(state);
     }
 }

@@ -10,11 +10,13 @@
 //! | --- | --- |
 //! | `choice` | which operation, key, value, range do these bytes stand for? |
 //! | `contents` | what should be in the database? what may be, after a crash? |
+//! | `clock` | what time is it? |
 //! | `walk` | where should a cursor stand? |
 //! | `world` | how is a database opened, closed, crashed, made to fail? |
 //! | `read`, `write` | what does one operation do, and what should it have done? |
 
 mod choice;
+mod clock;
 mod contents;
 mod walk;
 mod world;
@@ -31,9 +33,10 @@ use world::World;
 const OPERATIONS_MAX: usize = 250;
 
 /// Takes the input as settings and operations on a simulated world: writes and batches of every
-/// durability, reads of every kind, snapshots and cursors that are kept, flushes and merges, steps
-/// of background work, keyspaces that come, go and get other names, closing, crashes in and after
-/// any operation, and disks that fail.
+/// durability, values that expire while a clock goes on, operands, range deletes, reads of every
+/// kind, snapshots and cursors that are kept, flushes and merges, steps of background work,
+/// keyspaces that come, go and get other names, closing, crashes in and after any operation, and
+/// disks that fail.
 ///
 /// Asserts that every read gives what a map gives, snapshots what a copy of the map gave; that an
 /// operation which is refused changes nothing; that errors are of kinds that there is a reason for;

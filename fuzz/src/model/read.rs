@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::rc::Rc;
 
 use cuesta::{Cursor, Error, ErrorKind, Iter, Keyspace, Result, Snapshot, Value};
+use cuesta_engine::env::Env;
 
 use crate::model::choice::{Moment, Move, Range};
 use crate::model::contents::Entries;
@@ -19,7 +19,7 @@ struct Source {
     keyspace: Keyspace,
     /// None for the present.
     snapshot: Option<Snapshot>,
-    entries: Rc<Entries>,
+    entries: Entries,
 }
 
 impl Source {
@@ -54,15 +54,15 @@ impl Source {
 
 impl World {
     fn source(&self, space: u8, of: Moment) -> Option<Source> {
-        let (handles, contents, snapshot) = match of {
+        let (handles, contents, clock_ms, snapshot) = match of {
             Moment::Snapshot(n) if !self.snapshots.is_empty() => {
                 let kept = &self.snapshots[usize::from(n) % self.snapshots.len()];
-                (&kept.handles, &kept.contents, Some(kept.snapshot.clone()))
+                (&kept.handles, &kept.contents, kept.clock_ms, Some(kept.snapshot.clone()))
             }
-            _ => (&self.handles, self.history.now(), None),
+            _ => (&self.handles, self.history.now(), self.clock.wall_ms(), None),
         };
         let (name, keyspace) = nth(handles, space)?;
-        let entries = contents.get(name).expect("a keyspace with a handle").clone();
+        let entries = contents.get(name).expect("a keyspace with a handle").entries(clock_ms);
         Some(Source { keyspace: keyspace.clone(), snapshot, entries })
     }
 
@@ -199,8 +199,9 @@ impl World {
         assert_eq!(self.db.keyspaces(), self.history.now().names());
         match self.read_all() {
             Ok(found) => {
-                let expected = self.history.now();
-                assert!(found == *expected, "{}", expected.differences(&found));
+                let (expected, clock_ms) = (self.history.now(), self.clock.wall_ms());
+                let same = expected.shows(&found, clock_ms);
+                assert!(same, "{}", expected.differences(&found, clock_ms));
             }
             Err(error) => self.permit_read(&error, Moment::Now),
         }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cuesta::{
-    Compression, Cursor, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, Result,
-    Snapshot,
+    Compression, Cursor, Database, Durability, Error, ErrorKind, Expiry, Keyspace, KeyspaceOptions,
+    Result, Snapshot,
 };
 use cuesta_engine::Options;
-use cuesta_engine::env::sim::{Crash, Fault, FaultRule, SimDisk, SimEnv};
+use cuesta_engine::env::Env;
+use cuesta_engine::env::sim::{Crash, Fault, FaultRule, START_MS, SimDisk, SimEnv};
 
 use crate::input;
 use crate::model::choice::{End, NAMES, Operation, Settings, Sizes};
-use crate::model::contents::{Contents, Entries, History, Survives};
+use crate::model::clock::Stopped;
+use crate::model::contents::{Contents, Entry, History, Merges, Space, Stored, Survives};
 use crate::model::walk::Walk;
 
 /// Snapshots that are kept at once.
@@ -23,6 +24,8 @@ const SNAPSHOTS_MAX: usize = 4;
 pub struct Kept {
     pub snapshot: Snapshot,
     pub contents: Contents,
+    /// When it was taken.
+    pub clock_ms: u64,
     /// Keyspaces as they were named then.
     pub handles: BTreeMap<String, Keyspace>,
 }
@@ -47,6 +50,7 @@ pub struct World {
     pub settings: Settings,
     pub disk: Arc<SimDisk>,
     pub env: Arc<SimEnv>,
+    pub clock: Arc<Stopped>,
     pub db: Database,
     pub history: History,
     /// Keyspaces that are there, by name.
@@ -81,12 +85,12 @@ impl Trouble {
     }
 }
 
-fn open(settings: &Settings, env: &Arc<SimEnv>) -> Result<Database> {
+fn open(settings: &Settings, disk: &SimDisk, clock: &Arc<Stopped>) -> Result<Database> {
     if !settings.maps {
-        env.disk().disable_maps();
+        disk.disable_maps();
     }
     Database::builder()
-        .environment(env.clone())
+        .environment(clock.clone())
         .durability(settings.durability)
         .memory_budget(1 << 20)
         .snapshot_budget(settings.snapshot_budget)
@@ -112,11 +116,13 @@ impl Sizes {
 impl World {
     pub fn open(settings: Settings) -> World {
         let env = SimEnv::new(settings.seed);
-        let db = open(&settings, &env).expect("a new database");
+        let clock = Stopped::new(env.clone(), START_MS);
+        let db = open(&settings, env.disk(), &clock).expect("a new database");
         let mut world = World {
             settings,
             disk: env.disk().clone(),
             env,
+            clock,
             db,
             history: History::new(Contents::default()),
             handles: BTreeMap::new(),
@@ -170,7 +176,7 @@ impl World {
             Operation::Settle => self.work(Database::settle, Survives::Nothing),
             Operation::Sync => self.work(Database::sync, Survives::PowerLoss),
             Operation::Steps(n) => (0..n).for_each(|_| _ = self.env.step_one()),
-            Operation::Pass(ms) => self.env.advance(Duration::from_millis(u64::from(ms))),
+            Operation::Pass(ms) => self.clock.pass(u64::from(ms)),
             Operation::Create { name, layout } => self.create(name, layout),
             Operation::Rename { from, to } => self.rename(from, to),
             Operation::Remove { name } => self.remove(name),
@@ -250,7 +256,7 @@ impl World {
         match self.db.keyspace_with(name, &layout_of(layout)) {
             Ok(handle) => {
                 if !known {
-                    next.add(name, Default::default());
+                    next.add(name, Space::new(merges_of(layout)));
                     self.history.push(next, Survives::PowerLoss);
                 }
                 self.handles.insert(name.to_owned(), handle);
@@ -258,7 +264,7 @@ impl World {
             Err(error) if name.is_empty() => assert_eq!(error.kind(), ErrorKind::Invalid),
             Err(error) => {
                 assert!(!known, "opening keyspace {name:?}: {error:?}");
-                next.add(name, Default::default());
+                next.add(name, Space::new(merges_of(layout)));
                 self.refused(&error, "creating a keyspace", next);
             }
         }
@@ -311,7 +317,8 @@ impl World {
             self.snapshots.remove(0);
         }
         let (snapshot, contents) = (self.db.snapshot(), self.history.now().clone());
-        self.snapshots.push(Kept { snapshot, contents, handles: self.handles.clone() });
+        let (clock_ms, handles) = (self.clock.wall_ms(), self.handles.clone());
+        self.snapshots.push(Kept { snapshot, contents, clock_ms, handles });
     }
 
     fn forget_snapshot(&mut self, n: u8) {
@@ -362,8 +369,8 @@ impl World {
         if end_of_old {
             self.db = nothing(&self.settings);
         }
-        self.env = SimEnv::on(disk.clone(), seed);
-        let opened = open(&self.settings, &self.env).and_then(|db| {
+        self.start(&disk, seed);
+        let opened = open(&self.settings, &disk, &self.clock).and_then(|db| {
             // With faults it is only tried; what is there is looked at without them.
             if healed { Ok(db) } else { db.close().and_then(|()| Err(Error::busy("once more"))) }
         });
@@ -376,8 +383,8 @@ impl World {
                     self.permit(&error, "opening");
                 }
                 disk.clear_faults();
-                self.env = SimEnv::on(disk.clone(), seed + 1000);
-                open(&self.settings, &self.env).expect("opening without faults")
+                self.start(&disk, seed + 1000);
+                open(&self.settings, &disk, &self.clock).expect("opening without faults")
             }
         };
         self.disk = disk;
@@ -389,7 +396,13 @@ impl World {
         (self.trouble, self.poisoned) = (Trouble::None, false);
         self.find_handles();
         let found = self.read_all().expect("reading without faults");
-        self.history.resume(found, survived, during);
+        self.history.resume(&found, self.clock.wall_ms(), survived, during);
+    }
+
+    /// Another process on a disk; the clock goes on.
+    fn start(&mut self, disk: &Arc<SimDisk>, seed: u64) {
+        self.env = SimEnv::on(disk.clone(), seed);
+        self.clock = Stopped::new(self.env.clone(), self.clock.wall_ms());
     }
 
     /// Closes the database; nothing can be written then, but snapshots and cursors live on.
@@ -418,10 +431,22 @@ impl World {
     pub fn read_all(&self) -> Result<Contents> {
         let mut contents = Contents::default();
         for (name, handle) in &self.handles {
-            let entries =
-                handle.iter()?.map(|entry| entry.map(|(key, value)| (key, value.to_vec())));
-            let entries = entries.collect::<Result<Entries>>()?;
-            contents.add(name, entries.into());
+            let mut stored = Stored::new();
+            for entry in handle.iter()? {
+                let (key, value) = entry?;
+                let expiry_ms = match handle.expiry(&key)? {
+                    Some(Expiry::In(left)) => Some(self.clock.wall_ms() + left.as_millis() as u64),
+                    Some(Expiry::Never) => None,
+                    None => panic!("{key:?} was there a moment ago"),
+                };
+                stored.insert(key, Entry { value: value.to_vec(), expiry_ms });
+            }
+            // Adding to a batch writes nothing.
+            let merges = match self.db.batch().merge(handle, "key", "operand") {
+                Ok(()) => Merges::Appended,
+                Err(_) => Merges::Refused,
+            };
+            contents.add_found(name, stored, merges);
         }
         Ok(contents)
     }
@@ -429,7 +454,8 @@ impl World {
 
 /// A database of no meaning, elsewhere.
 fn nothing(settings: &Settings) -> Database {
-    open(settings, &SimEnv::new(0)).expect("a new database")
+    let env = SimEnv::new(0);
+    open(settings, env.disk(), &Stopped::new(env.clone(), START_MS)).expect("a new database")
 }
 
 fn layout_of(layout: u8) -> KeyspaceOptions {
@@ -439,7 +465,14 @@ fn layout_of(layout: u8) -> KeyspaceOptions {
         options = options.compression(compression[usize::from(layout & 3)]);
     }
     options = options.block_bytes([8192, 256, 1024, 4096][usize::from(layout >> 2 & 3)]);
+    if merges_of(layout) == Merges::Appended {
+        options = options.merge_operator("append");
+    }
     options.filter_bits([10, 0, 1, 32][usize::from(layout >> 4 & 3)])
+}
+
+fn merges_of(layout: u8) -> Merges {
+    if layout & 0xc0 == 0 { Merges::Refused } else { Merges::Appended }
 }
 
 /// What a commit of this durability survives.

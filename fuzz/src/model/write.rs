@@ -1,8 +1,11 @@
 //! Writes: single ones, batches, and those to keyspaces that are gone.
 
-use cuesta::{Batch, Durability, ErrorKind, Result};
+use std::time::Duration;
 
-use crate::model::choice::{Range, Write, numbered};
+use cuesta::{Batch, Durability, ErrorKind, Result};
+use cuesta_engine::env::Env;
+
+use crate::model::choice::{Change, Range, Write, numbered};
 use crate::model::contents::Contents;
 use crate::model::world::{World, survives};
 
@@ -29,12 +32,23 @@ impl World {
         let Some(name) = self.name(write.space) else { return };
         let handle = &self.handles[&name];
         let mut next = self.history.now().clone();
-        next.write(&name, &write.key, write.value.as_deref());
-        let outcome = match &write.value {
-            Some(value) => handle.put(&write.key, value),
-            None => handle.delete(&write.key),
+        let key = &write.key;
+        let is_taken = next.write(&name, key, &write.change, self.clock.wall_ms());
+        let outcome = match &write.change {
+            Change::Put(value) => handle.put(key, value),
+            Change::PutFor(value, ttl_ms) => {
+                handle.put_with_ttl(key, value, Duration::from_millis(*ttl_ms))
+            }
+            Change::Delete => handle.delete(key),
+            Change::Merge(operand) => handle.merge(key, operand),
         };
-        self.committed(outcome, next, self.settings.durability);
+        match outcome {
+            Err(error) if !is_taken => assert_eq!(error.kind(), ErrorKind::Invalid),
+            outcome => {
+                assert!(is_taken, "an operand was taken without an operator");
+                self.committed(outcome, next, self.settings.durability);
+            }
+        }
     }
 
     pub fn erase(&mut self, space: u8, range: &Range) {
@@ -50,11 +64,12 @@ impl World {
         let Some(name) = self.name(space) else { return };
         let mut next = self.history.now().clone();
         let mut batch = self.db.batch();
+        let put = Change::Put(value.to_vec());
         // Long values only a few times.
         for n in 0..count.min((200_000 / (value.len() + 1)).min(255) as u8) {
             let key = numbered(first.wrapping_add(n));
             batch.put(&self.handles[&name], &key, value).expect("adding to a batch");
-            next.write(&name, &key, Some(value));
+            next.write(&name, &key, &put, 0);
         }
         self.commit(batch, next, self.settings.durability);
     }
@@ -63,17 +78,23 @@ impl World {
         let mut next = self.history.now().clone();
         let mut batch = self.db.batch();
         batch.durability(durability);
+        let mut taken = 0;
         for write in writes {
             let Some(name) = self.name(write.space) else { return };
-            let handle = &self.handles[&name];
-            let added = match &write.value {
-                Some(value) => batch.put(handle, &write.key, value),
-                None => batch.delete(handle, &write.key),
+            let (handle, key) = (&self.handles[&name], &write.key);
+            let added = match &write.change {
+                Change::Put(value) => batch.put(handle, key, value),
+                Change::PutFor(value, ttl_ms) => {
+                    batch.put_with_ttl(handle, key, value, Duration::from_millis(*ttl_ms))
+                }
+                Change::Delete => batch.delete(handle, key),
+                Change::Merge(operand) => batch.merge(handle, key, operand),
             };
-            added.expect("adding to a batch");
-            next.write(&name, &write.key, write.value.as_deref());
+            let is_taken = next.write(&name, key, &write.change, self.clock.wall_ms());
+            assert_eq!(added.is_ok(), is_taken, "{added:?}");
+            taken += usize::from(is_taken);
         }
-        assert_eq!(batch.len(), writes.len());
+        assert_eq!(batch.len(), taken);
         self.commit(batch, next, durability);
     }
 
@@ -90,7 +111,7 @@ impl World {
             self.filling = self.filling.wrapping_add(1);
             let value = vec![self.filling; len];
             let mut next = self.history.now().clone();
-            next.write(&name, &key, Some(&value));
+            next.write(&name, &key, &Change::Put(value.clone()), 0);
             let mut batch = self.db.batch();
             batch.durability(durability);
             batch.put(&self.handles[&name], &key, &value).expect("adding to a batch");

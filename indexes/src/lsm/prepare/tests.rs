@@ -63,6 +63,38 @@ fn the_stored_sample_is_read_and_written() {
 }
 
 #[test]
+fn the_stored_sample_of_what_came_later_is_read_and_written() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/lsm-operations-v1-lively");
+    let mut ops = Vec::new();
+    delete_range(&mut ops, b"", Some(b"apple")).unwrap();
+    delete_range(&mut ops, &[0xfe], None).unwrap();
+    let operands = b"\x03one\0\x03two";
+    ops.extend([&b"\x04\x03add"[..], &[operands.len() as u8], operands].concat());
+    put_expiring(&mut ops, b"banana", b"yellow", 1_760_000_000_000).unwrap();
+    delete(&mut ops, b"cherry").unwrap();
+    put_expiring(&mut ops, b"date", b"", 0).unwrap();
+    put(&mut ops, b"elder", b"black").unwrap();
+    if std::env::var_os("CUESTA_REGENERATE").is_some() {
+        std::fs::write(path, &ops).unwrap();
+    }
+    let sample = std::fs::read(path).unwrap();
+    assert_eq!(sample, ops);
+    let read = taken_apart(&sample);
+    assert_eq!(read.len(), 7);
+    assert_eq!(read[1], Op::DeleteRange { start: &[0xfe], end: None });
+    assert_eq!(read[2], Op::Merge { key: b"add", operands });
+    assert_eq!(read[3].expiring(), Some((1_760_000_000_000, &b"yellow"[..])));
+    // What is cut off is corrupt, or fewer operations.
+    for end in 0..sample.len() {
+        let kinds: Result<Vec<Op<'_>>> = Ops::new(&sample[..end]).collect();
+        match kinds {
+            Ok(fewer) => assert!(fewer.len() < 7 && read.starts_with(&fewer)),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt),
+        }
+    }
+}
+
+#[test]
 fn the_longest_key_is_taken_and_a_longer_one_named() {
     let mut ops = Vec::new();
     let key = vec![b'k'; KEY_BYTES_MAX + 1];

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use cuesta_engine::ErrorKind;
 use cuesta_engine::file::{FileKind, Output};
-use cuesta_engine::format::Codec;
+use cuesta_engine::format::{Codec, put_bytes, put_varint};
 use cuesta_engine::index::SegmentMeta;
 use proptest::prelude::*;
 
 use super::*;
+use crate::lsm::expiry;
 use crate::lsm::filter;
 use crate::lsm::kind::Kind;
+use crate::lsm::operand::{Pile, Rules};
+use crate::lsm::operator::Operators;
 use crate::lsm::span::{self, Span};
 use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::services;
@@ -411,6 +414,92 @@ fn samples_of_the_format_are_read() {
         let segment = open(&disk, &meta).unwrap();
         assert_eq!(listing(&walk(&segment).unwrap()), text);
         check(&segment, &sampled(), &[]);
+    }
+}
+
+/// What the sample of values that expire, and of operands on every base, holds.
+fn sampled_lively() -> Entries {
+    let mut entries = sampled();
+    for (number, (_, (kind, value))) in entries.iter_mut().enumerate() {
+        let expiry_ms = 1_760_000_000_000 + number as u64;
+        let base: &[u8] = match number % 12 {
+            2 | 9 => {
+                (*kind, *value) = (Kind::Expiring, expiry::join(expiry_ms, value));
+                continue;
+            }
+            3 => b"\x00",
+            6 => b"\x01",
+            7 => b"\x02\x04base",
+            11 => b"\x03\x0c\0\0\0\0\0\x02\0\0four",
+            _ => continue,
+        };
+        *kind = Kind::Merge;
+        *value = base.to_vec();
+        for (operand, span) in [(&b"one"[..], 0), (b"", 7), (b"of two or more", 300)] {
+            put_varint(value, expiry_ms);
+            put_varint(value, span);
+            put_bytes(value, operand);
+        }
+    }
+    entries
+}
+
+#[test]
+fn the_sample_with_expiries_and_operands_is_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/");
+    let path = format!("{folder}lsm-segment-v1-lively");
+    let mut disk = Disk::new(Maps::Yes);
+    disk.next_file = 7;
+    let meta = write(&mut disk, &sampled_lively(), shape(Codec::None, 256));
+    let file = meta.extents[0].file;
+    let text = listing(&walk(&open(&disk, &meta).unwrap()).unwrap());
+    if std::env::var_os("CUESTA_REGENERATE").is_some() {
+        disk.edit(file, |bytes| std::fs::write(&path, bytes).unwrap());
+        std::fs::write(format!("{path}.txt"), &text).unwrap();
+    }
+    let sample = std::fs::read(&path).unwrap();
+    disk.edit(file, |bytes| assert!(*bytes == sample, "the sample is not what is written now"));
+    let segment = open(&disk, &meta).unwrap();
+    assert_eq!(std::fs::read_to_string(format!("{path}.txt")).unwrap(), text);
+    check(&segment, &sampled_lively(), &[]);
+    // Every pile is one, and gives what the page says.
+    let rules = Rules::new(Some("append"), 0, &Operators::default());
+    for (kind, value) in sampled_lively().values().filter(|(kind, _)| *kind == Kind::Merge) {
+        let mut pile = Pile::new();
+        pile.add(*kind, value).unwrap();
+        let (merged, expiry_ms) = pile.outcome(&rules).unwrap().unwrap();
+        let (base, expected_ms): (&[u8], _) = match value[0] {
+            2 => (b"base", None),
+            3 => (b"four", Some(2 << 40)),
+            _ => (b"", None),
+        };
+        assert_eq!(merged, [base, b"one", b"of two or more"].concat());
+        assert_eq!(expiry_ms, expected_ms);
+    }
+}
+
+#[test]
+fn damage_of_the_sample_with_expiries_and_operands_is_found() {
+    let mut disk = Disk::new(Maps::No);
+    let meta = write(&mut disk, &sampled_lively(), shape(Codec::None, 256));
+    let file = meta.extents[0].file;
+    let len = meta.extents[0].len as usize;
+    for at in (0..len).step_by(3) {
+        disk.edit(file, |bytes| bytes[at] ^= 1 << (at % 8));
+        let found = open(&disk, &meta).map(|segment| {
+            let walked = walk(&segment);
+            let same =
+                walked.is_ok_and(|walked| walked.iter().map(|(k, v)| (k, v)).eq(&sampled_lively()));
+            (same, problems(&segment).is_empty())
+        });
+        match found {
+            Ok((same, sound)) => assert!(!sound || same, "a change of byte {at} is not found"),
+            Err(error) => assert!(
+                matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported),
+                "{at}: {error:?}"
+            ),
+        }
+        disk.edit(file, |bytes| bytes[at] ^= 1 << (at % 8));
     }
 }
 
