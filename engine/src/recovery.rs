@@ -344,7 +344,7 @@ fn assemble(
     };
     let pins = Arc::new(Pins::new(words, stats.clone()));
     let counters = state.counters();
-    let log_files = shared_logs(state, found);
+    let log_files = shared_logs(found);
     let setup = LogSetup {
         env: env.clone(),
         dir: dir.to_path_buf(),
@@ -373,13 +373,11 @@ fn assemble(
     ))
 }
 
-/// Where there are blob files, each segment of the log may be one of them.
-fn shared_logs(state: &ManifestState, found: &Scan) -> LogFiles {
+/// Any segment of the log may be a blob file as well: of this database, or of a copy that has taken
+/// one over which this database has let go of since.
+fn shared_logs(found: &Scan) -> LogFiles {
     let files = LogFiles::default();
-    let mut segments = state.indexes().values().flat_map(|index| index.segments.values());
-    if segments.any(|segment| !segment.meta.blobs.is_empty()) {
-        found.segments.iter().for_each(|(header, _)| files.share(header.number));
-    }
+    found.segments.iter().for_each(|(header, _)| files.share(header.number));
     files
 }
 

@@ -170,3 +170,48 @@ fn large_values_are_written_once_and_survive_the_log() {
     let bytes = all_bytes(dir.path());
     assert!(bytes < 32 << 20, "{bytes} bytes are left");
 }
+
+#[test]
+fn a_checkpoint_keeps_its_large_values_whatever_the_source_does_with_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, copy) = (dir.path().join("source"), dir.path().join("copy"));
+    let builder = Database::builder().memory_budget(8 << 20).durability(Durability::Buffered);
+    let builder = builder.log_segment_bytes(1 << 20);
+    let db = builder.engine_options(|o| o.close_flush_bytes = 8 << 20).open(&source).unwrap();
+    let (ks, small) = (db.keyspace("k").unwrap(), db.keyspace("small").unwrap());
+    for key in 0..100u32 {
+        ks.put(key.to_be_bytes(), value(key, 0)).unwrap();
+    }
+    db.flush().unwrap();
+    // Recovery needs the log from here on.
+    small.put("first", "of all").unwrap();
+    for key in 100..200u32 {
+        ks.put(key.to_be_bytes(), value(key, 0)).unwrap();
+    }
+    db.settle().unwrap();
+    assert!(db.stats().get("blob_adopted_bytes").unwrap() > 0);
+    assert!(db.checkpoint(&copy).unwrap().linked_bytes > 0);
+    // Nothing of the source refers to large values any more.
+    ks.clear().unwrap();
+    for i in 0..1000u32 {
+        ks.put(i.to_be_bytes(), [7; 1000]).unwrap();
+    }
+    db.settle().unwrap();
+    assert_eq!(db.stats().keyspaces[0].blob_file_bytes, 0);
+    drop((ks, small));
+    db.close().unwrap();
+
+    let db = open(&source);
+    let small = db.keyspace("small").unwrap();
+    for i in 0..100_000u32 {
+        small.put(i.to_be_bytes(), [8; 100]).unwrap();
+    }
+    drop(small);
+    db.close().unwrap();
+    let copy = open(&copy);
+    let ks = copy.keyspace("k").unwrap();
+    for key in 0..200u32 {
+        assert_eq!(ks.get(key.to_be_bytes()).unwrap().unwrap(), value(key, 0));
+    }
+    assert!(copy.verify().unwrap().is_sound());
+}
