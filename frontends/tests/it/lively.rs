@@ -444,6 +444,39 @@ fn segments_in_which_everything_has_expired_go_unread() {
     assert_eq!(read(), before);
 }
 
+/// Bytes of segments after many counters were begun, each for a second, and never read again.
+fn bytes_left_of_counters(key_of: impl Fn(u32) -> u32) -> u64 {
+    let env = SimEnv::new(9);
+    let db = Database::builder()
+        .environment(env.clone())
+        .durability(Durability::Buffered)
+        .memory_budget(1 << 20)
+        .engine_options(|options| options.memtable_limit = Some(16 << 10))
+        .open("db")
+        .unwrap();
+    let options = KeyspaceOptions::new().merge_operator("add").ttl(Duration::from_secs(1));
+    let space = db.keyspace_with("s", &options).unwrap();
+    for second in 0..100 {
+        for n in 0..200 {
+            let key = key_of(second * 200 + n).to_be_bytes();
+            space.merge([&key[..], &[b'.'; 40]].concat(), 1i64.to_le_bytes()).unwrap();
+        }
+        env.advance(Duration::from_secs(1));
+    }
+    db.settle().unwrap();
+    assert!(space.iter().unwrap().count() <= 200);
+    assert!(db.verify().unwrap().is_sound());
+    db.stats().keyspaces[0].segment_bytes
+}
+
+#[test]
+fn space_of_expired_counters_comes_back_while_others_are_added_to() {
+    let bytes = bytes_left_of_counters(|n| n);
+    assert!(bytes < 100_000, "{bytes} bytes of counters in ascending order");
+    let bytes = bytes_left_of_counters(|n| n.wrapping_mul(2_654_435_769));
+    assert!(bytes < 100_000, "{bytes} bytes of scattered counters");
+}
+
 #[test]
 fn a_counter_that_is_added_to_often_stays_one_number() {
     let db = Database::builder().environment(SimEnv::new(6)).open("db").unwrap();

@@ -11,8 +11,8 @@
 //!
 //! Not for: merging what several memtables and segments say of a key.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cuesta_engine::blinktree::{self, Chain, LEANS, Tree};
@@ -48,8 +48,8 @@ pub struct Memtables {
 struct Lively {
     /// Something that expires was written at some time.
     expiring: AtomicBool,
-    /// Memtables with operands.
-    merging: AtomicUsize,
+    /// Memtables with operands, by the clock of the first one.
+    operands: Mutex<BTreeMap<u64, usize>>,
 }
 
 impl Memtables {
@@ -61,10 +61,10 @@ impl Memtables {
     /// An empty memtable, as its two halves.
     pub fn create(&self) -> (Writer, Arc<Memtable>) {
         let (tree, read) = blinktree::create_under(&self.prefix.get());
-        let (index, merges) = (self.index.clone(), AtomicBool::new(false));
+        let (index, first_operand) = (self.index.clone(), OnceLock::new());
         let large = Large::default();
         let memtable =
-            Arc::new(Memtable { tree: read, cover: OnceLock::new(), large, index, merges });
+            Arc::new(Memtable { tree: read, cover: OnceLock::new(), large, index, first_operand });
         let writer = Writer {
             tree,
             cover: None,
@@ -88,15 +88,19 @@ impl Memtables {
         self.index.below()
     }
 
-    /// Whether some memtable, of a view perhaps, holds operands.
-    pub(super) fn hold_operands(&self) -> bool {
-        self.index.merging.load(Ordering::SeqCst) > 0
+    /// The clock of the oldest operand in some memtable, of a view perhaps.
+    pub(super) fn oldest_operand_ms(&self) -> Option<u64> {
+        self.index.look(|operands| operands.keys().next().copied())
     }
 }
 
 impl Lively {
     fn below(&self) -> Below {
         if self.expiring.load(Ordering::SeqCst) { Below::Expiring } else { Below::Lasting }
+    }
+
+    fn look<R>(&self, look: impl FnOnce(&mut BTreeMap<u64, usize>) -> R) -> R {
+        look(&mut self.operands.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -234,7 +238,7 @@ impl Writer {
         operands: &[u8],
         horizon: &Horizon<'_>,
     ) -> Result<()> {
-        self.memtable.note_operands();
+        self.memtable.note_operands(clock_ms);
         let tree = self.tree.tree().clone();
         let mut pile = Pile::of_logged(operands, clock_ms)?;
         let deleted = self.memtable.deleted(key, u64::MAX);
@@ -304,15 +308,21 @@ pub struct Memtable {
     cover: OnceLock<Cover>,
     large: Large,
     index: Arc<Lively>,
-    /// It is counted among the memtables with operands.
-    merges: AtomicBool,
+    /// The clock of its first operand, and so of its oldest.
+    first_operand: OnceLock<u64>,
 }
 
 impl Drop for Memtable {
     fn drop(&mut self) {
-        if *self.merges.get_mut() {
-            self.index.merging.fetch_sub(1, Ordering::SeqCst);
-        }
+        let Some(clock_ms) = self.first_operand.get() else { return };
+        self.index.look(|operands| {
+            if let Some(memtables) = operands.get_mut(clock_ms) {
+                *memtables -= 1;
+                if *memtables == 0 {
+                    operands.remove(clock_ms);
+                }
+            }
+        });
     }
 }
 
@@ -322,10 +332,11 @@ impl Memtable {
         &self.tree
     }
 
-    fn note_operands(&self) {
-        if !self.merges.swap(true, Ordering::SeqCst) {
-            self.index.merging.fetch_add(1, Ordering::SeqCst);
-        }
+    fn note_operands(&self, clock_ms: u64) {
+        self.first_operand.get_or_init(|| {
+            self.index.look(|operands| *operands.entry(clock_ms).or_default() += 1);
+            clock_ms
+        });
     }
 
     fn note_large(&self, key: &[u8], at: u64, place: LogPlace, len: u64) {

@@ -84,9 +84,7 @@ pub use segment::Segment;
 pub use value::Value;
 
 use memtable::{Memtable, Memtables, Writer};
-use merge::{
-    Depths, DropWork, Expiry, FlushWork, Job, MergeWork, Mode, MoveWork, Newer, Piece, Sizes,
-};
+use merge::{DropWork, Expiry, FlushWork, Job, MergeWork, Mode, MoveWork, Piece, Sizes};
 use operand::Rules;
 
 /// Levels of an index.
@@ -151,21 +149,30 @@ fn pieces<'p>(
     current: &'p [Live<Lsm>],
     busy: &'p BTreeSet<SegmentId>,
     wasteful: &'p BTreeSet<FileId>,
-    known: &Known,
+    clock_ms: u64,
 ) -> impl Iterator<Item = Piece<'p>> {
-    // What operands may still build on is not gone.
-    let merges = |live: &Live<Lsm>| live.segment.detail().facts.merges > 0;
-    let keeps = known.operands == Operands::InMemory || current.iter().any(merges);
-    let clock_ms = if keeps { 0 } else { known.clock_ms };
+    let merges = |live: &&Live<Lsm>| live.segment.detail().facts.merges > 0;
+    let merging: Vec<&Live<Lsm>> = current.iter().filter(merges).collect();
     current.iter().map(move |live| {
         let detail = live.segment.detail();
+        // What operands may still build on is not gone.
+        let waited_for = |newer: &&Live<Lsm>| {
+            newer.id != live.id
+                && newer.segment.detail().level <= detail.level
+                && newer.segment.span().meets(live.segment.span())
+        };
+        let expired = match detail.facts.expired(clock_ms) {
+            0 => 0,
+            _ if merging.iter().any(waited_for) => 0,
+            expired => expired,
+        };
         Piece {
             id: live.id,
             level: detail.level,
             bytes: live.meta.bytes(),
             entries: live.meta.entries,
             tombstones: detail.tombstones,
-            expired: detail.facts.expired(clock_ms),
+            expired,
             ranges: detail.ranges.as_ref().map_or(0, |ranges| ranges.count),
             recency: detail.recency,
             codec: detail.codec,
@@ -196,80 +203,57 @@ fn run_sizes(inputs: &[&Live<Lsm>], current: &[Live<Lsm>], target: u8) -> Result
     Ok((keys, others))
 }
 
-/// Whether operands may build on what has expired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Operands {
-    /// There are none, but for those in segments.
-    #[default]
-    NotInMemory,
-    /// Some memtable has them.
-    InMemory,
-}
-
-/// What was known when a merge was planned, and must not be asked again: operands that were in
-/// memory then may be in segments by now, that the merge does not know.
-#[derive(Clone, Debug, Default)]
-struct Known {
-    /// What expires by this time has expired; a settled time.
-    clock_ms: u64,
-    operands: Operands,
-}
-
 /// A merge plan's detail.
 ///
 /// ```text
-/// bits | 0 to 7: target level | 8, 9: mode | 10: operands in memory | 16 to 63: clock
+/// bits | 0 to 7: target level | 8, 9: mode | 16 to 63: clock
 /// ```
-fn encode_detail(target: u8, mode: Mode, known: &Known) -> u64 {
+fn encode_detail(target: u8, mode: Mode, clock_ms: u64) -> u64 {
     let mode = match mode {
         Mode::Write => 0,
         Mode::Move => 1,
         Mode::Drop => 2,
     };
-    let operands = u64::from(known.operands == Operands::InMemory);
-    u64::from(target) | mode << 8 | operands << 10 | known.clock_ms << 16
+    u64::from(target) | mode << 8 | clock_ms << 16
 }
 
-fn decode_detail(detail: u64) -> (u8, Mode, Known) {
+fn decode_detail(detail: u64) -> (u8, Mode, u64) {
     let mode = match detail >> 8 & 3 {
         0 => Mode::Write,
         1 => Mode::Move,
         _ => Mode::Drop,
     };
-    let in_memory = detail >> 10 & 1 == 1;
-    let operands = if in_memory { Operands::InMemory } else { Operands::NotInMemory };
-    (detail as u8, mode, Known { clock_ms: detail >> 16, operands })
+    (detail as u8, mode, detail >> 16)
 }
 
 impl Lsm {
-    fn known(&self) -> Known {
-        let in_memory = self.rules.can_merge() && self.memtables.hold_operands();
-        Known {
-            // A clock that does not fit is one by which nothing expires yet.
-            clock_ms: Some(self.services.clock.settled_ms())
-                .filter(|ms| ms >> 48 == 0)
-                .unwrap_or(0),
-            operands: if in_memory { Operands::InMemory } else { Operands::NotInMemory },
-        }
+    /// The time by which merges that are planned now may take something for expired: operands that
+    /// are in memory, or come later, do not build on it. It goes with the plan and must not be
+    /// asked again: operands that were in memory then may be in segments by now, that the merge
+    /// does not know.
+    fn gone_by_ms(&self) -> u64 {
+        // Settled first: an operand that was not there before is at or after that time.
+        let settled_ms = self.services.clock.settled_ms();
+        let oldest_ms = self.memtables.oldest_operand_ms().filter(|_| self.rules.can_merge());
+        let gone_by_ms = oldest_ms.map_or(settled_ms, |oldest_ms| settled_ms.min(oldest_ms));
+        // A clock that does not fit is one by which nothing expires yet.
+        if gone_by_ms >> 48 == 0 { gone_by_ms } else { 0 }
     }
 
-    /// What a merge into `target` may do about what has expired.
+    /// What a merge into `target` may do about what has expired by `by_ms`.
     fn expiry(
         &self,
         plan: &MergePlan,
         current: &[Live<Lsm>],
         target: u8,
-        known: &Known,
+        by_ms: u64,
     ) -> Result<Expiry> {
         let newer = current.iter().filter(|live| {
             let detail = live.segment.detail();
             detail.facts.merges > 0 && detail.level <= target && !plan.inputs.contains(&live.id)
         });
-        let operands = match known.operands {
-            Operands::InMemory => Newer::Anywhere,
-            Operands::NotInMemory => Newer::Within(Depths::new(arranged(newer)?.runs().to_vec())),
-        };
-        Ok(Expiry { by_ms: known.clock_ms, operands, clock: self.services.clock.clone() })
+        let newer = arranged(newer)?.runs().to_vec();
+        Ok(Expiry { by_ms, newer, clock: self.services.clock.clone() })
     }
 }
 
@@ -330,35 +314,35 @@ impl IndexType for Lsm {
         busy: &BTreeSet<SegmentId>,
         aim: Aim,
     ) -> Option<MergePlan> {
-        let (known, wasteful) = (self.known(), blob::wasteful(current));
+        let (clock_ms, wasteful) = (self.gone_by_ms(), blob::wasteful(current));
         if let Some(inputs) = merge::covered(current, busy) {
-            let detail = encode_detail(0, Mode::Drop, &Known::default());
+            let detail = encode_detail(0, Mode::Drop, 0);
             return Some(MergePlan { inputs, pressure: merge::DROP_PRESSURE, bytes: 0, detail });
         }
-        let pieces = pieces(current, busy, &wasteful, &known);
+        let pieces = pieces(current, busy, &wasteful, clock_ms);
         let plan = merge::plan(pieces, &self.sizes, &self.codecs(), aim)?;
         Some(MergePlan {
             inputs: plan.inputs,
             pressure: plan.pressure,
             bytes: plan.bytes,
-            detail: encode_detail(plan.target, plan.mode, &known),
+            detail: encode_detail(plan.target, plan.mode, clock_ms),
         })
     }
 
     fn debt(&self, current: &[Live<Lsm>]) -> Debt {
         let none = BTreeSet::new();
-        merge::debt(pieces(current, &BTreeSet::new(), &none, &Known::default()), &self.sizes)
+        merge::debt(pieces(current, &BTreeSet::new(), &none, 0), &self.sizes)
     }
 
     fn merge(&self, plan: &MergePlan, current: &[Live<Lsm>]) -> Result<Box<dyn Work>> {
         let inputs: Vec<&Live<Lsm>> =
             current.iter().filter(|live| plan.inputs.contains(&live.id)).collect();
-        let (target, mode, known) = decode_detail(plan.detail);
+        let (target, mode, clock_ms) = decode_detail(plan.detail);
         if inputs.len() != plan.inputs.len() || inputs.is_empty() || target >= LEVELS {
             return Err(Error::internal("a merge plan that does not fit the current segments"));
         }
         if mode == Mode::Drop {
-            self.services.clock.rely_on(known.clock_ms);
+            self.services.clock.rely_on(clock_ms);
             return Ok(Box::new(DropWork::new(plan.inputs.clone(), self.services.stats.clone())));
         }
         if mode == Mode::Move {
@@ -386,7 +370,7 @@ impl IndexType for Lsm {
             recency,
             rules: self.rules.clone(),
             below: self.memtables.below(),
-            expiry: self.expiry(plan, current, target, &known)?,
+            expiry: self.expiry(plan, current, target, clock_ms)?,
         })))
     }
 

@@ -36,6 +36,11 @@ impl Span {
         !is_before(key, self.end())
     }
 
+    /// Whether some key lies in both.
+    pub(super) fn meets(&self, other: &Span) -> bool {
+        is_before(&self.start, other.end()) && is_before(&other.start, self.end())
+    }
+
     /// Bytes of both borders.
     pub(super) fn bytes(&self) -> usize {
         self.start.len() + self.end.as_ref().map_or(0, Vec::len)

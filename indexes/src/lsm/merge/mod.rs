@@ -14,5 +14,5 @@ mod tests;
 pub(super) use dropping::{DROP_PRESSURE, DropWork, covered};
 pub(super) use flush::FlushWork;
 pub(super) use plan::{Mode, debt, plan};
-pub(super) use run::{Depths, Expiry, Job, MergeWork, MoveWork, Newer};
+pub(super) use run::{Expiry, Job, MergeWork, MoveWork};
 pub(super) use tree::{Piece, Sizes};

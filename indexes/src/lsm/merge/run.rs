@@ -17,11 +17,12 @@ use super::output::Outputs;
 use crate::lsm::blob::Pointer;
 use crate::lsm::deletes::of_run;
 use crate::lsm::expiry;
+use crate::lsm::filter;
 use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
 use crate::lsm::merging::Merging;
 use crate::lsm::operand::{Below, Rules};
-use crate::lsm::segment::{Fill, Segment, Shape};
+use crate::lsm::segment::{Fill, Hit, Segment, Shape};
 use crate::lsm::span::{self, Span};
 
 /// Bytes that a step handles.
@@ -31,13 +32,13 @@ pub(super) const STEP_BYTES: usize = 256 << 10;
 const MET_MAX: u64 = 20;
 
 /// Runs of deeper levels, asked about ascending keys.
-pub(in crate::lsm) struct Depths {
+pub(super) struct Depths {
     runs: Vec<(Arc<Run>, usize)>,
 }
 
 impl Depths {
     /// Of these runs.
-    pub(in crate::lsm) fn new(runs: Vec<Arc<Run>>) -> Depths {
+    pub(super) fn new(runs: Vec<Arc<Run>>) -> Depths {
         Depths { runs: runs.into_iter().map(|run| (run, 0)).collect() }
     }
 
@@ -142,39 +143,32 @@ pub(in crate::lsm) struct Job {
 /// What a merge may do about what has expired.
 ///
 /// Operands that are newer than the inputs may have been committed before their base expired, and
-/// then build on it: such a base must stay. Operands that come after `by_ms` was settled do not.
+/// then build on it: such a base must stay. Operands that were in memory when `by_ms` was chosen,
+/// or came later, do not.
 pub(in crate::lsm) struct Expiry {
     /// What expires by this time counts as gone.
     pub by_ms: u64,
-    /// Where newer operands lie.
-    pub operands: Newer,
+    /// Newer segments with operands.
+    pub newer: Vec<Arc<Run>>,
     /// What is told of it.
     pub clock: Arc<Clock>,
 }
 
-/// Where operands lie that are newer than the inputs of a merge.
-pub(in crate::lsm) enum Newer {
-    /// In these runs, or nowhere.
-    Within(Depths),
-    /// In memory too, so perhaps anywhere.
-    Anywhere,
-}
-
 impl Expiry {
-    /// Whether `key`, at or after every key asked about before, has no value any more, nor will
-    /// have by what is known of it here.
-    fn is_over(&mut self, key: &[u8], stored: &[u8]) -> Result<bool> {
+    /// Whether `key` has no value any more, nor will have by what is known of it here.
+    fn is_over(&self, key: &[u8], stored: &[u8]) -> Result<bool> {
         if expiry::split(stored)?.0 > self.by_ms {
             return Ok(false);
         }
-        let over = match &mut self.operands {
-            Newer::Within(runs) => !runs.cover(key),
-            Newer::Anywhere => false,
-        };
-        if over {
-            self.clock.rely_on(self.by_ms);
+        let hash = filter::hash(key);
+        for segment in self.newer.iter().filter_map(|run| run.holding(key)) {
+            let merges = |hit: Hit<'_>| hit.kind() == Kind::Merge;
+            if segment.may_hold(hash)? && segment.find(key)?.is_some_and(merges) {
+                return Ok(false);
+            }
         }
-        Ok(over)
+        self.clock.rely_on(self.by_ms);
+        Ok(true)
     }
 }
 
