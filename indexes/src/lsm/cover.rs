@@ -102,7 +102,7 @@ impl Cover {
 
     /// A look at all of it as of `at`.
     pub(super) fn cursor(&self, at: u64) -> CoverCursor {
-        CoverCursor { cursor: self.tree.cursor(at), here: Stretch::default() }
+        CoverCursor::new(self.tree.cursor(at))
     }
 
     /// Everything covered as of `at`, in order, joined.
@@ -161,9 +161,27 @@ struct Stretch {
 pub(super) struct CoverCursor {
     cursor: blinktree::Cursor,
     here: Stretch,
+    /// Covered keys from some place on, to where that ends.
+    ahead: Option<Span>,
+    /// Covered keys from where that begins, to some place.
+    behind: Option<Span>,
+    /// Borders walked over to find an end or a beginning.
+    #[cfg(test)]
+    walked: usize,
 }
 
 impl CoverCursor {
+    fn new(cursor: blinktree::Cursor) -> CoverCursor {
+        CoverCursor {
+            cursor,
+            here: Stretch::default(),
+            ahead: None,
+            behind: None,
+            #[cfg(test)]
+            walked: 0,
+        }
+    }
+
     /// As [`Cover::newest`]; cheap for a key near the one asked about before.
     #[inline]
     pub(super) fn newest(&mut self, key: &[u8]) -> u64 {
@@ -190,25 +208,43 @@ impl CoverCursor {
         here.end = self.cursor.valid().then(|| self.cursor.key().to_vec());
     }
 
-    /// The end of the covered keys around the one asked about last, which is covered.
+    /// The end of the covered keys around the one asked about last, which is covered. Cheap as long
+    /// as that stays the same.
     pub(super) fn end(&mut self) -> Option<Vec<u8>> {
-        let end = self.here.end.as_deref()?;
-        self.cursor.seek(end);
-        while self.cursor.valid() && commit_of(self.cursor.version()) > 0 {
-            self.cursor.next();
+        let from = &self.here.start;
+        if let Some(ahead) = self.ahead.as_ref().filter(|ahead| ahead.holds(from)) {
+            return ahead.end.clone();
         }
-        self.cursor.valid().then(|| self.cursor.key().to_vec())
+        let mut end = None;
+        if let Some(here_end) = &self.here.end {
+            self.cursor.seek(here_end);
+            while self.cursor.valid() && commit_of(self.cursor.version()) > 0 {
+                self.cursor.next();
+                #[cfg(test)]
+                (self.walked += 1);
+            }
+            end = self.cursor.valid().then(|| self.cursor.key().to_vec());
+        }
+        self.ahead = Some(Span { start: from.clone(), end: end.clone() });
+        end
     }
 
-    /// The first of the covered keys around the one asked about last, which is covered.
+    /// The first of the covered keys around the one asked about last, which is covered. Cheap as
+    /// long as that stays the same.
     pub(super) fn start(&mut self) -> Vec<u8> {
+        if let Some(behind) = self.behind.as_ref().filter(|behind| behind.holds(&self.here.start)) {
+            return behind.start.clone();
+        }
         let mut start = self.here.start.clone();
         self.cursor.seek_back(&start);
         while self.cursor.valid() && commit_of(self.cursor.version()) > 0 {
             start.clear();
             start.extend_from_slice(self.cursor.key());
             self.cursor.prev();
+            #[cfg(test)]
+            (self.walked += 1);
         }
+        self.behind = Some(Span { start: start.clone(), end: self.here.end.clone() });
         start
     }
 }

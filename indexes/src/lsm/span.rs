@@ -36,6 +36,11 @@ impl Span {
         !is_before(key, self.end())
     }
 
+    /// Whether `key` lies in it.
+    pub(super) fn holds(&self, key: &[u8]) -> bool {
+        *self.start <= *key && is_before(key, self.end())
+    }
+
     /// Whether some key lies in both.
     pub(super) fn meets(&self, other: &Span) -> bool {
         is_before(&self.start, other.end()) && is_before(&other.start, self.end())

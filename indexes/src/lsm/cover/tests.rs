@@ -155,3 +155,23 @@ fn many_small_ranges_stay_fast() {
     assert_eq!(cover.newest(&17u64.to_be_bytes(), u64::MAX), 0);
     assert!(cover.bytes() > 100_000 * 16);
 }
+
+#[test]
+fn passing_covered_keys_one_by_one_walks_over_each_border_once() {
+    let (mut writer, cover) = create();
+    let (count, horizon) = (1000u32, Horizon { published: 0, pins: &[] });
+    for n in 0..count {
+        let (start, end) = (n.to_be_bytes(), (n + 1).to_be_bytes());
+        writer.delete(&start, Some(&end), SeqNo(u64::from(n) + 1), &horizon);
+    }
+    let mut cursor = cover.cursor(u64::MAX);
+    for n in 0..count {
+        assert!(cursor.newest(&n.to_be_bytes()) > 0);
+        assert_eq!(cursor.end().unwrap(), count.to_be_bytes());
+    }
+    for n in (0..count).rev() {
+        assert!(cursor.newest(&n.to_be_bytes()) > 0);
+        assert_eq!(cursor.start(), 0u32.to_be_bytes());
+    }
+    assert!(cursor.walked <= 2 * count as usize, "{} borders", cursor.walked);
+}
