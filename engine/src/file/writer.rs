@@ -195,8 +195,12 @@ impl Output for FileOutput {
         }
         let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
         let (from, to) = (self.dir.join(name::log(log)), self.dir.join(name::data(id)));
+        let vfs = self.env.vfs();
+        // The log may have given back the end of the file without a sync, and a data file never
+        // changes its length.
+        let synced = vfs.open(&from, OpenMode::Write).and_then(|file| file.sync(SyncKind::Full));
         // No links here, or a failure: whatever it is, copies will do.
-        if let Err(error) = self.env.vfs().link(&from, &to) {
+        if let Err(error) = synced.and_then(|()| vfs.link(&from, &to)) {
             tracing::debug!(%log, %error, "large values in the log are copied");
             return None;
         }
@@ -250,3 +254,6 @@ impl Output for FileOutput {
         self.oldest_edit.is_none_or(|oldest| edit <= oldest)
     }
 }
+
+#[cfg(test)]
+mod tests;
