@@ -14,7 +14,7 @@
 //! Not for: pages of mapped files, which are the operating system's; values that the caller holds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::cache::BlockCache;
 use crate::error::{Error, Result};
@@ -194,10 +194,21 @@ impl Budget {
     /// # Errors
     /// `Full`, naming who has how much.
     pub fn charge(&self, part: Part, bytes: u64) -> Result<()> {
-        if self.strictness == Strictness::Strict && bytes > self.room() {
+        if self.strictness == Strictness::Elastic || bytes == 0 {
+            self.add(part, bytes);
+            return Ok(());
+        }
+        // Taken first and then given back, so that of two who ask for the last room at once, in
+        // whatever parts, never both get it.
+        let before = self.of(part).fetch_add(bytes, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.claimed() + self.floor() > self.limit {
+            self.of(part).fetch_sub(bytes, Ordering::Relaxed);
             return Err(self.full(part, bytes));
         }
-        self.add(part, bytes);
+        if before + bytes > self.reserve(part) {
+            self.balance();
+        }
         Ok(())
     }
 
@@ -278,50 +289,4 @@ impl Drop for Charge {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-    use crate::stats::Stats;
-
-    const MIB: u64 = 1 << 20;
-
-    fn budget(strictness: Strictness) -> Arc<Budget> {
-        let cache = Arc::new(BlockCache::new(MIB, Arc::new(Stats::default())));
-        Arc::new(Budget::new(64 * MIB, strictness, 24 * MIB, 4 * MIB, cache))
-    }
-
-    #[test]
-    fn the_cache_has_what_others_leave() {
-        let budget = budget(Strictness::Elastic);
-        assert_eq!(budget.cache.capacity(), 36 * MIB);
-        budget.add(Part::Memtables, 20 * MIB);
-        assert_eq!(budget.cache.capacity(), 36 * MIB, "that was reserved");
-        let charge = Charge::must(&budget, Part::Transactions, 10 * MIB);
-        assert_eq!(budget.cache.capacity(), 26 * MIB);
-        budget.add(Part::Memtables, 10 * MIB);
-        assert_eq!(budget.cache.capacity(), 20 * MIB);
-        drop(charge);
-        assert_eq!(budget.cache.capacity(), 30 * MIB);
-        budget.sub(Part::Memtables, 30 * MIB);
-        assert_eq!((budget.cache.capacity(), budget.total()), (36 * MIB, 0));
-    }
-
-    #[test]
-    fn only_a_strict_budget_refuses() {
-        let elastic = budget(Strictness::Elastic);
-        elastic.charge(Part::Cursors, 100 * MIB).unwrap();
-        assert_eq!(elastic.cache.capacity(), 2 * MIB, "the floor");
-
-        let strict = budget(Strictness::Strict);
-        let room = strict.room();
-        let mut charge = Charge::new(&strict, Part::Cursors, room).unwrap();
-        let refused = Charge::new(&strict, Part::Commits, 1).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Full);
-        assert!(refused.message().contains("open cursors 35651584"), "{}", refused.message());
-        assert_eq!(strict.used(Part::Commits), 0);
-        charge.set(room - 1);
-        Charge::new(&strict, Part::Commits, 1).unwrap();
-        drop(charge);
-        assert_eq!((strict.room(), strict.total()), (room, 0));
-    }
-}
+mod tests;

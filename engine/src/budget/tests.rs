@@ -1,0 +1,67 @@
+//! Who gets memory, and who is refused.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::stats::Stats;
+
+const MIB: u64 = 1 << 20;
+
+fn budget(strictness: Strictness) -> Arc<Budget> {
+    let cache = Arc::new(BlockCache::new(MIB, Arc::new(Stats::default())));
+    Arc::new(Budget::new(64 * MIB, strictness, 24 * MIB, 4 * MIB, cache))
+}
+
+#[test]
+fn the_cache_has_what_others_leave() {
+    let budget = budget(Strictness::Elastic);
+    assert_eq!(budget.cache.capacity(), 36 * MIB);
+    budget.add(Part::Memtables, 20 * MIB);
+    assert_eq!(budget.cache.capacity(), 36 * MIB, "that was reserved");
+    let charge = Charge::must(&budget, Part::Transactions, 10 * MIB);
+    assert_eq!(budget.cache.capacity(), 26 * MIB);
+    budget.add(Part::Memtables, 10 * MIB);
+    assert_eq!(budget.cache.capacity(), 20 * MIB);
+    drop(charge);
+    assert_eq!(budget.cache.capacity(), 30 * MIB);
+    budget.sub(Part::Memtables, 30 * MIB);
+    assert_eq!((budget.cache.capacity(), budget.total()), (36 * MIB, 0));
+}
+
+#[test]
+fn the_last_room_is_given_once() {
+    let budget = &budget(Strictness::Strict);
+    let (wanted, holders) = (budget.room() / 2 + 1, &AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for part in [Part::Cursors, Part::Commits] {
+            scope.spawn(move || {
+                for _ in 0..300_000 {
+                    let Ok(charge) = Charge::new(budget, part, wanted) else { continue };
+                    assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "both got it");
+                    (0..100).for_each(|_| std::hint::spin_loop());
+                    holders.fetch_sub(1, Ordering::SeqCst);
+                    drop(charge);
+                }
+            });
+        }
+    });
+    assert_eq!(budget.total(), 0);
+}
+
+#[test]
+fn only_a_strict_budget_refuses() {
+    let elastic = budget(Strictness::Elastic);
+    elastic.charge(Part::Cursors, 100 * MIB).unwrap();
+    assert_eq!(elastic.cache.capacity(), 2 * MIB, "the floor");
+
+    let strict = budget(Strictness::Strict);
+    let room = strict.room();
+    let mut charge = Charge::new(&strict, Part::Cursors, room).unwrap();
+    let refused = Charge::new(&strict, Part::Commits, 1).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Full);
+    assert!(refused.message().contains("open cursors 35651584"), "{}", refused.message());
+    assert_eq!(strict.used(Part::Commits), 0);
+    charge.set(room - 1);
+    Charge::new(&strict, Part::Commits, 1).unwrap();
+    drop(charge);
+    assert_eq!((strict.room(), strict.total()), (room, 0));
+}
