@@ -10,6 +10,7 @@ mod large;
 mod lively;
 mod lsm;
 
+mod copies;
 mod failing;
 #[cfg(feature = "planted-bugs")]
 mod planted;

@@ -35,6 +35,8 @@ pub struct Counts {
     pub nested: u64,
     /// Different images of crashes after a recovery and further commits.
     pub after: u64,
+    /// Checkpoints and restored backups compared with the model.
+    pub copies: u64,
     pairs: BTreeMap<(&'static str, Asked), u64>,
     seen: Seen,
 }
@@ -53,6 +55,7 @@ impl Counts {
         self.distinct += other.distinct;
         self.nested += other.nested;
         self.after += other.after;
+        self.copies += other.copies;
         for (pair, count) in &other.pairs {
             *self.pairs.entry(*pair).or_default() += count;
         }

@@ -16,6 +16,8 @@
 //! 5. A crash inside recovery changes nothing of the answer; recovery is repeatable.
 //! 6. Opened for reading it gives an answer as good, and nothing on the disk changes.
 //! 7. What is committed afterwards is there after another crash, and nothing else is.
+//! 8. Checkpoints and backups that were done hold what they held then; others that are there do so,
+//!    too, whatever has become of the database since.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +27,7 @@ use cuesta_engine::env::sim::{Crash, Random, SimDisk, SimEnv};
 use cuesta_engine::{Access, Batch, Durability, ErrorKind, IndexId, Options, SeqNo};
 
 use super::cast::Cast;
+use super::copies::Copies;
 use super::count::Counts;
 use super::model::{Change, Content, Model, Write, difference, living};
 use super::process::{Process, trace};
@@ -65,6 +68,8 @@ pub struct Examiner<'a> {
 struct Case<'a> {
     workload: &'a Workload,
     model: &'a Model,
+    copies: &'a Copies,
+    op: u64,
     least: SeqNo,
     last: SeqNo,
     key: u64,
@@ -107,7 +112,8 @@ impl<'a> Examiner<'a> {
         if !self.counts.image(mode, workload.asked, key) {
             return Ok(());
         }
-        let case = Case { workload, model: life.model, least, last, key };
+        let Life { model, copies, .. } = *life;
+        let case = Case { workload, model, copies, op, least, last, key };
         guarded(|| self.case(&case, &image)).map_err(|what| {
             let trace = trace(life.disk, op);
             format!("life {}, {mode:?} after disk operation {op}: {what}\n{trace}", life.number)
@@ -132,6 +138,9 @@ impl<'a> Examiner<'a> {
         drop(open);
         if random.one_in(self.depth.nested_one_in) {
             self.crash_recovery(case, image, recovered_at, seq, &mut random)?;
+        }
+        if random.one_in(self.depth.read_one_in) {
+            self.counts.copies += case.copies.examine(self.cast, options, image, case.op)?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! | `process` | what is it done in? |
 //! | `run` | how is it done, and what was promised when? |
 //! | `model`, `claims` | what should be there, and what must be there? |
+//! | `copies` | what of checkpoints and backups? |
 //! | `examine` | is what a crash left right? |
 //! | `fail` | what if the n-th call to the disk fails? |
 //! | `count` | how much was examined? |
@@ -19,6 +20,7 @@
 
 pub mod cast;
 pub mod claims;
+pub mod copies;
 pub mod count;
 pub mod examine;
 pub mod fail;

@@ -28,8 +28,21 @@ impl Process {
     /// # Errors
     /// What opening fails with.
     pub fn open(env: &Arc<SimEnv>, cast: &Cast, options: &Options) -> Result<Process> {
+        Process::open_at(Path::new(DIR), env, cast, options)
+    }
+
+    /// Opens the database in another directory of `env`.
+    ///
+    /// # Errors
+    /// What opening fails with.
+    pub fn open_at(
+        dir: &Path,
+        env: &Arc<SimEnv>,
+        cast: &Cast,
+        options: &Options,
+    ) -> Result<Process> {
         let world: Arc<dyn Env> = env.clone();
-        let opened = Engine::open(world, Path::new(DIR), options.clone(), (cast.registry)());
+        let opened = Engine::open(world, dir, options.clone(), (cast.registry)());
         match opened {
             Ok(engine) => Ok(Process { env: env.clone(), engine }),
             Err(error) => {
@@ -105,7 +118,8 @@ impl Process {
             };
             if !needed {
                 let trace = trace(self.env.disk(), self.ops());
-                return Err(format!("{DIR}/{name} is left over after\n{trace}"));
+                let path = parts.dir.join(name);
+                return Err(format!("{} is left over after\n{trace}", path.display()));
             }
         }
         Ok(())

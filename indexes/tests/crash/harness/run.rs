@@ -17,6 +17,7 @@ use cuesta_engine::{Batch, Durability, Engine, Error, ErrorKind, IndexId, Result
 
 use super::cast::Cast;
 use super::claims::Claims;
+use super::copies::Copies;
 use super::model::{Change, Model, Write, difference, living};
 use super::process::Process;
 use super::workload::{Beginning, INTERVAL, Op, Put, Step, Workload};
@@ -31,6 +32,8 @@ pub struct Life<'a> {
     pub claims: &'a Claims,
     /// What was committed.
     pub model: &'a Model,
+    /// What was copied.
+    pub copies: &'a Copies,
     /// Operations that came before what is of interest.
     pub from: u64,
 }
@@ -62,6 +65,7 @@ pub struct Run<'a> {
 struct Noted {
     model: Model,
     claims: Claims,
+    copies: Copies,
     /// The last acknowledged commit of durability `Interval`.
     interval: SeqNo,
     /// Keyspaces in the order in which they were created; dropped ones too.
@@ -78,6 +82,7 @@ impl<'a> Run<'a> {
         let noted = Noted {
             model: Model::new(),
             claims: Claims::default(),
+            copies: Copies::default(),
             interval: SeqNo(0),
             slots: Vec::new(),
             created: 0,
@@ -168,9 +173,9 @@ impl<'a> Run<'a> {
     ) -> std::result::Result<(), String> {
         self.note_failed_sync();
         let noted = self.noted.borrow();
-        let (claims, model) = (&noted.claims, &noted.model);
+        let Noted { claims, model, copies, .. } = &*noted;
         let disk = self.env.disk();
-        end(&Life { number: self.life, disk, claims, model, from: self.from })
+        end(&Life { number: self.life, disk, claims, model, copies, from: self.from })
     }
 
     fn note_failed_sync(&self) {
@@ -234,6 +239,8 @@ impl<'a> Run<'a> {
             Op::Create(shape) => self.create(*shape),
             Op::Rename(slot) => self.rename(*slot),
             Op::Drop(slot) => self.drop_keyspace(*slot),
+            Op::Checkpoint => self.copy(Copies::checkpoint),
+            Op::Backup => self.copy(Copies::backup),
             Op::Reopen => self.reopen(),
             Op::Crash(_) => Err(Error::internal("a crash is no operation of a database")),
         }
@@ -246,6 +253,11 @@ impl<'a> Run<'a> {
         call(engine)?;
         self.noted.borrow_mut().claims.durable(self.env.disk().op_count(), last);
         Ok(())
+    }
+
+    fn copy(&self, make: fn(&mut Copies, &Engine, &SimDisk, &Model) -> Result<()>) -> Result<()> {
+        let Noted { copies, model, .. } = &mut *self.noted.borrow_mut();
+        make(copies, self.engine()?, self.env.disk(), model)
     }
 
     fn pause(&self) -> Result<()> {
@@ -314,6 +326,7 @@ impl<'a> Run<'a> {
         self.open_again(op, mode).map_err(|e| format!("opening: {e:?}"))?;
         let noted = self.noted.get_mut();
         noted.claims = Claims::since(noted.model.last());
+        noted.copies.survive();
         noted.interval = SeqNo(0);
         Ok(())
     }

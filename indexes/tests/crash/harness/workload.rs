@@ -61,6 +61,10 @@ pub enum Op {
     Rename(usize),
     /// The end of the keyspace of a slot.
     Drop(usize),
+    /// `Engine::checkpoint`, which is kept.
+    Checkpoint,
+    /// `Engine::backup`, which is kept.
+    Backup,
     /// `Engine::close`, and opening again.
     Reopen,
     /// A crash, after which everything goes on with what it left.
