@@ -349,8 +349,8 @@ enum Shown {
     Stored,
     /// There, behind its expiry.
     Expiring,
-    /// Apart from the key, or nowhere but here.
-    Apart(Value),
+    /// Apart from the key, or nowhere but here; and when it ends.
+    Apart(Value, Option<u64>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -478,7 +478,7 @@ impl Cursor {
         let Some(source) = self.merging.current() else { return Ok(false) };
         self.shown = match source.kind() {
             Kind::Put => Shown::Stored,
-            Kind::Blob => Shown::Apart(source.large()?),
+            Kind::Blob => Shown::Apart(source.large()?, None),
             Kind::Delete => return Ok(false),
             Kind::Expiring if expiry::split(source.value())?.0 <= self.clock_ms => {
                 return Ok(false);
@@ -488,7 +488,7 @@ impl Cursor {
                 let outcome = self.merging.pile()?.outcome(&self.rules);
                 match outcome.map_err(|e| of_key(e, source.key()))? {
                     Some((_, Some(expiry_ms))) if expiry_ms <= self.clock_ms => return Ok(false),
-                    Some((value, _)) => Shown::Apart(Value::from(Arc::from(value))),
+                    Some((value, expiry)) => Shown::Apart(Value::from(Arc::from(value)), expiry),
                     None => return Ok(false),
                 }
             }
@@ -557,16 +557,17 @@ impl Cursor {
         match &self.shown {
             Shown::Stored => stored,
             Shown::Expiring => stored.get(EXPIRY_BYTES..).unwrap_or_default(),
-            Shown::Apart(value) if self.valid() => value,
-            Shown::Apart(_) => &[],
+            Shown::Apart(value, _) if self.valid() => value,
+            Shown::Apart(..) => &[],
         }
     }
 
-    /// When the value ends that was put there; `None` if it never does, or operands were merged.
+    /// When the value ends; `None` if it never does.
     pub fn expiry_ms(&self) -> Option<u64> {
         match &self.shown {
             Shown::Expiring => Some(expiry::split(self.source()?.value()).ok()?.0),
-            Shown::Stored | Shown::Apart(_) => None,
+            Shown::Apart(_, expiry) => expiry.filter(|_| self.valid()),
+            Shown::Stored => None,
         }
     }
 
@@ -576,8 +577,8 @@ impl Cursor {
         match &self.shown {
             Shown::Stored => stored(),
             Shown::Expiring => stored().skip(EXPIRY_BYTES),
-            Shown::Apart(value) if self.valid() => value.clone(),
-            Shown::Apart(_) => Value::from(&[][..]),
+            Shown::Apart(value, _) if self.valid() => value.clone(),
+            Shown::Apart(..) => Value::from(&[][..]),
         }
     }
 }

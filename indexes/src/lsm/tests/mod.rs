@@ -427,6 +427,24 @@ fn values_outlive_what_they_were_read_from() {
 }
 
 #[test]
+fn a_cursor_knows_when_a_merged_value_ends() {
+    let options = Options { ttl_ms: 50, merge_operator: "add".into(), ..Options::default() };
+    let mut driver = Driver::new(Disk::new(Maps::Yes), &options, services(1 << 20, 1 << 20));
+    for _ in 0..2 {
+        let mut ops = Vec::new();
+        op::merge(&mut ops, b"n", &1i64.to_le_bytes()).unwrap();
+        driver.commit(ops, &Horizon::UNKNOWN);
+    }
+    let reader = Reader::new(driver.lsm(), SeqNo(driver.seq), 0);
+    let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+    assert!(cursor.next().unwrap());
+    assert_eq!((cursor.value(), cursor.expiry_ms()), (&2i64.to_le_bytes()[..], Some(50)));
+    assert_eq!(reader.expiry_ms(b"n").unwrap(), Some(Some(50)));
+    assert!(!cursor.next().unwrap());
+    assert_eq!(cursor.expiry_ms(), None);
+}
+
+#[test]
 fn an_input_that_was_replaced_fails_its_merge() {
     let (driver, _) = filled(&Options::default());
     let live = driver.lsm().live.to_vec();
