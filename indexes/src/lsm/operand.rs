@@ -82,6 +82,12 @@ impl Rules {
         }
     }
 
+    /// Whether merging never takes a value away.
+    fn keeps_values(&self) -> bool {
+        let known = self.operator.as_ref().and_then(|(_, operator)| operator.as_deref());
+        known.is_some_and(|operator| operator.keeps_values())
+    }
+
     fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>> {
         let value = self.operator()?.merge(base, operands)?;
         if let Some(value) = &value
@@ -239,7 +245,7 @@ impl<'a> Pile<'a> {
             Base::Below | Base::Nothing => (None, None),
             Base::Value(value, expiry) => (Some(&**value), *expiry),
         };
-        if rules.ttl_ms == 0 && expiry.is_some() {
+        if rules.ttl_ms == 0 && expiry.is_some() && !rules.keeps_values() {
             return self.step_by_step(rules, value, expiry);
         }
         // The last operand that found nothing because everything had expired.

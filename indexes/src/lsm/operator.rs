@@ -41,6 +41,13 @@ pub trait MergeOperator: Send + Sync + 'static {
     /// the next put or delete makes it whole.
     fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>>;
 
+    /// Whether [`merge`](MergeOperator::merge) never gives `None`. A value that expires is then
+    /// merged with many operands at once; else one after the other, since a value that goes takes
+    /// its expiry with it.
+    fn keeps_values(&self) -> bool {
+        false
+    }
+
     /// One operand for several that follow each other, oldest first; `None` if they cannot be
     /// combined without a base.
     fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
@@ -149,6 +156,10 @@ impl MergeOperator for Number {
         Ok(result.map(|result| result.to_le_bytes().to_vec()))
     }
 
+    fn keeps_values(&self) -> bool {
+        true
+    }
+
     fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
         let all = self.all(operands).ok().flatten()?;
         Some(all.to_le_bytes().to_vec())
@@ -167,6 +178,10 @@ impl MergeOperator for Append {
         let mut value = base.unwrap_or_default().to_vec();
         operands.iter().for_each(|operand| value.extend_from_slice(operand));
         Ok(Some(value))
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
     }
 
     fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {

@@ -176,3 +176,38 @@ fn many_operands_of_one_batch_are_a_list() {
     assert_eq!(combined, logged(b"onetwo"));
     assert_eq!(pile.outcome(&rules("append", 0)).unwrap(), Some((b"onetwo".to_vec(), None)));
 }
+
+/// Appends, and counts how many bytes it has made.
+#[derive(Default)]
+struct Counting(std::sync::atomic::AtomicUsize);
+
+impl MergeOperator for Counting {
+    fn name(&self) -> &str {
+        "counting"
+    }
+
+    fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>> {
+        let value = [base.unwrap_or_default(), &operands.concat()].concat();
+        self.0.fetch_add(value.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok(Some(value))
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_value_that_expires_grows_by_many_operands_at_once() {
+    let counting = Arc::new(Counting::default());
+    let mut known = Operators::none();
+    known.add(counting.clone());
+    let rules = Rules::new(Some("counting"), 0, &known);
+    let base = expiry::join(100, &[b'x'; 1000]);
+    let operands = logged(b"1234").repeat(500);
+    let mut pile = Pile::of_logged(&operands, 5).unwrap();
+    assert!(pile.add(Kind::Expiring, &base).unwrap());
+    let (value, expiry_ms) = pile.outcome(&rules).unwrap().unwrap();
+    assert_eq!((value.len(), expiry_ms), (1000 + 4 * 500, Some(100)));
+    assert_eq!(counting.0.load(std::sync::atomic::Ordering::Relaxed), value.len());
+}
