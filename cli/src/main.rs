@@ -14,6 +14,7 @@ mod text;
 mod moment;
 mod record;
 mod output;
+mod changes;
 mod pack;
 mod failure;
 mod progress;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::command::Command;
+use crate::command::{Command, DemoCopy};
 use crate::output::{Form, Output};
 
 /// Import, export, look into, check and measure Cuesta databases.
@@ -45,6 +46,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|name| name == demo::COPY) {
+        return copy_for_the_demo();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return failure::refuse(&error),
@@ -56,4 +60,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, form),
     }
+}
+
+/// What the demo kills.
+fn copy_for_the_demo() -> ExitCode {
+    let copy = match DemoCopy::try_parse_from(std::env::args_os().skip(1)) {
+        Ok(copy) => copy,
+        Err(error) => return failure::refuse(&error),
+    };
+    copy.run().map_or_else(|error| failure::report(&error, Form::Text), |()| ExitCode::SUCCESS)
 }

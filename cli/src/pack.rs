@@ -1,34 +1,66 @@
 //! Files to write to, packed as their names say.
+//!
+//! Invariant: a file has its name once it is whole and synced. Whatever goes wrong before, there is
+//! none; a process that is killed leaves one with a hidden name.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cuesta::{Error, ErrorKind, Result};
+use tempfile::NamedTempFile;
+
+/// A file on its way.
+#[derive(Debug)]
+pub struct Packed {
+    path: PathBuf,
+    file: NamedTempFile,
+}
 
 /// Makes a file that must not be there.
 ///
 /// # Errors
 /// `Exists`, `Full`, `Io`.
-pub fn create(path: &Path) -> Result<File> {
-    File::options().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Error::new(ErrorKind::Exists, format!("{} exists", path.display()))
-        }
-        _ => writing(path, e),
-    })
+pub fn create(path: &Path) -> Result<Packed> {
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut hidden = tempfile::Builder::new();
+    hidden.prefix(".cuesta-");
+    // As any new file: what the user's mask leaves.
+    #[cfg(unix)]
+    hidden.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = hidden.tempfile_in(folder).map_err(|e| writing(path, e))?;
+    Ok(Packed { path: path.to_owned(), file })
 }
 
-/// Lets `fill` write to `file`, packed as its name says, and syncs it.
-///
-/// # Errors
-/// `Full`, `Io`.
-pub fn write<R>(
-    path: &Path,
-    file: File,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<R>,
-) -> Result<R> {
-    packed(path, file, fill).map_err(|e| writing(path, e))
+impl Packed {
+    /// Lets `fill` write, packs that as the name says, and gives the file its name. The bytes of
+    /// the file, with what `fill` gives.
+    ///
+    /// # Errors
+    /// `Full`, `Io`; `Exists` when a file of that name came meanwhile; what `fill` fails with.
+    pub fn fill<R>(
+        self,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<Result<R>>,
+    ) -> Result<(R, u64)> {
+        let Packed { path, file } = self;
+        let filled = packed(&path, file.as_file(), fill).map_err(|e| writing(&path, e))??;
+        let bytes = file.as_file().metadata().map_err(|e| writing(&path, e))?.len();
+        file.persist_noclobber(&path).map_err(|failed| match failed.error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => writing(&path, failed.error),
+        })?;
+        Ok((filled, bytes))
+    }
+}
+
+fn exists(path: &Path) -> Error {
+    Error::new(ErrorKind::Exists, format!("{} exists", path.display()))
 }
 
 fn writing(path: &Path, e: io::Error) -> Error {
@@ -37,7 +69,7 @@ fn writing(path: &Path, e: io::Error) -> Error {
 
 fn packed<R>(
     path: &Path,
-    file: File,
+    file: &File,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<R>,
 ) -> io::Result<R> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();

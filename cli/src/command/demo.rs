@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Parser};
 use cuesta::{Error, ErrorKind, Result};
 
 use crate::demo::{Ledger, Stage, copy_until_killed, data_folder};
@@ -45,8 +45,9 @@ impl Demo {
     }
 }
 
-/// Copies flights in synced commits until it is killed, and says after each how far it is.
-#[derive(Debug, Args)]
+/// Copies flights in synced commits until it is killed, and says after each how far it is. No
+/// command of the program: nobody else is to find it.
+#[derive(Debug, Parser)]
 pub struct DemoCopy {
     #[command(flatten)]
     place: Place,

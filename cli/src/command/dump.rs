@@ -1,6 +1,5 @@
 //! `dump`: everything in a database, in a format that every version reads.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -35,17 +34,7 @@ impl Dump {
             })?;
             return dumped.map(drop);
         }
-        let file = pack::create(&self.file)?;
-        let mut dumped = Ok(Dumped::default());
-        let written = pack::write(&self.file, file, |out| {
-            dumped = db.dump(out);
-            Ok(())
-        });
-        let dumped = dumped.and_then(|dumped| written.map(|()| dumped));
-        let dumped = dumped.inspect_err(|_| {
-            // Half a dump is of no use; that it stays is no worse than the error.
-            let _ = fs::remove_file(&self.file);
-        })?;
+        let (dumped, _) = pack::create(&self.file)?.fill(|out| Ok(db.dump(out)))?;
         let took = began.elapsed();
         output.show(
             || format!("{}, in {}", told(&dumped), figures::time(took)),

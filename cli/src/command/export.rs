@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use cuesta::{Cursor, Error, Result};
+use cuesta::{Cursor, Result};
 use serde_json::json;
 
 use crate::figures;
@@ -26,7 +26,7 @@ enum Shape {
 }
 
 /// Entries are those of one moment, in the order of their keys. A file whose name ends in .gz or
-/// .zst is packed.
+/// .zst is packed. A file that cannot be written whole is not there.
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
@@ -52,9 +52,7 @@ impl Export {
             return failure.map_or(Ok(()), Err);
         };
         let file = pack::create(path)?;
-        let entries = pack::write(path, file, |out| write_entries(cursor, self.format, out))??;
-        let failed = |e| Error::io(format_args!("writing {}", path.display()), e);
-        let bytes = std::fs::metadata(path).map_err(failed)?.len();
+        let (entries, bytes) = file.fill(|out| write_entries(cursor, self.format, out))?;
         let took = began.elapsed();
         output.show(
             || {

@@ -31,6 +31,8 @@ mod bench;
 mod demo;
 mod completion;
 
+pub use demo::DemoCopy;
+
 use clap::Subcommand;
 use cuesta::Result;
 
@@ -92,9 +94,6 @@ pub enum Command {
     Demo(demo::Demo),
     /// Print what a shell needs to complete commands and options
     Completion(completion::Completion),
-    /// The process that the demo kills
-    #[command(hide = true)]
-    DemoCopy(demo::DemoCopy),
 }
 
 impl Command {
@@ -131,7 +130,6 @@ impl Command {
             Command::Bench(bench) => bench.run(output),
             Command::Demo(demo) => demo.run(output),
             Command::Completion(completion) => completion.run(output),
-            Command::DemoCopy(copy) => copy.run(),
         }
     }
 }

@@ -18,6 +18,9 @@ use cuesta::{Database, Durability, Error, Result};
 use super::load::route_key;
 use super::{FLIGHTS, Ledger};
 
+/// What the process is called by.
+pub const COPY: &str = "demo-copy";
+
 /// The copied flights.
 pub const COPIES: &str = "copies";
 /// The copied flights by route.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cuesta::{Database, Error, Result};
 use serde_json::{Value, json};
 
-use super::copy::{COPIED_ROUTES, COPIES};
+use super::copy::{COPIED_ROUTES, COPIES, COPY};
 use super::load::flight_of;
 use super::{FLIGHTS, Ledger, Stage, prove};
 use crate::figures;
@@ -77,7 +77,7 @@ fn kill_after(stage: &Stage<'_>, from: Ledger, commits: u64, delay: Duration) ->
     let starting = |e| Error::io("starting a process of this program", e);
     let program = std::env::current_exe().map_err(starting)?;
     let mut child = Command::new(program)
-        .arg("demo-copy")
+        .arg(COPY)
         .arg(&stage.path)
         .args(["--rows-per-commit", &ROWS_PER_COMMIT.to_string()])
         .args(["--from", &from.to_string()])

@@ -28,7 +28,7 @@ use serde_json::{Map, Value, json};
 use crate::figures;
 use crate::output::Output;
 
-pub use copy::copy_until_killed;
+pub use copy::{COPY, copy_until_killed};
 pub use ledger::Ledger;
 
 /// What a part does; its figures.

@@ -14,6 +14,7 @@ fn every_shell_learns_every_command() {
             assert!(script.contains(name), "{shell} does not know {name}");
         }
         assert!(script.contains("durability"), "{shell}");
+        assert!(!script.contains("demo-copy"), "{shell} tells what is for the demo alone");
     }
     assert_eq!(desk.failure("completion csh").0, 2);
 }

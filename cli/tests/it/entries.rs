@@ -163,7 +163,7 @@ fn a_batch_happens_whole_or_not_at_all() {
 {"op":"delete","keyspace":"carts","key":"ada"}
 "#;
     desk.write("file", file);
-    assert_eq!(desk.text("batch db file"), "2 put, 1 deleted, 2 checked\n");
+    assert_eq!(desk.text("batch db file"), "2 put, 0 merged, 1 deleted, 2 checked\n");
     assert_eq!(desk.text("get db stock apples"), "2\n");
     assert_eq!(desk.run("get db stock ff --hex --raw").out, [0, 1]);
     assert_eq!(desk.run("get db carts ada").code, 1);
@@ -181,4 +181,44 @@ fn a_batch_happens_whole_or_not_at_all() {
         assert_eq!(desk.run_with(&["batch", "db", "-"], lines.as_bytes()).code, code, "{line}");
     }
     assert_eq!(desk.run("get db stock first").code, 1, "nothing of a batch that fails");
+}
+
+#[test]
+fn a_batch_gives_times_merges_and_deletes_ranges() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create visits --merge-operator add");
+    desk.text("put db notes old/1 x");
+    desk.text("put db notes old/2 x");
+    desk.text("put db notes z x");
+    let file = r#"{"op":"put","keyspace":"notes","key":"door","value":"12","ttl":"90m"}
+{"op":"merge","keyspace":"visits","key":"JFK","number":5}
+{"op":"merge","keyspace":"visits","key":"JFK","operand_base64":"//////////8="}
+{"op":"delete-range","keyspace":"notes","prefix":"old/"}
+{"op":"delete-range","keyspace":"notes","start":"y"}
+"#;
+    desk.write("file", file);
+    let counts = json!({ "put": 1, "merged": 2, "deleted": 2, "checked": 0 });
+    assert_eq!(
+        desk.run_with(&["batch", "db", "file", "--note", "by hand", "--json"], b"").good(),
+        format!("{counts}\n")
+    );
+    assert_eq!(desk.text("scan db notes --keys-only"), "door\n");
+    assert_eq!(desk.text("get db visits JFK --number"), "4\n");
+    let left = desk.json("ttl db notes door")["seconds"].as_f64().unwrap();
+    assert!((5000.0..=5400.0).contains(&left), "{left}");
+    let last = desk.json_lines("changes db").pop().unwrap();
+    assert_eq!(last["note"], "by hand");
+    for line in [
+        r#"{"op":"put","keyspace":"notes","key":"a","value":"b","ttl":"soon"}"#,
+        r#"{"op":"merge","keyspace":"visits","key":"a"}"#,
+        r#"{"op":"merge","keyspace":"visits","key":"a","number":1,"operand":"x"}"#,
+        r#"{"op":"merge","keyspace":"notes","key":"a","operand":"x"}"#,
+        r#"{"op":"delete","keyspace":"notes","key":"a","ttl":"1h"}"#,
+        r#"{"op":"delete","keyspace":"notes"}"#,
+        r#"{"op":"delete-range","keyspace":"notes"}"#,
+        r#"{"op":"delete-range","keyspace":"notes","key":"a"}"#,
+        r#"{"op":"delete-range","keyspace":"notes","prefix":"a","end":"b"}"#,
+    ] {
+        assert_eq!(desk.run_with(&["batch", "db", "-"], line.as_bytes()).code, 2, "{line}");
+    }
 }

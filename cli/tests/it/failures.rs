@@ -103,6 +103,9 @@ fn damage_gives_three() {
     assert!(outcome.errors.starts_with("cuesta: db is damaged: index \"k\", "));
     assert_eq!(desk.failure("export db k --output copy").0, 3);
     assert_eq!(desk.run("export db k").code, 3);
+    assert_eq!(desk.failure("export db k --output copy.csv.zst --format csv").0, 3);
+    assert_eq!(desk.failure("dump db copy.gz").0, 3);
+    assert_eq!(desk.files(""), ["db"], "nothing by halves");
 
     let identity = desk.path("db/identity");
     let mut bytes = fs::read(&identity).unwrap();
