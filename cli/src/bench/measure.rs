@@ -35,6 +35,8 @@ pub struct Measured {
     pub cpu: Duration,
     /// Attempts that failed and were made again, where that may be.
     pub conflicts: Option<u64>,
+    /// The part of reads that a cache has answered, where there is one.
+    pub hit_rate: Option<f64>,
     /// Half of the operations took at most this.
     pub p50: Duration,
     /// All but a hundredth took at most this.
@@ -51,8 +53,10 @@ impl Measured {
             let percent = conflicts as f64 * 100.0 / attempts.max(1) as f64;
             format!("  {percent:.3} % of {} attempts failed", figures::count(attempts))
         });
+        let hits =
+            self.hit_rate.map_or_else(String::new, |rate| format!("  {:.1} % hits", rate * 100.0));
         format!(
-            "{:16}  {:>11} {:>11}   {:>11}  {:>8}  {:>8}  {:>8}{conflicts}",
+            "{:16}  {:>11} {:>11}   {:>11}  {:>8}  {:>8}  {:>8}{conflicts}{hits}",
             self.workload,
             figures::rate(self.ops, self.wall),
             figures::rate(self.entries, self.wall),
@@ -71,6 +75,7 @@ impl Measured {
             "ops": self.ops,
             "entries": self.entries,
             "conflicts": self.conflicts,
+            "hit_rate": self.hit_rate,
             "seconds": self.wall.as_secs_f64(),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "ops_per_second": figures::per_second(self.ops, self.wall),
@@ -145,6 +150,7 @@ pub fn measure(
         wall,
         cpu,
         conflicts: None,
+        hit_rate: None,
         p50: at(0.5),
         p99: at(0.99),
         p999: at(0.999),

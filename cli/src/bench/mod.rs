@@ -47,11 +47,16 @@ pub enum Workload {
     SyncTogether,
     /// Transactions that read and change ten random keys, eight threads
     Transactions,
+    /// A cache of a tenth of the keys, least recently used; keys by Zipf's law, and scans
+    CacheLru,
+    /// The same with W-TinyLFU
+    #[value(name = "cache-tiny-lfu")]
+    CacheTinyLfu,
 }
 
 impl Workload {
     /// Every workload, in the order of a run.
-    pub const ALL: [Workload; 12] = [
+    pub const ALL: [Workload; 14] = [
         Workload::FillSeq,
         Workload::FillRandomOne,
         Workload::FillRandomMany,
@@ -64,6 +69,8 @@ impl Workload {
         Workload::SyncAlone,
         Workload::SyncTogether,
         Workload::Transactions,
+        Workload::CacheLru,
+        Workload::CacheTinyLfu,
     ];
 
     /// Its name on the command line.

@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cuesta::cache::{CacheOptions, Policy};
 use cuesta::{Database, Durability, Error, Keyspace, Result};
 
 use super::measure::{Extent, Measured, measure};
 use super::{BenchSettings, Workload};
-use crate::random::{Random, mix};
+use crate::random::{Random, Zipf, mix};
 
 /// Keys in one batch where there are many.
 const BATCH_KEYS: u64 = 100;
@@ -21,6 +22,9 @@ const SYNC_THREADS: usize = 8;
 /// Keys that a transaction reads and changes, and threads that do.
 const TRANSACTION_KEYS: u64 = 10;
 const TRANSACTION_THREADS: usize = 8;
+/// How often keys of a cache are asked for: see [`Zipf`]; and operations for each key.
+const CACHE_SKEW: f64 = 0.9;
+const CACHE_ROUNDS: u64 = 4;
 /// Keys of a workload whose commits are synced: they take a thousand times as long.
 const SYNC_KEYS: u64 = 20_000;
 
@@ -49,6 +53,8 @@ impl Bed {
             Workload::SyncAlone => self.sync(workload, 1),
             Workload::SyncTogether => self.sync(workload, SYNC_THREADS),
             Workload::Transactions => self.transactions(),
+            Workload::CacheLru => self.cache(workload, Policy::Lru),
+            Workload::CacheTinyLfu => self.cache(workload, Policy::TinyLfu),
             _ => self.on_shared(workload),
         }
     }
@@ -112,6 +118,35 @@ impl Bed {
         let name = Workload::Transactions.name();
         let measured = measure(name, extent, change, || db.settle())?;
         Ok(Measured { conflicts: Some(conflicts() - before), ..measured })
+    }
+
+    /// A cache that is asked for the same few keys most of the time, and one operation in a hundred
+    /// for a hundred that follow each other.
+    fn cache(&self, workload: Workload, policy: Policy) -> Result<Measured> {
+        self.alone(workload, Durability::Buffered, |db, _| {
+            let keys = self.settings.keys;
+            let options = CacheOptions::new().max_entries(keys.div_ceil(10)).policy(policy);
+            let cache = db.cache("bench", &options)?;
+            let zipf = Zipf::new(keys, CACHE_SKEW);
+            let ask = |number| {
+                let load = || Ok::<_, Error>(self.value(number, 0));
+                let value = cache.get_or_insert_with(key(mix(number)), load)?;
+                let right = value.first_chunk() == Some(&number.to_le_bytes());
+                check(right, || format!("a cache has another value for key number {number}"))
+            };
+            let asks = |op: u64| {
+                let mut random = Random::new(op);
+                if !op.is_multiple_of(100) {
+                    return ask(zipf.next(&mut random)).map(|()| 1);
+                }
+                let first = random.below(keys);
+                (0..SCAN_ENTRIES).try_for_each(|n| ask((first + n) % keys))?;
+                Ok(SCAN_ENTRIES)
+            };
+            let measured =
+                measure(workload.name(), self.extent(keys * CACHE_ROUNDS), asks, || db.settle())?;
+            Ok(Measured { hit_rate: Some(cache.stats().hit_rate()), ..measured })
+        })
     }
 
     /// Runs in a database of its own.

@@ -99,7 +99,7 @@ fn every_workload_is_measured_and_leaves_nothing() {
     let desk = Desk::new();
     let all = desk.json("bench there --keys 500 --value-bytes 40 --threads 2");
     let results = all["results"].as_array().unwrap();
-    assert_eq!(results.len(), 12);
+    assert_eq!(results.len(), 14);
     for result in results {
         let ops = result["ops"].as_u64().unwrap();
         let per_op = if result["workload"] == "scan-full" { 500 } else { 1 };
@@ -110,6 +110,10 @@ fn every_workload_is_measured_and_leaves_nothing() {
     }
     assert_eq!(results[10]["threads"], 8);
     assert!(results[11]["conflicts"].as_u64().is_some(), "{}", results[11]);
+    for cached in &results[12..] {
+        let rate = cached["hit_rate"].as_f64().unwrap();
+        assert!(rate > 0.2 && rate < 0.9, "{cached}");
+    }
     assert_eq!(desk.files("there"), [""; 0]);
     let text = desk.text("bench there --keys 100 --workload read-hit,fill-seq");
     let names: Vec<_> = text.lines().skip(3).map(|line| line.split(' ').next().unwrap()).collect();
