@@ -9,6 +9,7 @@
 //! | 4 | `Locked` |
 //! | 5 | all others |
 //! | 6 | `Conflict`: another value was there |
+//! | 7 | `Timeout`: nothing came in time |
 
 use std::error::Error as _;
 use std::io;
@@ -27,6 +28,7 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Corrupt => 3,
         ErrorKind::Locked => 4,
         ErrorKind::Conflict => 6,
+        ErrorKind::Timeout => 7,
         _ => 5,
     }
 }

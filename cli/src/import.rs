@@ -47,8 +47,8 @@ pub struct Imported {
     pub first_skipped: Option<String>,
 }
 
-/// Puts every row of `input` into batches by `put`, and commits them with the durability that the
-/// database was opened with.
+/// Puts every row of `input` into batches by `put`, commits them with the durability that the
+/// database was opened with, and adds what is committed to `imported`.
 ///
 /// # Errors
 /// `Invalid` for the first bad line, named with its file and number, unless these are skipped;
@@ -57,11 +57,11 @@ pub fn import(
     db: &Database,
     input: Input,
     settings: &ImportSettings,
+    imported: &mut Imported,
     mut put: impl FnMut(&mut Batch, &Row) -> Result<()>,
-) -> Result<Imported> {
+) -> Result<()> {
     let progress = Progress::new(&input.name, input.stored_bytes, input.read.clone());
     let mut rows = Rows::new(input, &settings.rows)?;
-    let mut imported = Imported::default();
     let mut row = Row::default();
     let mut batch = db.batch();
     let (mut waiting_rows, mut waiting_bytes) = (0, 0);
@@ -98,7 +98,7 @@ pub fn import(
     if waiting_rows > 0 {
         imported.commit(batch, waiting_rows, waiting_bytes)?;
     }
-    Ok(imported)
+    Ok(())
 }
 
 impl Imported {

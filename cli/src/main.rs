@@ -20,6 +20,8 @@ mod failure;
 mod progress;
 mod lifetime;
 mod place;
+mod made;
+mod tuning;
 mod input;
 mod rows;
 mod import;

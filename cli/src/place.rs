@@ -5,24 +5,31 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use cuesta::env::Env;
 use cuesta::env::os::OsEnv;
 use cuesta::{
-    Builder, Compression, Database, Durability, Error, Keyspace, KeyspaceOptions, Result,
+    Builder, Compression, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, Result,
 };
 use cuesta_engine::format::name::FileName;
 use cuesta_engine::identity::{self, Found};
 
 use crate::lifetime;
 
+/// How long to pause before a database that another process has is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A database.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
     /// Directory of the database
     pub path: PathBuf,
+    /// How long to wait for another process that has the database open
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = lifetime::parse)]
+    wait: Duration,
 }
 
 /// A keyspace of a database.
@@ -107,6 +114,11 @@ impl From<&Making> for KeyspaceOptions {
 }
 
 impl Place {
+    /// A database that is not waited for.
+    pub fn at(path: PathBuf) -> Place {
+        Place { path, wait: Duration::ZERO }
+    }
+
     /// Opens the database for reading.
     ///
     /// # Errors
@@ -120,15 +132,7 @@ impl Place {
     /// # Errors
     /// As [`Place::read`]; `Full`.
     pub fn write(&self, durability: Durability) -> Result<Database> {
-        self.open_existing(Database::builder().must_exist().durability(durability))
-    }
-
-    /// Opens the database for writing, and creates it when it is missing.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
-    pub fn create(&self, durability: Durability) -> Result<Database> {
-        Database::builder().durability(durability).open(&self.path)
+        self.write_with(Database::builder().durability(durability))
     }
 
     /// Whether there is one.
@@ -143,9 +147,33 @@ impl Place {
         })
     }
 
+    /// Opens the database, which must exist, for writing.
+    ///
+    /// # Errors
+    /// As [`Place::write`].
+    pub fn write_with(&self, builder: Builder) -> Result<Database> {
+        self.open_existing(builder.must_exist())
+    }
+
+    /// Opens the database, waiting if another process has it.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open(&self, builder: Builder) -> Result<Database> {
+        let began = Instant::now();
+        loop {
+            match builder.clone().open(&self.path) {
+                Err(error) if error.kind() == ErrorKind::Locked && began.elapsed() < self.wait => {
+                    thread::sleep(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
     fn open_existing(&self, builder: Builder) -> Result<Database> {
         if self.exists()? {
-            return builder.open(&self.path);
+            return self.open(builder);
         }
         Err(Error::not_found(format!("there is no database in {}", self.path.display())))
     }
@@ -166,20 +194,6 @@ impl Target {
     /// As [`Place::write`]; `NotFound` for the keyspace.
     pub fn write(&self, durability: Durability) -> Result<(Database, Keyspace)> {
         self.existing(self.place.write(durability)?)
-    }
-
-    /// Opens the keyspace for writing; it and its database are created when missing.
-    ///
-    /// # Errors
-    /// As [`Place::create`].
-    pub fn create(
-        &self,
-        durability: Durability,
-        options: &KeyspaceOptions,
-    ) -> Result<(Database, Keyspace)> {
-        let db = self.place.create(durability)?;
-        let keyspace = db.keyspace_with(&self.keyspace, options)?;
-        Ok((db, keyspace))
     }
 
     fn existing(&self, db: Database) -> Result<(Database, Keyspace)> {

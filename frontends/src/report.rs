@@ -124,12 +124,15 @@ impl Stats {
         for keyspace in &self.keyspaces {
             let _ = writeln!(
                 text,
-                "keyspace {:?} segments {} segment_bytes {} entries {} memtable_bytes {}",
+                "keyspace {:?} segments {} segment_bytes {} entries {} memtable_bytes {} \
+                 blob_bytes {} blob_file_bytes {}",
                 keyspace.name,
                 keyspace.segments,
                 keyspace.segment_bytes,
                 keyspace.entries,
-                keyspace.memtable_bytes
+                keyspace.memtable_bytes,
+                keyspace.blob_bytes,
+                keyspace.blob_file_bytes
             );
         }
         if let Some(failure) = &self.failure {

@@ -37,7 +37,7 @@ impl Demo {
                 temporary.insert(folder).path().join("db")
             }
         };
-        if (Place { path: path.clone() }).exists()? {
+        if Place::at(path.clone()).exists()? {
             let message = format!("there is a database in {} already", path.display());
             return Err(Error::new(ErrorKind::Exists, message));
         }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use cuesta::id::{Sequence, SnowflakeOptions, Snowflakes, Ulids, Uuids};
-use cuesta::{Durability, KeyspaceOptions, Result};
+use cuesta::{Database, Keyspace, KeyspaceOptions, Result};
 use serde_json::{Value, json};
 
 use crate::output::Output;
@@ -45,32 +45,35 @@ enum Kind {
 impl Id {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let key = self.spelling.key(&self.key)?;
-        let (db, keyspace) = self.target.create(Durability::Sync, &KeyspaceOptions::new())?;
-        let ids: Vec<Value> = match self.kind {
-            Kind::Sequence => {
-                // As many as are asked for, so that no number is left out.
-                let sequence = Sequence::reserving(&keyspace, &key, self.count)?;
-                sequence.take(self.count)?.map(Value::from).collect()
-            }
-            Kind::Snowflake => {
-                let options = SnowflakeOptions::new().node(self.node);
-                let snowflakes = Snowflakes::open(&keyspace, &key, options)?;
-                self.give(|| snowflakes.give().map(Value::from))?
-            }
-            Kind::Uuid => {
-                let uuids = Uuids::open(&keyspace, &key)?;
-                self.give(|| Ok(uuids.give()?.to_string().into()))?
-            }
-            Kind::Ulid => {
-                let ulids = Ulids::open(&keyspace, &key)?;
-                self.give(|| Ok(ulids.give()?.to_string().into()))?
-            }
-        };
-        drop(keyspace);
-        db.close()?;
+        let options = KeyspaceOptions::new();
+        let give = |_: &Database, keyspace: &Keyspace| self.generate(keyspace, &key);
+        let ids = self.target.creating(Database::builder(), &options, give)?;
         let line =
             |id: &Value| id.as_str().map_or_else(|| format!("{id}\n"), |id| format!("{id}\n"));
         output.show(|| ids.iter().map(line).collect(), || json!({ "ids": ids }))
+    }
+
+    fn generate(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Vec<Value>> {
+        match self.kind {
+            Kind::Sequence => {
+                // As many as are asked for, so that no number is left out.
+                let sequence = Sequence::reserving(keyspace, key, self.count)?;
+                Ok(sequence.take(self.count)?.map(Value::from).collect())
+            }
+            Kind::Snowflake => {
+                let options = SnowflakeOptions::new().node(self.node);
+                let snowflakes = Snowflakes::open(keyspace, key, options)?;
+                self.give(|| snowflakes.give().map(Value::from))
+            }
+            Kind::Uuid => {
+                let uuids = Uuids::open(keyspace, key)?;
+                self.give(|| Ok(uuids.give()?.to_string().into()))
+            }
+            Kind::Ulid => {
+                let ulids = Ulids::open(keyspace, key)?;
+                self.give(|| Ok(ulids.give()?.to_string().into()))
+            }
+        }
     }
 
     fn give(&self, mut one: impl FnMut() -> Result<Value>) -> Result<Vec<Value>> {

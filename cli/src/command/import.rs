@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use cuesta::Result;
+use cuesta::{Error, Result};
 use serde_json::json;
 
 use crate::figures;
@@ -13,9 +13,11 @@ use crate::input::{Input, Layout};
 use crate::output::Output;
 use crate::place::{Making, Survives, Target};
 use crate::rows::{Fields, RowSettings};
+use crate::tuning::Tuning;
 
 /// Creates the database and the keyspace when they are missing. Keys that are there already are
-/// overwritten. A failed import leaves what earlier batches brought; running it again completes it.
+/// overwritten. A failed import leaves what earlier batches brought, and says so; running it again
+/// completes it. If there were none, nothing that it created is left.
 #[derive(Debug, Args)]
 pub struct Import {
     #[command(flatten)]
@@ -44,6 +46,20 @@ pub struct Import {
     durability: Survives,
     #[command(flatten)]
     making: Making,
+    #[command(flatten)]
+    tuning: Tuning,
+}
+
+/// An error that says what stays nevertheless.
+fn after(rows: u64, error: Error) -> Error {
+    match rows {
+        0 => error,
+        rows => {
+            let rows = figures::count(rows);
+            let message = format!("{}; {rows} rows before it are committed", error.message());
+            Error::new(error.kind(), message)
+        }
+    }
 }
 
 impl Import {
@@ -53,17 +69,18 @@ impl Import {
         let inputs =
             self.files.iter().map(|file| Input::open(file)).collect::<Result<Vec<Input>>>()?;
         let settings = self.settings();
-        let (db, keyspace) = self.target.create(self.durability.into(), &(&self.making).into())?;
         let mut total = Imported::default();
-        for input in inputs {
-            let imported = import(&db, input, &settings, |batch, row| {
-                batch.put(&keyspace, &row.key, &row.value)
-            })?;
-            total.add(imported);
-        }
-        db.sync()?;
-        drop(keyspace);
-        db.close()?;
+        let builder = self.tuning.builder(self.durability.into());
+        self.target.creating(builder, &(&self.making).into(), |db, keyspace| {
+            for input in inputs {
+                import(db, input, &settings, &mut total, |batch, row| {
+                    batch.put(keyspace, &row.key, &row.value)
+                })
+                .map_err(|error| after(total.rows, error))?;
+            }
+            db.sync()?;
+            self.tuning.check(db)
+        })?;
         let took = began.elapsed();
         output.show(
             || self.describe(&total, took),

@@ -45,31 +45,34 @@ impl Keyspaces {
         let Some(change) = &self.change else {
             return list(&self.place.read()?, output);
         };
-        let db = match change {
-            Change::Create { .. } => self.place.create(Durability::Sync)?,
-            Change::Rename { .. } | Change::Drop { .. } => self.place.write(Durability::Sync)?,
-        };
         let done = match change {
             Change::Create { name, making } => {
-                if db.existing_keyspace(name).is_ok() {
-                    let message = format!("there is a keyspace {name:?} already");
-                    return Err(Error::new(ErrorKind::Exists, message));
-                }
-                db.keyspace_with(name, &making.into())?;
+                self.place.creating(Database::builder(), |db| create(db, name, making))?;
                 json!({ "created": name })
             }
             Change::Rename { name, to } => {
+                let db = self.place.write(Durability::Sync)?;
                 db.rename_keyspace(name, to)?;
+                db.close()?;
                 json!({ "renamed": name, "to": to })
             }
             Change::Drop { name } => {
+                let db = self.place.write(Durability::Sync)?;
                 db.drop_keyspace(name)?;
+                db.close()?;
                 json!({ "dropped": name })
             }
         };
-        db.close()?;
         output.show(String::new, || done)
     }
+}
+
+fn create(db: &Database, name: &str, making: &Making) -> Result<()> {
+    if db.existing_keyspace(name).is_ok() {
+        let message = format!("there is a keyspace {name:?} already");
+        return Err(Error::new(ErrorKind::Exists, message));
+    }
+    db.keyspace_with(name, &making.into()).map(drop)
 }
 
 fn list(db: &Database, output: &mut Output) -> Result<()> {

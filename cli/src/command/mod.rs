@@ -17,6 +17,7 @@ mod batch;
 mod scan;
 mod keyspaces;
 mod changes;
+mod watch;
 mod stats;
 mod verify;
 mod compact;
@@ -68,6 +69,8 @@ pub enum Command {
     Keyspaces(keyspaces::Keyspaces),
     /// Print what was committed, in order
     Changes(changes::Changes),
+    /// Wait for what is committed, and print it
+    Watch(watch::Watch),
     /// Print sizes, gauges, counters and what opening found
     Stats(stats::Stats),
     /// Check every checksum and invariant of everything stored
@@ -117,6 +120,7 @@ impl Command {
             Command::Scan(scan) => scan.run(output),
             Command::Keyspaces(keyspaces) => keyspaces.run(output),
             Command::Changes(changes) => changes.run(output),
+            Command::Watch(watch) => watch.run(output),
             Command::Stats(stats) => stats.run(output),
             Command::Verify(verify) => verify.run(output),
             Command::Compact(compact) => compact.run(output),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use cuesta::{Error, KeyspaceOptions, Result};
+use cuesta::{Database, Error, KeyspaceOptions, Result};
 use serde_json::json;
 
 use crate::lifetime;
@@ -50,13 +50,11 @@ impl Put {
             }
             (None, Some(text)) => text.as_bytes().to_vec(),
         };
-        let (db, keyspace) = self.target.create(self.durability.into(), &KeyspaceOptions::new())?;
-        match self.ttl {
-            Some(ttl) => keyspace.put_with_ttl(&key, &value, ttl)?,
-            None => keyspace.put(&key, &value)?,
-        }
-        drop(keyspace);
-        db.close()?;
+        let builder = Database::builder().durability(self.durability.into());
+        self.target.creating(builder, &KeyspaceOptions::new(), |_, keyspace| match self.ttl {
+            Some(ttl) => keyspace.put_with_ttl(&key, &value, ttl),
+            None => keyspace.put(&key, &value),
+        })?;
         output.show(String::new, || json!({ "written": 1 }))
     }
 }

@@ -55,6 +55,8 @@ pub fn of_keyspace(keyspace: &KeyspaceStats) -> Value {
         "segment_bytes": keyspace.segment_bytes,
         "entries": keyspace.entries,
         "memtable_bytes": keyspace.memtable_bytes,
+        "blob_bytes": keyspace.blob_bytes,
+        "blob_file_bytes": keyspace.blob_file_bytes,
     })
 }
 

@@ -88,17 +88,19 @@ pub fn run(stage: &mut Stage<'_>) -> Result<Value> {
 fn load(db: &Database, input: Input, name: &str, key: &str) -> Result<Imported> {
     let rows = RowSettings { layout: None, key: Some(key.to_owned()), fields: Fields::Typed };
     let settings = ImportSettings { rows, batch_rows: 1000, bad: BadRows::Refuse };
-    let keyspace = db.keyspace(name)?;
+    let (keyspace, mut imported) = (db.keyspace(name)?, Imported::default());
     if name != FLIGHTS {
-        return import(db, input, &settings, |batch, row| {
+        import(db, input, &settings, &mut imported, |batch, row| {
             batch.put(&keyspace, &row.key, &row.value)
-        });
+        })?;
+        return Ok(imported);
     }
     let routes = db.keyspace(ROUTES)?;
-    import(db, input, &settings, |batch, row| {
+    import(db, input, &settings, &mut imported, |batch, row| {
         batch.put(&keyspace, &row.key, &row.value)?;
         batch.put(&routes, route_key(&row.key, &row.value)?, "")
-    })
+    })?;
+    Ok(imported)
 }
 
 /// That every flight is in the index, and nothing else; the number of them.

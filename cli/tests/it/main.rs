@@ -13,6 +13,8 @@ mod id;
 mod keeping;
 mod kill;
 mod lifetime;
+mod made;
 mod manual;
 mod merge;
 mod upkeep;
+mod watch;

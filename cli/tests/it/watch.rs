@@ -1,0 +1,83 @@
+//! Waiting for what is committed: `watch`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::program::{Desk, PROGRAM};
+
+#[test]
+fn what_comes_is_printed() {
+    let desk = Desk::new();
+    desk.text("put db jobs old/1 x");
+    let mut watch = Command::new(PROGRAM)
+        .args(["watch", "db", "jobs", "--prefix", "new/", "--limit", "3", "--json"])
+        .args(["--since", "1", "--timeout", "60s"])
+        .current_dir(desk.folder())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    // Writers wait for a look to be over.
+    desk.text("put db jobs new/1 hello");
+    assert_eq!(next()["operations"][0]["key"], "new/1");
+    desk.text("put db other new/2 x");
+    desk.text("put db jobs old/2 x");
+    desk.text("delete-range db jobs --start new/0 --end new/2");
+    let ranged = next();
+    assert_eq!(
+        (&ranged["operations"][0]["start"], ranged["commit"].as_u64()),
+        (&"new/0".into(), Some(7))
+    );
+    desk.text("put db jobs new/3 x");
+    assert_eq!(next()["operations"][0]["key"], "new/3");
+    assert!(watch.wait().unwrap().success());
+}
+
+#[test]
+fn watching_begins_now_and_may_end_without_anything() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    let (code, kind, _) = desk.failure("watch db --timeout 250ms");
+    assert_eq!((code, kind.as_str()), (7, "Timeout"));
+    assert_eq!(desk.failure("watch db k --key b --since 0 --timeout 0").0, 7);
+    let told = desk.text("watch db k --key a --since 0 --limit 1");
+    assert!(told.ends_with("\tput\tk\ta\t1\n"), "{told}");
+    assert_eq!(desk.text("watch db --since 0 --limit 2").lines().count(), 2);
+    assert_eq!(desk.failure("watch nowhere").0, 1);
+    for wrong in ["watch db --key a", "watch db k --key a --prefix b", "watch db --since 99"] {
+        assert_eq!(desk.failure(wrong).0, 2, "{wrong}");
+    }
+}
+
+#[test]
+fn a_command_waits_for_another_process() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    let mut held = Command::new(PROGRAM)
+        .args(["import", "db", "k", "-", "--format", "csv"])
+        .current_dir(desk.folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It looks at the first bytes before it opens the database.
+    let mut input = held.stdin.take().unwrap();
+    input.write_all(b"id,v\nb,2\n").unwrap();
+    while desk.run("get db k a --wait 0").code == 0 {}
+    assert_eq!(desk.failure("get db k a --wait 50ms").0, 4);
+    let mut waits = Command::new(PROGRAM)
+        .args(["get", "db", "k", "a", "--wait", "60s"])
+        .current_dir(desk.folder())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(input);
+    assert!(held.wait().unwrap().success());
+    let mut told = String::new();
+    waits.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(waits.wait().unwrap().success());
+    assert_eq!(told, "1\n");
+}
