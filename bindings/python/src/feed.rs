@@ -2,26 +2,24 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cuesta::Action;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::convert;
 use crate::error::Outcome;
 use crate::open::Open;
-use crate::waiting::{Awaiting, in_slices};
-use crate::watch::in_use;
+use crate::waiting::{Apart, Awaiting, in_slices};
 
 /// The commits of a database in order. From Database.changes_since().
 #[pyclass(frozen, module = "cuesta")]
 pub struct Changes {
     // Goes first, see `Open`.
     open: Arc<Open>,
-    inner: Mutex<cuesta::Changes>,
+    inner: Apart<cuesta::Changes>,
 }
 
 /// One commit.
@@ -45,12 +43,11 @@ pub struct Operation {
 
 impl Changes {
     pub fn new(open: &Arc<Open>, inner: cuesta::Changes) -> Changes {
-        Changes { open: open.clone(), inner: Mutex::new(inner) }
+        Changes { open: open.clone(), inner: Apart::new(inner) }
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<cuesta::Result<cuesta::Change>> {
-        let Ok(mut inner) = self.inner.try_lock() else { return Poll::Ready(Err(in_use())) };
-        pin!(inner.next_async()).poll(cx)
+        self.inner.poll(|inner| pin!(inner.next_async()).poll(cx))
     }
 }
 
@@ -58,8 +55,8 @@ impl Changes {
 impl Changes {
     /// The last commit that was handed out, or after which it began.
     #[getter]
-    fn place(&self, py: Python<'_>) -> u64 {
-        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).place()
+    fn place(&self, py: Python<'_>) -> Outcome<u64> {
+        Ok(py.detach(|| self.inner.with(|inner| Ok(inner.place())))?)
     }
 
     /// The next commit, waiting for it if need be.
@@ -67,9 +64,8 @@ impl Changes {
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Outcome<Option<Change>> {
         self.open.database()?;
         let timeout = convert::timeout("timeout", timeout)?;
-        let change = in_slices(py, timeout, |slice| {
-            self.inner.lock().unwrap_or_else(PoisonError::into_inner).next_timeout(slice)
-        })?;
+        let change =
+            in_slices(py, timeout, |slice| self.inner.with(|inner| inner.next_timeout(slice)))?;
         Ok(change.map(Change))
     }
 
@@ -79,8 +75,8 @@ impl Changes {
 
     fn __next__(&self, py: Python<'_>) -> Outcome<Option<Change>> {
         self.open.database()?;
-        let read = || self.inner.lock().unwrap_or_else(PoisonError::into_inner).next();
-        Ok(py.detach(read).transpose()?.map(Change))
+        let read = || self.inner.with(|inner| inner.next().transpose());
+        Ok(py.detach(read)?.map(Change))
     }
 
     fn __aiter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -95,8 +91,8 @@ impl Changes {
         Awaiting::new(py, move |cx| changes.get().poll(cx), convert)
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        format!("<cuesta.Changes after commit {}>", self.place(py))
+    fn __repr__(&self, py: Python<'_>) -> Outcome<String> {
+        Ok(format!("<cuesta.Changes after commit {}>", self.place(py)?))
     }
 }
 

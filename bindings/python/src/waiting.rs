@@ -42,6 +42,42 @@ pub fn in_slices<R: Send>(
     }
 }
 
+/// Something that one at a time uses, and that is let go of while detached: that takes locks which
+/// others may hold while they attach, to wake a coroutine.
+pub struct Apart<T: Send>(Mutex<Option<T>>);
+
+impl<T: Send> Apart<T> {
+    pub fn new(inner: T) -> Apart<T> {
+        Apart(Mutex::new(Some(inner)))
+    }
+
+    /// Uses it, waiting for whoever does; to be called while detached.
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> cuesta::Result<R>) -> cuesta::Result<R> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.as_mut().map_or_else(|| Err(cuesta::Error::internal("it is gone")), work)
+    }
+
+    /// Polls it, without waiting for a thread that does.
+    pub fn poll<R>(
+        &self,
+        poll: impl FnOnce(&mut T) -> Poll<cuesta::Result<R>>,
+    ) -> Poll<cuesta::Result<R>> {
+        match self.0.try_lock().as_deref_mut() {
+            Ok(Some(inner)) => poll(inner),
+            _ => Poll::Ready(Err(cuesta::Error::invalid(
+                "another thread is waiting with it: make another one for each",
+            ))),
+        }
+    }
+}
+
+impl<T: Send> Drop for Apart<T> {
+    fn drop(&mut self) {
+        let inner = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = Python::try_attach(move |py| py.detach(move || drop(inner)));
+    }
+}
+
 /// What a coroutine waits for.
 trait Asked: Send + Sync {
     /// What there is; if nothing, somebody is woken when there may be.

@@ -2,39 +2,32 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use cuesta::Error;
 use pyo3::prelude::*;
 
 use crate::convert;
 use crate::error::Outcome;
 use crate::open::Open;
-use crate::waiting::{Awaiting, in_slices};
+use crate::waiting::{Apart, Awaiting, in_slices};
 
 /// Tells when something changes. From watch() of a database or keyspace, and watch_key().
 #[pyclass(frozen, module = "cuesta")]
 pub struct Watch {
     // Goes first, see `Open`.
     open: Arc<Open>,
-    inner: Mutex<cuesta::Watch>,
+    inner: Apart<cuesta::Watch>,
 }
 
 impl Watch {
     pub fn new(open: &Arc<Open>, inner: cuesta::Watch) -> Watch {
-        Watch { open: open.clone(), inner: Mutex::new(inner) }
+        Watch { open: open.clone(), inner: Apart::new(inner) }
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<cuesta::Result<u64>> {
-        let Ok(mut inner) = self.inner.try_lock() else { return Poll::Ready(Err(in_use())) };
-        pin!(inner.changed()).poll(cx)
+        self.inner.poll(|inner| pin!(inner.changed()).poll(cx))
     }
-}
-
-/// What a coroutine is told instead of waiting for a thread.
-pub fn in_use() -> Error {
-    Error::invalid("another thread is waiting with it: make another one for each")
 }
 
 #[pymethods]
@@ -44,15 +37,13 @@ impl Watch {
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Outcome<Option<u64>> {
         self.open.database()?;
         let timeout = convert::timeout("timeout", timeout)?;
-        in_slices(py, timeout, |slice| {
-            self.inner.lock().unwrap_or_else(PoisonError::into_inner).wait(Some(slice))
-        })
+        in_slices(py, timeout, |slice| self.inner.with(|inner| inner.wait(Some(slice))))
     }
 
     /// As wait(), without waiting.
     fn take(&self, py: Python<'_>) -> Outcome<Option<u64>> {
         self.open.database()?;
-        Ok(py.detach(|| self.inner.lock().unwrap_or_else(PoisonError::into_inner).take())?)
+        Ok(py.detach(|| self.inner.with(cuesta::Watch::take))?)
     }
 
     /// As wait(), in a coroutine of asyncio.
