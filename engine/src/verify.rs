@@ -53,7 +53,8 @@ fn verify_segments(parts: &Parts, report: &mut VerifyReport) -> Result<()> {
         let entry = current.value.catalog.get(id);
         let title = entry.map_or_else(|| id.to_string(), |entry| entry.name.clone());
         let mut problems = Vec::new();
-        state.verify(&mut |problem| problems.push(format!("index {title:?}, {problem}")))?;
+        let note = &mut |problem| problems.push(format!("index {title:?}, {problem}"));
+        state.verify(&*parts.files, note)?;
         report.problems.append(&mut problems);
         report.indexes += 1;
         for listed in state.listed() {

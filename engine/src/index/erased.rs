@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Files, Output};
 use crate::id::{EditNo, SegmentId, SeqNo};
 use crate::index::{
@@ -128,16 +128,22 @@ pub trait ErasedState: Any + Send + Sync {
         then: &dyn ErasedState,
         out: &mut dyn Output,
     ) -> Result<Edit>;
-    /// Checks every segment; see [`IndexType::verify`].
+    /// Checks every segment as it is in `files`, opened anew: what of it is in memory may be better
+    /// than what is on disk. See [`IndexType::verify`].
     ///
     /// # Errors
     /// As there.
-    fn verify(&self, report: &mut dyn FnMut(String)) -> Result<()>;
+    fn verify(&self, files: &dyn Files, report: &mut dyn FnMut(String)) -> Result<()>;
     /// Checks one segment, if it is current.
     ///
     /// # Errors
     /// As [`ErasedState::verify`].
-    fn verify_segment(&self, id: SegmentId, report: &mut dyn FnMut(String)) -> Result<()>;
+    fn verify_segment(
+        &self,
+        id: SegmentId,
+        files: &dyn Files,
+        report: &mut dyn FnMut(String),
+    ) -> Result<()>;
 }
 
 impl<T: IndexType> State<T> {
@@ -311,19 +317,44 @@ impl<T: IndexType> ErasedState for State<T> {
         self.index.catch_up(merged, &inputs, &self.live, out)
     }
 
-    fn verify(&self, report: &mut dyn FnMut(String)) -> Result<()> {
+    fn verify(&self, files: &dyn Files, report: &mut dyn FnMut(String)) -> Result<()> {
         for live in self.live.iter() {
-            self.index
-                .verify(live, &mut |problem| report(format!("segment {}: {problem}", live.id)))?;
+            let report = &mut |problem| report(format!("segment {}: {problem}", live.id));
+            verify_anew(&*self.index, live, files, report)?;
         }
         Ok(())
     }
 
-    fn verify_segment(&self, id: SegmentId, report: &mut dyn FnMut(String)) -> Result<()> {
+    fn verify_segment(
+        &self,
+        id: SegmentId,
+        files: &dyn Files,
+        report: &mut dyn FnMut(String),
+    ) -> Result<()> {
         match self.live.iter().find(|live| live.id == id) {
-            Some(live) => self.index.verify(live, report),
+            Some(live) => verify_anew(&*self.index, live, files, report),
             None => Ok(()),
         }
+    }
+}
+
+fn verify_anew<T: IndexType>(
+    index: &T,
+    live: &Live<T>,
+    files: &dyn Files,
+    report: &mut dyn FnMut(String),
+) -> Result<()> {
+    match index.open(&live.meta, files) {
+        Ok(segment) => {
+            let Live { id, meta, installed, .. } = live;
+            let (meta, segment) = (meta.clone(), Arc::new(segment));
+            index.verify(&Live { id: *id, meta, segment, installed: *installed }, report)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+            report(error.to_string());
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 

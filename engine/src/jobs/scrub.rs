@@ -49,7 +49,8 @@ impl Scrubber {
         let entry = current.value.catalog.get(id);
         let title = entry.map_or_else(|| id.to_string(), |entry| entry.name.clone());
         let mut problems = Vec::new();
-        let checked = state.verify_segment(segment.id, &mut |problem| problems.push(problem));
+        let report = &mut |problem| problems.push(problem);
+        let checked = state.verify_segment(segment.id, &*self.parts.files, report);
         problems.extend(checked.err().map(|error| error.to_string()));
         for problem in problems {
             self.found(format!("index {title:?}, segment {}: {problem}", segment.id));

@@ -151,7 +151,9 @@ impl Maker<'_> {
                     continue;
                 }
                 let mut first = None;
-                state.verify_segment(listed.id, &mut |problem| _ = first.get_or_insert(problem))?;
+                let files = &*self.parts.files;
+                let note = &mut |problem| _ = first.get_or_insert(problem);
+                state.verify_segment(listed.id, files, note)?;
                 if let Some(problem) = first {
                     return Err(Error::corrupt(format!(
                         "segment {} of index {id} is damaged and was not backed up: {problem}",

@@ -396,11 +396,11 @@ impl ErasedState for Still {
     ) -> Result<Edit> {
         unimplemented!()
     }
-    fn verify(&self, _: &mut dyn FnMut(String)) -> Result<()> {
+    fn verify(&self, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {
         Ok(())
     }
 
-    fn verify_segment(&self, _: SegmentId, _: &mut dyn FnMut(String)) -> Result<()> {
+    fn verify_segment(&self, _: SegmentId, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {
         Ok(())
     }
 }

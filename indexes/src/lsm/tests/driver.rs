@@ -173,7 +173,7 @@ impl<S: Store> Driver<S> {
     /// What verification says.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        self.state.verify(&mut |problem| problems.push(problem)).unwrap();
+        self.state.verify(&self.disk, &mut |problem| problems.push(problem)).unwrap();
         problems
     }
 }
