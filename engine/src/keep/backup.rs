@@ -3,8 +3,10 @@
 //! ```text
 //! new data files: checked, copied, named ► log: copied, read back ► backup-N
 //! ```
+//!
+//! Invariant: what a backup names is never replaced, unless by the same bytes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -76,17 +78,14 @@ pub(crate) fn backup(parts: &Parts, identity: &Identity, dir: &Path) -> Result<B
     parts.tail().check()?;
     let pool = Pool::change(env, dir)?;
     let numbers = pool.numbers()?;
-    let number = numbers.last().copied().unwrap_or(0) + 1;
+    let number = numbers.last().copied().unwrap_or(0).checked_add(1);
+    let number = number.ok_or_else(|| Error::full("backups have all numbers that there are"))?;
     let known = stored(&pool, &numbers, identity)?;
     let moment = Moment::take(parts, identity)?;
-    let mut maker = Maker { parts, pool: &pool, known, report: BackupReport::default() };
-    maker.check_new(&moment)?;
-    let mut files = Vec::new();
-    for (id, kind, path) in moment.files() {
-        files.push(maker.file(id, kind, &path, number)?);
-    }
+    let mut maker = Maker { parts, pool: &pool, known, number, report: BackupReport::default() };
+    let files = maker.files(&moment)?;
     sync_dir(env.vfs(), &pool.files())?;
-    let log = maker.log(&moment, identity, number)?;
+    let log = maker.log(&moment, identity)?;
     let mut report = maker.report;
     pool.add(&Entry {
         number,
@@ -106,9 +105,12 @@ pub(crate) fn backup(parts: &Parts, identity: &Identity, dir: &Path) -> Result<B
     Ok(report)
 }
 
-/// What the backups hold, by name in the pool.
-fn stored(pool: &Pool<'_>, numbers: &[u64], identity: &Identity) -> Result<Vec<Stored>> {
-    let mut known: Vec<Stored> = Vec::new();
+/// Files that backups hold, by their number in the database: more than one where they differ.
+type Known = BTreeMap<FileId, Vec<Stored>>;
+
+/// What the backups hold.
+fn stored(pool: &Pool<'_>, numbers: &[u64], identity: &Identity) -> Result<Known> {
+    let mut known = Known::new();
     for number in numbers {
         let entry = match pool.entry(*number) {
             Ok(entry) => entry,
@@ -127,7 +129,12 @@ fn stored(pool: &Pool<'_>, numbers: &[u64], identity: &Identity) -> Result<Vec<S
                 identity.uuid
             )));
         }
-        known.extend(entry.files);
+        for file in entry.files {
+            let others = known.entry(file.id).or_default();
+            if !others.contains(&file) {
+                others.push(file);
+            }
+        }
     }
     Ok(known)
 }
@@ -135,19 +142,37 @@ fn stored(pool: &Pool<'_>, numbers: &[u64], identity: &Identity) -> Result<Vec<S
 struct Maker<'p> {
     parts: &'p Parts,
     pool: &'p Pool<'p>,
-    known: Vec<Stored>,
+    known: Known,
+    number: u64,
     report: BackupReport,
 }
 
 impl Maker<'_> {
-    /// Checks every segment with bytes in files that no backup has yet.
-    fn check_new(&self, moment: &Moment) -> Result<()> {
+    /// Takes all data files: those that no backup has are checked first.
+    fn files(&mut self, moment: &Moment) -> Result<Vec<Stored>> {
+        let mut files = BTreeMap::new();
+        let mut new = BTreeMap::new();
+        for (id, kind, path) in moment.files() {
+            match self.kept(id, kind, &path)? {
+                Some(stored) => _ = files.insert(id, stored),
+                None => _ = new.insert(id, (kind, path)),
+            }
+        }
+        self.check(moment, &|file| new.contains_key(&file))?;
+        for (id, (kind, path)) in new {
+            files.insert(id, self.copy(id, kind, &path)?);
+        }
+        Ok(files.into_values().collect())
+    }
+
+    /// Checks every segment with bytes in files that are `new`.
+    fn check(&self, moment: &Moment, new: &dyn Fn(FileId) -> bool) -> Result<()> {
         let current = moment.version();
         for (id, state) in current.states() {
             for listed in state.listed() {
                 let extents = listed.meta.extents.iter().map(|extent| extent.file);
                 let mut files = extents.chain(listed.meta.blobs.iter().map(|blob| blob.file));
-                if files.all(|file| self.known.iter().any(|stored| stored.id == file)) {
+                if !files.any(new) {
                     continue;
                 }
                 let mut first = None;
@@ -165,30 +190,48 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn file(&mut self, id: FileId, kind: FileKind, from: &Path, backup: u64) -> Result<Stored> {
-        let vfs = self.parts.env.vfs();
-        let file_name = pool_name(id, kind, backup);
-        let to = self.pool.files().join(&file_name);
-        let known = self.known.iter().find(|stored| stored.name == file_name);
-        if let Some(stored) = known
-            && self.ends_alike(from, &to, stored.len)?
-        {
-            self.report.kept_files += 1;
-            self.report.kept_bytes += stored.len;
-            return Ok(stored.clone());
+    /// The copy that earlier backups have of a file, if it is one of these bytes.
+    fn kept(&mut self, id: FileId, kind: FileKind, from: &Path) -> Result<Option<Stored>> {
+        if kind == FileKind::InPlace {
+            return Ok(None);
         }
-        // What a crashed backup left, or damage, is replaced.
-        let unnamed = self.pool.files().join(temporary(&file_name));
+        for stored in self.known.get(&id).into_iter().flatten() {
+            let copy = self.pool.files().join(&stored.name);
+            if self.ends_alike(from, &copy, stored.len)? {
+                self.report.kept_files += 1;
+                self.report.kept_bytes += stored.len;
+                return Ok(Some(stored.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Copies a file. Of a number that a backup has already, it gets a name of its own: that copy
+    /// may be the good one, even if this file seems sound.
+    fn copy(&mut self, id: FileId, kind: FileKind, from: &Path) -> Result<Stored> {
+        let vfs = self.parts.env.vfs();
+        let files = self.pool.files();
+        let unnamed = files.join(temporary(&pool_name(id, kind, self.number)));
         remove_if_there(vfs, &unnamed)?;
         let mut crc = Crc::new();
         let len = copy_and(vfs, from, &unnamed, &mut |piece| {
             crc = std::mem::take(&mut crc).update(piece);
         })?;
+        let crc = crc.finish();
+        let others = self.known.get(&id).map_or(&[][..], Vec::as_slice);
+        // What was lost or damaged in the pool is whole again.
+        let same = others.iter().find(|stored| (stored.len, stored.crc) == (len, crc));
+        let name = match same {
+            Some(stored) if kind == FileKind::Sealed => stored.name.clone(),
+            _ if others.is_empty() => pool_name(id, kind, self.number),
+            _ => pool_name(id, FileKind::InPlace, self.number),
+        };
+        let to = files.join(&name);
         vfs.rename(&unnamed, &to)
             .map_err(|e| Error::io(format_args!("naming {}", to.display()), e))?;
         self.report.copied_files += 1;
         self.report.copied_bytes += len;
-        Ok(Stored { id, name: file_name, len, crc: crc.finish() })
+        Ok(Stored { id, name, len, crc })
     }
 
     /// Whether two files are `len` bytes long and end alike: a guard against directories that were
@@ -212,14 +255,9 @@ impl Maker<'_> {
         Ok(one.is_some() && one == end(other)?)
     }
 
-    fn log(
-        &mut self,
-        moment: &Moment,
-        identity: &Identity,
-        number: u64,
-    ) -> Result<Vec<(LogNo, u64)>> {
+    fn log(&mut self, moment: &Moment, identity: &Identity) -> Result<Vec<(LogNo, u64)>> {
         let vfs = self.parts.env.vfs();
-        let dir = self.pool.tail(number);
+        let dir = self.pool.tail(self.number);
         make_dir(vfs, &dir)?;
         for leftover in self.pool.list(&dir)? {
             remove_if_there(vfs, &dir.join(leftover))?;

@@ -4,7 +4,7 @@
 //! DIR/lock                         held by whoever changes it
 //! DIR/backup-00000001              one backup: see the catalog
 //! DIR/files/0000000012.seg         a sealed data file, shared by all backups that need it
-//! DIR/files/0000000007-00000001.seg    a file written in place, of one backup
+//! DIR/files/0000000007-00000001.seg    a file written in place, or one that differs, of a backup
 //! DIR/tails/00000001/0000000005.log    the log that backup 1 needs
 //! DIR/log/0000000005.log           the archive of the log
 //! ```
@@ -68,8 +68,9 @@ pub(super) struct Entry {
 impl Entry {
     /// Bytes of all files that it needs.
     pub(super) fn bytes(&self) -> u64 {
-        let files: u64 = self.files.iter().map(|file| file.len).sum();
-        files + self.log.iter().map(|(_, bytes)| *bytes).sum::<u64>()
+        let files = self.files.iter().map(|file| file.len);
+        let all = files.chain(self.log.iter().map(|(_, bytes)| *bytes));
+        all.fold(0, u64::saturating_add)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -296,3 +296,63 @@ fn a_log_that_cannot_be_archived_is_kept() {
     empty(env.disk(), "db");
     check_restore(&env, RestoreTo::Latest, &model);
 }
+
+/// Sealed data files of the database that are in the directory of backups as well.
+fn shared_files(world: &World) -> Vec<std::path::PathBuf> {
+    let files = data_files(world.disk()).into_iter().filter(|path| path.starts_with("db"));
+    let in_pool = world.disk().files();
+    let is_shared = |path: &std::path::PathBuf| {
+        in_pool.contains(&Path::new("backups/files").join(path.file_name().unwrap()))
+    };
+    files.filter(is_shared).collect()
+}
+
+#[test]
+fn a_damaged_file_never_replaces_the_good_copy_of_it() {
+    let mut world = World::of_all(9, small());
+    world.disk().disable_maps();
+    commits(&mut world, 8);
+    world.engine.compact().unwrap();
+    world.settle();
+    world.engine.backup(Path::new(BACKUPS)).unwrap();
+    let before = world.model.clone();
+    let shared = shared_files(&world);
+    assert!(!shared.is_empty());
+    for path in shared {
+        let sound = world.disk().read_file(&path);
+        let mut damaged = sound.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        world.disk().write_file(&path, &damaged);
+        let error = world.engine.backup(Path::new(BACKUPS)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        world.disk().write_file(&path, &sound);
+    }
+    assert_eq!(check_backups(&*world.env, Path::new(BACKUPS)).unwrap(), Vec::<String>::new());
+    check_restore(&world.env, RestoreTo::Latest, &before);
+}
+
+#[test]
+fn a_file_that_differs_from_its_copy_is_copied_beside_it() {
+    let mut world = World::of_all(10, small());
+    commits(&mut world, 8);
+    world.engine.compact().unwrap();
+    world.settle();
+    world.engine.backup(Path::new(BACKUPS)).unwrap();
+    let shared = shared_files(&world);
+    // As when a crash undoes that a log segment was cut, which is a data file as well.
+    let longer = [&world.disk().read_file(&shared[0])[..], &[0; 100]].concat();
+    world.disk().write_file(&shared[0], &longer);
+    let second = world.engine.backup(Path::new(BACKUPS)).unwrap();
+    let third = world.engine.backup(Path::new(BACKUPS)).unwrap();
+    assert_eq!(third.kept_files, second.kept_files + 1, "{second:?}, {third:?}");
+    // A copy that was lost is made again, under its name.
+    let lost = Path::new("backups/files").join(shared[0].file_name().unwrap());
+    world.disk().remove_file(&lost);
+    assert!(!check_backups(&*world.env, Path::new(BACKUPS)).unwrap().is_empty());
+    world.disk().write_file(&shared[0], &longer[..longer.len() - 100]);
+    world.engine.backup(Path::new(BACKUPS)).unwrap();
+    assert_eq!(check_backups(&*world.env, Path::new(BACKUPS)).unwrap(), Vec::<String>::new());
+    for number in 1..=4 {
+        check_restore(&world.env, RestoreTo::Backup(number), &world.model);
+    }
+}
