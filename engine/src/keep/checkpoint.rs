@@ -59,7 +59,7 @@ pub(crate) fn checkpoint(
             }
         }
     }
-    new.manifest(&moment.state, moment.manifest)?;
+    new.describe(&moment.state, moment.manifest);
     for segment in &moment.log {
         let path = moment.log_path(segment.number);
         report.log_bytes += new.log(&path, segment.number, Some(segment.bytes))?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                 ┌─ link, or copy ──► data files ─┐
-//! open database ──┤                                ├─► manifest ─► log ─► check ─► identity
+//! open database ──┤                                ├─► log is read ─► manifest ─► identity
 //!     (moment)    └─ copy ───────────► log ────────┘
 //! ```
 //!

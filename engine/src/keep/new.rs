@@ -1,7 +1,7 @@
 //! The directory of a database that is being made out of copies.
 //!
 //! ```text
-//! data files ► manifest (durable) ► log ► directory (durable) ► log is read and closed ► identity
+//! data files ► log (durable) ► log is read ► manifest (durable) ► log is closed ► identity
 //! ```
 //!
 //! Until the last step there is no database in the directory, whatever happens.
@@ -35,8 +35,9 @@ pub(super) struct NewDatabase<'e> {
     dir: PathBuf,
     identity: Identity,
     made: Vec<PathBuf>,
-    mark: CloseMark,
-    log_start: LogNo,
+    state: ManifestState,
+    /// A number that the manifest is above.
+    known: u64,
 }
 
 impl<'e> NewDatabase<'e> {
@@ -57,9 +58,8 @@ impl<'e> NewDatabase<'e> {
             )));
         }
         let identity = Identity { uuid: Uuid::random(env), created_ms: env.wall_ms(), ..*model };
-        let mark = CloseMark { manifest: 0, manifest_len: 0 };
-        let (dir, made) = (dir.to_path_buf(), Vec::new());
-        Ok(NewDatabase { env, dir, identity, made, mark, log_start: LogNo(0) })
+        let (dir, made, state) = (dir.to_path_buf(), Vec::new(), ManifestState::default());
+        Ok(NewDatabase { env, dir, identity, made, state, known: 0 })
     }
 
     /// The identity that it will have.
@@ -102,23 +102,26 @@ impl<'e> NewDatabase<'e> {
         Ok(())
     }
 
-    /// Writes the manifest, for a log that knows manifests up to number `known`.
-    ///
-    /// # Errors
-    /// `Full`, `Io`.
-    pub(super) fn manifest(&mut self, state: &ManifestState, known: u64) -> Result<()> {
+    /// Notes what the manifest is to say. It was in manifest `known` of the other database.
+    pub(super) fn describe(&mut self, state: &ManifestState, known: u64) {
+        self.state = state.clone();
+        self.known = known;
+    }
+
+    /// Writes the manifest, durably, with a number above any that the log which was read as `found`
+    /// knows of: segments may be later than the manifest that the state was in.
+    fn write_manifest(&mut self, found: &Scan) -> Result<CloseMark> {
+        let known = found.manifest.map_or(self.known, |mark| mark.manifest.max(self.known));
         let number = known.checked_add(1).filter(|number| *number < u64::from(u32::MAX));
         let number = number.ok_or_else(|| Error::corrupt(format!("a manifest {known}")))?;
         self.make(&crate::staged::temporary(&name::manifest(number)));
         self.make(&name::manifest(number));
         let tag = FileTag { uuid: self.identity.uuid, number };
         let (vfs, rotate_at) = (self.env.vfs(), RotateAt::default());
-        let state = state.clone();
-        self.log_start = state.log_start();
+        let state = self.state.clone();
         let writer = ManifestWriter::create_from(vfs, &self.dir, tag, rotate_at, state)?;
         let position = writer.position();
-        self.mark = CloseMark { manifest: position.number, manifest_len: position.len };
-        Ok(())
+        Ok(CloseMark { manifest: position.number, manifest_len: position.len })
     }
 
     /// Takes over a log segment with the first `bytes` of its records, or with all of the file.
@@ -139,7 +142,7 @@ impl<'e> NewDatabase<'e> {
         &self,
         visit: &mut dyn FnMut(LogNo, Record<'_>) -> Result<()>,
     ) -> Result<Scan> {
-        let start = self.log_start.max(LogNo(1));
+        let start = self.state.log_start().max(LogNo(1));
         scan(self.env.vfs(), &self.dir, &self.identity.uuid.0, start, visit)
     }
 
@@ -171,8 +174,9 @@ impl<'e> NewDatabase<'e> {
             "the copied log ends with commit {}, and {last} should be the last",
             found.last_seq
         );
+        let mark = self.write_manifest(&found)?;
         let vfs = self.env.vfs();
-        close_copy(vfs, &self.dir, &found, self.mark)?;
+        close_copy(vfs, &self.dir, &found, mark)?;
         sync_dir(vfs, &self.dir)?;
         match self.identity.create(vfs, &self.dir) {
             // Without its name there is no database.

@@ -66,7 +66,7 @@ pub fn restore(env: &dyn Env, dir: &Path, target: &Path, to: RestoreTo) -> Resul
         let from = pool.files().join(&file.name);
         new.copy(&from, &name::data(file.id), (file.len, file.crc))?;
     }
-    new.manifest(&entry.state, entry.manifest)?;
+    new.describe(&entry.state, entry.manifest);
     let missing = take_log(&pool, &mut new, &entry, to)?;
     let commit = cut(&new, &entry, to, missing)?;
     let identity = new.finish(commit)?;

@@ -356,3 +356,20 @@ fn a_file_that_differs_from_its_copy_is_copied_beside_it() {
         check_restore(&world.env, RestoreTo::Backup(number), &world.model);
     }
 }
+
+#[test]
+fn a_restored_database_opens_however_often_the_manifest_was_written_anew() {
+    let options = Options { archive: Some(BACKUPS.into()), manifest_bytes: 1, ..small() };
+    let mut world = World::of_all(11, options);
+    world.engine.backup(Path::new(BACKUPS)).unwrap();
+    for round in 0..60 {
+        world.fill(round * 17, 20, Durability::Buffered);
+        world.engine.flush().unwrap();
+    }
+    let World { env, engine, model, .. } = world;
+    let manifest = engine.parts().manifest().as_ref().unwrap().position().number;
+    assert!(manifest > 4, "{manifest} manifests");
+    engine.close().unwrap();
+    drop(engine);
+    check_restore(&env, RestoreTo::Latest, &model);
+}
