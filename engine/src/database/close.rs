@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use super::Engine;
 use crate::budget::Part;
 use crate::error::Result;
-use crate::jobs::{Final, archive_next, clear_released, forget_log};
+use crate::jobs::{archive_all, clear_released, forget_log};
 use crate::options::Access;
 
 /// With so many log segments behind the present one, memtables are written when the database is
@@ -69,14 +69,7 @@ impl Engine {
         }
         parts.watchers.end();
         drop(tail);
-        let mut archived = Ok(());
-        while synced.is_ok() && archived.is_ok() {
-            match archive_next(parts, Final::All) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => archived = Err(error),
-            }
-        }
+        let archived = if synced.is_ok() { archive_all(parts) } else { Ok(()) };
         tracing::debug!(dir = %parts.dir.display(), "closed");
         parts.moved.notify();
         flushed.and(forgotten).and(synced).and(archived)

@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::env::{Event, Job, JobState, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::name;
+use crate::id::LogNo;
 use crate::identity::Identity;
 use crate::log::{Retained, SEGMENT_HEADER_BYTES, SegmentHeader, copy_segment, find_logs};
 use crate::parts::{Archive, Parts};
@@ -34,29 +35,33 @@ pub fn archive_of(backups: &Path) -> PathBuf {
 /// Begins to archive the log in the directory of backups `backups`; before background work begins.
 ///
 /// # Errors
-/// `Invalid` when the log of another database is archived there; `Corrupt`, `Io`.
+/// `Invalid` when the log of another database is archived there, or a later one of this database
+/// than it has itself: it was put back to an earlier state; `Corrupt`, `Io`.
 pub(crate) fn begin_archive(parts: &Parts, identity: &Identity, backups: &Path) -> Result<()> {
     let vfs = parts.env.vfs();
     let dir = archive_of(backups);
     vfs.create_dir_all(&dir)
         .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
     let newest = find_logs(vfs, &dir)?.pop();
+    let guard = parts.manifest();
+    let tail = parts.tail();
+    let oldest = tail.log.oldest().unwrap_or_default();
+    let own = tail.log.newest();
+    drop(tail);
     if let Some(newest) = newest {
-        let path = dir.join(name::log(newest));
-        let reading = |e| Error::io(format_args!("reading {}", path.display()), e);
-        let file = vfs.open(&path, OpenMode::Read).map_err(reading)?;
-        let mut header = vec![0; SEGMENT_HEADER_BYTES as usize];
-        file.read_exact_at(0, &mut header).map_err(reading)?;
-        let header = SegmentHeader::decode(newest, &header)?;
-        if header.uuid != identity.uuid.0 {
+        check_newest(parts, identity, &dir, newest)?;
+        if own.is_none_or(|own| own < newest) {
             return Err(Error::invalid(format!(
-                "{} is the archive of another database",
+                "{} has log segment {newest}, and this database none as late: it was put back to \
+                 an earlier state; archive in another directory",
                 dir.display()
             )));
         }
+        if oldest > newest.next() {
+            let missing = newest.next();
+            tracing::warn!(%missing, first = %oldest, "the archive of the log has a gap");
+        }
     }
-    let guard = parts.manifest();
-    let oldest = parts.tail().log.oldest().unwrap_or_default();
     let next = newest.map_or(oldest, |newest| newest.next().max(oldest));
     let hold = parts.pins.hold_log(next);
     drop(guard);
@@ -65,29 +70,52 @@ pub(crate) fn begin_archive(parts: &Parts, identity: &Identity, backups: &Path) 
     Ok(())
 }
 
+/// Whether the newest segment of an archive is of this database.
+fn check_newest(parts: &Parts, identity: &Identity, dir: &Path, newest: LogNo) -> Result<()> {
+    let path = dir.join(name::log(newest));
+    let reading = |e| Error::io(format_args!("reading {}", path.display()), e);
+    let file = parts.env.vfs().open(&path, OpenMode::Read).map_err(reading)?;
+    let mut header = vec![0; SEGMENT_HEADER_BYTES as usize];
+    file.read_exact_at(0, &mut header).map_err(reading)?;
+    let header = SegmentHeader::decode(newest, &header)?;
+    if header.uuid != identity.uuid.0 {
+        return Err(Error::invalid(format!(
+            "{} is the archive of another database",
+            dir.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Which segments are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Final {
+enum Final {
     /// Those that have a successor.
     Older,
     /// All: the log is closed.
     All,
 }
 
-/// Archives the oldest segment that is not; whether there was one.
+/// Archives what is left of a log that is closed.
 ///
 /// # Errors
 /// `Corrupt`, `Full`, `Io`.
-pub(crate) fn archive_next(parts: &Parts, what: Final) -> Result<bool> {
+pub(crate) fn archive_all(parts: &Parts) -> Result<()> {
+    while archive_next(parts, Final::All)? {}
+    Ok(())
+}
+
+/// Archives the oldest segment that is not; whether there was one.
+fn archive_next(parts: &Parts, what: Final) -> Result<bool> {
     let mut archive = parts.archive.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(archive) = archive.as_mut() else { return Ok(false) };
     let tail = parts.tail();
-    let segments: Vec<Retained> = match what {
-        Final::Older => tail.log.retained().copied().collect(),
-        Final::All => tail.log.segments(),
+    let is_next = |segment: &Retained| segment.number >= archive.next;
+    let next = match what {
+        Final::Older => tail.log.retained().find(|segment| is_next(segment)).copied(),
+        Final::All => tail.log.segments().into_iter().find(is_next),
     };
     drop(tail);
-    let next = segments.into_iter().find(|segment| segment.number >= archive.next);
     let Some(Retained { number, bytes, .. }) = next else { return Ok(false) };
     let vfs = parts.env.vfs();
     let file_name = name::log(number);
@@ -107,12 +135,13 @@ pub(crate) fn archive_next(parts: &Parts, what: Final) -> Result<bool> {
 /// The job.
 pub struct Archiver {
     parts: Arc<Parts>,
+    rests_until: Duration,
 }
 
 impl Archiver {
     /// A job for a database that archives its log.
     pub fn new(parts: Arc<Parts>) -> Archiver {
-        Archiver { parts }
+        Archiver { parts, rests_until: Duration::ZERO }
     }
 }
 
@@ -122,15 +151,21 @@ impl Job for Archiver {
         if self.parts.control().closing {
             return JobState::Done;
         }
+        let now = self.parts.env.now();
+        if now < self.rests_until {
+            return JobState::WaitUntil(seen, self.rests_until);
+        }
         match archive_next(&self.parts, Final::Older) {
             Ok(true) => return JobState::Again,
             Ok(false) => {}
             Err(error) => {
+                // A copy that fails may have moved many bytes: not whenever there may be work.
+                self.rests_until = now + LOOK_INTERVAL;
                 Stats::add(&self.parts.stats.archive_failures, 1);
                 tracing::warn!(%error, "the log could not be archived; it is kept until it is");
             }
         }
-        JobState::WaitUntil(seen, self.parts.env.now() + LOOK_INTERVAL)
+        JobState::WaitUntil(seen, now + LOOK_INTERVAL)
     }
 
     fn event(&self) -> Arc<Event> {

@@ -15,7 +15,7 @@ mod scrub;
 mod sync;
 
 pub use archive::{Archiver, archive_of};
-pub(crate) use archive::{Final, archive_next, begin_archive};
+pub(crate) use archive::{archive_all, begin_archive};
 pub(crate) use clear::clear_released;
 pub(crate) use flush::flush_now;
 pub(crate) use install::{Installing, forget_log, install, list_catalog, trim_log};

@@ -305,14 +305,13 @@ pub fn backups(env: &dyn Env, dir: &Path) -> Result<Vec<Result<BackupInfo>>> {
     Ok(numbers.iter().map(|number| pool.entry(*number).map(info)).collect())
 }
 
-/// Reads every file of every backup; what is wrong, one line each. Log segments of the archive are
-/// read too.
+/// Reads every file of every backup, and the archive of the log; what is wrong, one line each.
 ///
 /// # Errors
 /// `NotFound` when there are no backups; `Locked`; `Io`.
 pub fn check_backups(env: &dyn Env, dir: &Path) -> Result<Vec<String>> {
     let pool = Pool::read(env, dir)?;
-    let mut problems = Vec::new();
+    let (mut problems, mut uuid_of_all) = (Vec::new(), None);
     let mut seen = BTreeSet::new();
     for number in pool.numbers()? {
         let entry = match pool.entry(number) {
@@ -342,8 +341,27 @@ pub fn check_backups(env: &dyn Env, dir: &Path) -> Result<Vec<String>> {
             )),
             Err(error) => problems.push(format!("the log of backup {number}: {error}")),
         }
+        uuid_of_all = Some(uuid);
+    }
+    if let Some(uuid) = uuid_of_all
+        && let Err(error) = check_archive(&pool, &uuid)
+    {
+        problems.push(format!("the archive of the log: {error}"));
     }
     Ok(problems)
+}
+
+/// Reads all of the archive: every checksum, and that none is missing between others.
+fn check_archive(pool: &Pool<'_>, uuid: &[u8; 16]) -> Result<()> {
+    let (vfs, archive) = (pool.env.vfs(), pool.archive());
+    if !vfs.exists(&archive).unwrap_or(true) {
+        return Ok(());
+    }
+    let Some(first) = find_logs(vfs, &archive)?.first().copied() else { return Ok(()) };
+    let found = scan(vfs, &archive, uuid, first, &mut |_, _| Ok(()))?;
+    let last = found.segments.last().map_or(first, |(header, _)| header.number);
+    crate::ensure_sound!(found.torn.is_none(), "log segment {last} is cut short or damaged");
+    Ok(())
 }
 
 /// What removing backups has given back.

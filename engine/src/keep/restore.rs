@@ -1,5 +1,6 @@
 //! Makes a database out of a backup, and of the archived log behind it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ pub struct RestoreReport {
 /// Makes `target` a database out of the backups in `dir`.
 ///
 /// # Errors
-/// `NotFound` when no backup and no archived log reaches what is asked for, naming what there is;
+/// `NotFound` when no backup and no archived log reaches what is asked for, naming what there is:
+/// for a time, and for the latest commit, when the archive has later segments but not all before;
 /// `Exists` when there are files in `target`; `Corrupt` when files of the backup are damaged;
 /// `Locked` while backups are made; `Full`, `Io`. There is no database in `target` then.
 pub fn restore(env: &dyn Env, dir: &Path, target: &Path, to: RestoreTo) -> Result<RestoreReport> {
@@ -67,8 +69,8 @@ pub fn restore(env: &dyn Env, dir: &Path, target: &Path, to: RestoreTo) -> Resul
         new.copy(&from, &name::data(file.id), (file.len, file.crc))?;
     }
     new.describe(&entry.state, entry.manifest);
-    let missing = take_log(&pool, &mut new, &entry, to)?;
-    let commit = cut(&new, &entry, to, missing)?;
+    let log_end = take_log(&pool, &mut new, &entry, to)?;
+    let commit = cut(&new, &entry, to, log_end)?;
     let identity = new.finish(commit)?;
     Ok(RestoreReport {
         backup: entry.number,
@@ -108,20 +110,33 @@ fn choose(pool: &Pool<'_>, to: RestoreTo) -> Result<Entry> {
     }
 }
 
-/// Takes over the log: of each segment what the archive has, or else the backup. Returns the first
-/// segment that is missing behind them.
+/// Where the archive ends behind a backup.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// The first segment that is not there.
+    missing: LogNo,
+    /// Whether later ones are.
+    is_gap: bool,
+}
+
+/// Takes over the log: of each segment what the archive has, or else the backup. Returns where it
+/// ends, unless that is behind what is asked for.
 fn take_log(
     pool: &Pool<'_>,
     new: &mut NewDatabase<'_>,
     entry: &Entry,
     to: RestoreTo,
-) -> Result<Option<LogNo>> {
-    let archived = match to {
-        RestoreTo::Backup(_) => Vec::new(),
+) -> Result<Option<End>> {
+    let archived: BTreeSet<LogNo> = match to {
+        RestoreTo::Backup(_) => BTreeSet::new(),
         _ => match find_logs(pool.env.vfs(), &pool.archive()) {
-            Err(_) if !pool.env.vfs().exists(&pool.archive()).unwrap_or(true) => Vec::new(),
-            found => found?,
+            Err(_) if !pool.env.vfs().exists(&pool.archive()).unwrap_or(true) => BTreeSet::new(),
+            found => found?.into_iter().collect(),
         },
+    };
+    let end = |missing: LogNo| {
+        let is_gap = archived.last().is_some_and(|last| *last > missing);
+        Ok(Some(End { missing, is_gap }))
     };
     let mut next = LogNo(0);
     for (number, bytes) in &entry.log {
@@ -138,7 +153,7 @@ fn take_log(
         let is_last = entry.log.last().is_some_and(|(last, _)| last == number);
         if is_last && !longer {
             // What follows in this segment is not archived yet.
-            return Ok(Some(*number));
+            return end(*number);
         }
     }
     while archived.contains(&next) {
@@ -150,7 +165,7 @@ fn take_log(
         new.log(&pool.archive().join(name::log(next)), next, None)?;
         next = next.next();
     }
-    Ok(Some(next))
+    end(next)
 }
 
 /// The header of an archived segment, and the bytes of its records.
@@ -174,12 +189,7 @@ fn archived_header(pool: &Pool<'_>, number: LogNo, entry: &Entry) -> Result<(Seg
 }
 
 /// Cuts the log behind what is asked for; the last commit.
-fn cut(
-    new: &NewDatabase<'_>,
-    entry: &Entry,
-    to: RestoreTo,
-    missing: Option<LogNo>,
-) -> Result<SeqNo> {
+fn cut(new: &NewDatabase<'_>, entry: &Entry, to: RestoreTo, log_end: Option<End>) -> Result<SeqNo> {
     let mut kept = entry.commit;
     let mut end: Option<(LogNo, LogPos)> = None;
     let mut is_over = false;
@@ -197,14 +207,24 @@ fn cut(
         "the log ends with commit {}, before the last of the backup",
         found.last_seq
     );
-    if let RestoreTo::Commit(wanted) = to
-        && kept < wanted
-    {
-        let behind = missing.map(|log| format!("; log segment {log} is not archived"));
-        return Err(Error::not_found(format!(
-            "backup and archive reach commit {kept}, not {wanted}{}",
-            behind.unwrap_or_default()
-        )));
+    let missing = log_end.map(|end| format!("; log segment {} is not archived", end.missing));
+    let missing = missing.unwrap_or_default();
+    match to {
+        RestoreTo::Commit(wanted) if wanted <= kept => {}
+        RestoreTo::Commit(wanted) => {
+            return Err(Error::not_found(format!(
+                "backup and archive reach commit {kept}, not {wanted}{missing}"
+            )));
+        }
+        RestoreTo::Latest | RestoreTo::Time(_)
+            if !is_over && log_end.is_some_and(|end| end.is_gap) =>
+        {
+            return Err(Error::not_found(format!(
+                "backup and archive reach commit {kept}{missing}, but later ones are: ask for \
+                 that commit, or for an earlier one"
+            )));
+        }
+        RestoreTo::Latest | RestoreTo::Backup(_) | RestoreTo::Time(_) => {}
     }
     if is_over {
         let first = found.segments.first().map(|(header, _)| (header.number, header.base));

@@ -373,3 +373,78 @@ fn a_restored_database_opens_however_often_the_manifest_was_written_anew() {
     drop(engine);
     check_restore(&env, RestoreTo::Latest, &model);
 }
+
+#[test]
+fn a_gap_in_the_archive_is_told_and_not_passed_over() {
+    let archiving = Options { archive: Some(BACKUPS.into()), ..small() };
+    let mut world = World::of_all(12, archiving.clone());
+    world.engine.backup(Path::new(BACKUPS)).unwrap();
+    commits(&mut world, 10);
+    for archive in [None, archiving.archive] {
+        world.engine.close().unwrap();
+        world.options = Options { archive, ..small() };
+        world = world.reopen();
+        commits(&mut world, 20);
+        world.engine.flush().unwrap();
+    }
+    let backup = world.engine.backup(Path::new(BACKUPS)).unwrap();
+    commits(&mut world, 10);
+    let World { env, engine, model, .. } = world;
+    engine.close().unwrap();
+    drop(engine);
+    check_restore(&env, RestoreTo::Latest, &model);
+    let problems = check_backups(&*env, Path::new(BACKUPS)).unwrap();
+    assert!(problems.iter().any(|problem| problem.contains("missing")), "{problems:?}");
+    // Without the backup behind it.
+    env.disk().remove_file(Path::new("backups/backup-00000002"));
+    for to in [RestoreTo::Latest, RestoreTo::Time(u64::MAX), RestoreTo::Commit(backup.commit)] {
+        let error = refused(&env, to);
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{to:?}: {error}");
+        assert!(error.message().contains("is not archived"), "{error}");
+    }
+}
+
+#[test]
+fn damage_of_an_archived_segment_is_found() {
+    let options = Options { archive: Some(BACKUPS.into()), ..small() };
+    let mut world = World::of_all(16, options);
+    world.engine.backup(Path::new(BACKUPS)).unwrap();
+    commits(&mut world, 12);
+    let World { env, engine, .. } = world;
+    engine.close().unwrap();
+    assert_eq!(check_backups(&*env, Path::new(BACKUPS)).unwrap(), Vec::<String>::new());
+    let is_archived = |path: &std::path::PathBuf| path.starts_with("backups/log");
+    let archive: Vec<_> = env.disk().files().into_iter().filter(is_archived).collect();
+    for path in archive {
+        let sound = env.disk().read_file(&path);
+        let mut damaged = sound.clone();
+        // Behind the header, which has room that nothing checks.
+        let middle = (512 + damaged.len()) / 2;
+        let Some(byte) = damaged.get_mut(middle) else { continue };
+        *byte ^= 1;
+        env.disk().write_file(&path, &damaged);
+        let problems = check_backups(&*env, Path::new(BACKUPS)).unwrap();
+        assert!(problems.iter().any(|problem| problem.contains("archive")), "{path:?}");
+        env.disk().write_file(&path, &sound);
+    }
+}
+
+#[test]
+fn a_database_that_was_put_back_is_not_archived_over_its_future() {
+    let options = Options { archive: Some(BACKUPS.into()), ..small() };
+    let mut world = World::of_all(13, options.clone());
+    commits(&mut world, 3);
+    world.engine.close().unwrap();
+    let early = world.disk().fork();
+    world = world.reopen();
+    commits(&mut world, 30);
+    world.engine.close().unwrap();
+    let is_archived = |path: &std::path::PathBuf| path.starts_with("backups/log");
+    for path in world.disk().files().into_iter().filter(is_archived) {
+        early.write_file(&path, &world.disk().read_file(&path));
+    }
+    let env = SimEnv::on(early, 14);
+    let error = crate::world::open(&env, options).map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(crate::world::open(&env, small()).is_ok());
+}
