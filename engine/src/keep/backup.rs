@@ -26,6 +26,8 @@ use crate::staged::{remove_if_there, temporary};
 
 /// Bytes at the end of a file that are compared before its copy is used again.
 const END_BYTES: u64 = 4 << 10;
+/// How many numbers back from the newest backup are looked through for what was left behind.
+const TAILS_MAX: u64 = 10_000;
 
 /// What a backup has taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -415,8 +417,11 @@ pub fn purge(env: &dyn Env, dir: &Path, keep: usize) -> Result<PurgeReport> {
     for file in pool.list(&files)?.iter().filter(|name| !needed.contains(*name)) {
         remove(&files.join(file))?;
     }
-    for number in old {
-        let tail = pool.tail(*number);
+    // Those of backups that a crash has kept from being made, or removed, are there without them.
+    let newest = numbers.last().copied().unwrap_or(0);
+    let unnamed = newest.saturating_sub(TAILS_MAX).max(1)..=newest.saturating_add(1);
+    for number in unnamed.filter(|number| !kept.contains(number)) {
+        let tail = pool.tail(number);
         for file in pool.list(&tail)? {
             remove(&tail.join(file))?;
         }

@@ -200,6 +200,11 @@ fn a_crash_at_any_operation_of_a_purge_leaves_the_kept_ones_good() {
             purge(&*env, Path::new(BACKUPS), 1).unwrap();
             check_restore(&env, RestoreTo::Latest, &world.model);
             assert_eq!(backups(&*env, Path::new(BACKUPS)).unwrap().len(), 1);
+            let mut files = env.disk().files().into_iter();
+            let left = files.find(|path| {
+                path.starts_with("backups/tails") && !path.starts_with("backups/tails/00000003")
+            });
+            assert_eq!(left, None);
         }
     }
     let error = purge(&*world.env, Path::new(BACKUPS), 0).unwrap_err();
