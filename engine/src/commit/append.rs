@@ -182,16 +182,19 @@ fn freeze_full(parts: &Parts, tail: &mut Tail, touched: &[(IndexId, Range<usize>
     if !full.is_empty() {
         rotate(parts, tail, &full, up_to(tail));
     }
-    let over = tail.log.retained_bytes() > parts.options.log_bytes_max();
-    if over && let Some(oldest) = oldest_index(tail) {
+    let limit = parts.options.log_bytes_max();
+    let over = tail.log.retained_bytes() > limit;
+    if over && let Some(oldest) = oldest_index(tail, limit) {
         rotate(parts, tail, &[oldest], up_to(tail));
     }
 }
 
-/// The index whose active memtable pins the oldest part of the log.
-fn oldest_index(tail: &Tail) -> Option<IndexId> {
+/// The index whose active memtable pins the oldest part of the log, if that makes more than `limit`
+/// bytes of it stay. More may stay for an archive or a copy, which no flush changes.
+fn oldest_index(tail: &Tail, limit: u64) -> Option<IndexId> {
     let oldest = tail.writers.iter().min_by_key(|w| w.oldest_unflushed().unwrap_or(SeqNo::MAX))?;
-    (oldest.first.is_some() && oldest.frozen.is_empty()).then_some(oldest.id)
+    let first = oldest.first.filter(|_| oldest.frozen.is_empty())?;
+    (tail.log.bytes_from(first) > limit).then_some(oldest.id)
 }
 
 /// Whether a flush will give memory back.

@@ -453,3 +453,21 @@ fn a_database_that_was_put_back_is_not_archived_over_its_future() {
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(crate::world::open(&env, small()).is_ok());
 }
+
+#[test]
+fn a_log_that_is_held_makes_no_small_flushes() {
+    let log_limit = Some(32 << 10);
+    let options = Options { archive: Some(BACKUPS.into()), log_limit, ..small() };
+    let mut world = World::of_all(15, options);
+    let full = FaultRule::nth(1, OpKind::Write, Fault::Enospc).on("backups/log").sticky();
+    world.disk().inject(full);
+    for round in 0..400 {
+        world.fill(round, 2, Durability::Buffered);
+        world.env.run_until_idle();
+    }
+    let gauges = world.engine.gauges();
+    assert!(gauges.log_bytes > 64 << 10, "{} bytes of log", gauges.log_bytes);
+    let rotations = world.engine.stats().rotations.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(rotations < 100, "{rotations} rotations");
+    world.disk().clear_faults();
+}

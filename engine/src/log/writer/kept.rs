@@ -26,6 +26,13 @@ impl LogWriter {
         self.kept.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// Bytes of records in the segments that hold the commit `first` and what follows it. Takes
+    /// time for these alone, however many are before them.
+    pub fn bytes_from(&self, first: SeqNo) -> u64 {
+        let newer = self.retained.iter().rev().take_while(|segment| segment.last_seq >= first);
+        self.active_bytes() + newer.map(|segment| segment.bytes).sum::<u64>()
+    }
+
     /// The oldest segment that is there, whether or not recovery needs it.
     pub fn oldest_kept(&self) -> Option<LogNo> {
         self.kept.front().map(|segment| segment.number).or(self.oldest())
