@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::Engine;
 use crate::budget::Part;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::jobs::{archive_all, clear_released, forget_log};
 use crate::options::Access;
 
@@ -64,8 +64,11 @@ impl Engine {
         let forgotten = forget_log(parts);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
-        if synced.is_ok() {
-            parts.publish(&mut tail);
+        match &synced {
+            Ok(()) => parts.publish(&mut tail),
+            // Who waits for a commit that could not be synced would wait in vain.
+            Err(error) if error.kind() == ErrorKind::Poisoned => parts.poison(&mut tail, error),
+            Err(_) => {}
         }
         parts.watchers.end();
         drop(tail);

@@ -210,3 +210,16 @@ fn waiting_for_a_handle_ends_with_the_commit_or_the_time() {
     let noop = Waker::noop();
     assert!(Pin::new(&mut &handle).poll(&mut Context::from_waker(noop)).is_ready());
 }
+
+#[test]
+fn a_handle_learns_that_closing_could_not_sync() {
+    let env = SimEnv::new(8);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let mut batch = db.batch();
+    batch.durability(Durability::Sync).put(&ks, "a", "").unwrap();
+    let handle = batch.submit().unwrap();
+    env.disk().inject(FaultRule::nth(1, OpKind::Sync, Fault::Eio).sticky());
+    assert_eq!(db.close().unwrap_err().kind(), ErrorKind::Poisoned);
+    assert_eq!(handle.result().unwrap().unwrap_err().kind(), ErrorKind::Poisoned);
+}
