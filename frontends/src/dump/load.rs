@@ -7,6 +7,7 @@
 //! Invariant: a keyspace has the name that the dump gives it only when all of the dump was there.
 
 use std::io::{BufRead, Read};
+use std::sync::{Mutex, PoisonError};
 
 use cuesta_engine::format::Crc;
 use cuesta_indexes::lsm::Options;
@@ -38,13 +39,16 @@ impl Database {
     ///
     /// New keyspaces have names in parentheses, such as `(loading 1)`, until all of the dump was
     /// read and found whole. A load that fails removes them; a crash leaves them to be removed by
-    /// the next load.
+    /// the next load. Loads into one database go one after the other.
     ///
     /// # Errors
     /// `Exists` when a keyspace is there already and is not to be written to; `Corrupt` when the
     /// dump is cut off or changed, naming the line; `Unsupported` when it holds what this version
     /// does not know; `Full`, `Io`.
     pub fn load(&self, dump: impl BufRead, existing: Existing) -> Result<Dumped> {
+        // Two at a time would take each other's keyspaces for what a crash has left.
+        let one_at_a_time = self.named().get_or_make("load", || Ok(Mutex::new(())))?;
+        let _loading = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = Lines { dump, crc: Crc::new(), line: Vec::new(), number: 0, bytes: 0 };
         let batch = self.batch();
         let done = Dumped::default();

@@ -229,3 +229,31 @@ proptest! {
         prop_assert_eq!(self::content(&other), content);
     }
 }
+
+#[test]
+fn loads_at_the_same_time_do_not_get_into_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let dumps: Vec<Vec<u8>> = (0..4)
+        .map(|n| {
+            let db = open(&dir, &format!("source {n}"));
+            let keyspace = db.keyspace(&format!("keyspace {n}")).unwrap();
+            for i in 0..2000u32 {
+                keyspace.put(i.to_be_bytes(), vec![n; 900]).unwrap();
+            }
+            let mut dump = Vec::new();
+            db.dump(&mut dump).unwrap();
+            dump
+        })
+        .collect();
+    let db = open(&dir, "all");
+    std::thread::scope(|scope| {
+        for dump in &dumps {
+            scope.spawn(|| db.load(&dump[..], Existing::Refuse).unwrap());
+        }
+    });
+    let all = content(&db);
+    assert_eq!(all.len(), 4);
+    for (n, of_one) in (0..).zip(all.values()) {
+        assert!(of_one.len() == 2000 && of_one.values().all(|value| *value == vec![n; 900]));
+    }
+}
