@@ -4,6 +4,8 @@
 //! value  mark u64, little-endian
 //! ```
 //!
+//! It never expires, even in a keyspace that gives its values a time to live.
+//!
 //! Not for: what the numbers mean.
 
 use std::ops::Range;
@@ -61,7 +63,7 @@ impl Mark {
         self.keyspace.database().transact_with(&options, |tx| {
             let found = tx.get(&self.keyspace, &self.key)?;
             let (mark, result) = change(self.number(found.as_deref())?)?;
-            tx.put(&self.keyspace, &self.key, mark.to_le_bytes())?;
+            tx.put_lasting(&self.keyspace, &self.key, &mark.to_le_bytes())?;
             Ok(result)
         })
     }

@@ -114,6 +114,15 @@ impl Transaction {
         self.shared.with(|engine| engine.write(keyspace.id(), put))
     }
 
+    /// Sets the value of `key` for ever, whatever the keyspace gives its values.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub(crate) fn put_lasting(&self, keyspace: &Keyspace, key: &[u8], value: &[u8]) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        self.shared.with(|engine| engine.write(keyspace.id(), |ops| op::put(ops, key, value)))
+    }
+
     /// Sets the value of `key` for some time, which begins now: see [`Keyspace::put_with_ttl`].
     ///
     /// # Errors

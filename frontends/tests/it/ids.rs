@@ -7,7 +7,7 @@ use std::time::Duration;
 use cuesta::env::Env;
 use cuesta::env::sim::{Crash, SimDisk, SimEnv};
 use cuesta::id::{Sequence, Snowflake, SnowflakeOptions, Snowflakes, Ulids, Uuids};
-use cuesta::{Database, Durability, ErrorKind, Keyspace, Result};
+use cuesta::{Database, Durability, ErrorKind, Keyspace, KeyspaceOptions, Result};
 
 /// A database that syncs nothing by itself, in a simulated world.
 struct Setup {
@@ -155,4 +155,21 @@ fn what_cannot_be_is_refused() {
     let end = Sequence::open(&setup.ids, "end").unwrap();
     assert_eq!(kind(end.give()), ErrorKind::Full);
     assert_eq!(kind(end.take(u64::MAX).map(|range| range.start)), ErrorKind::Full);
+}
+
+#[test]
+fn nothing_is_given_out_twice_in_a_keyspace_whose_values_expire() {
+    let env = SimEnv::new(5);
+    let second = Duration::from_secs(1);
+    let open = || Database::builder().environment(env.clone()).open("db").unwrap();
+    let db = open();
+    let ids = db.keyspace_with("ids", &KeyspaceOptions::new().ttl(second)).unwrap();
+    let sequence = Sequence::open(&ids, "orders").unwrap();
+    let last = sequence.take(10).unwrap().end;
+    drop((sequence, ids));
+    db.close().unwrap();
+    env.advance(second * 10);
+    let db = open();
+    let sequence = Sequence::open(&db.keyspace("ids").unwrap(), "orders").unwrap();
+    assert!(sequence.give().unwrap() >= last);
 }
