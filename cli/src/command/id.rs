@@ -63,15 +63,21 @@ impl Id {
             Kind::Snowflake => {
                 let options = SnowflakeOptions::new().node(self.node);
                 let snowflakes = Snowflakes::open(keyspace, key, options)?;
-                self.give(|| snowflakes.give().map(Value::from))
+                let ids = self.give(|| snowflakes.give().map(Value::from))?;
+                snowflakes.close()?;
+                Ok(ids)
             }
             Kind::Uuid => {
                 let uuids = Uuids::open(keyspace, key)?;
-                self.give(|| Ok(uuids.give()?.to_string().into()))
+                let ids = self.give(|| Ok(uuids.give()?.to_string().into()))?;
+                uuids.close()?;
+                Ok(ids)
             }
             Kind::Ulid => {
                 let ulids = Ulids::open(keyspace, key)?;
-                self.give(|| Ok(ulids.give()?.to_string().into()))
+                let ids = self.give(|| Ok(ulids.give()?.to_string().into()))?;
+                ulids.close()?;
+                Ok(ids)
             }
         }
     }

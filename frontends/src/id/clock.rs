@@ -9,8 +9,8 @@ use std::ops::Range;
 use super::mark::Mark;
 use crate::{Keyspace, Result};
 
-/// How far the mark runs ahead of the time: after a crash, identifiers may be stamped so much later
-/// than it is.
+/// How far the mark runs ahead of the time: after a crash, or without [`Clock::close`], identifiers
+/// may be stamped so much later than it is.
 const LEAD_MS: u64 = 2000;
 
 /// A clock; whoever has it holds a lock.
@@ -59,6 +59,15 @@ impl Clock {
         }
         self.reserved.start = self.reserved.start.max(ms);
         Ok(self.reserved.start)
+    }
+
+    /// Gives back what was reserved and not given out, unless others have reserved since.
+    ///
+    /// # Errors
+    /// As [`Mark::reserve`].
+    pub(super) fn close(self) -> Result<()> {
+        let rest = self.reserved.start.saturating_add(1)..self.reserved.end;
+        if rest.is_empty() { Ok(()) } else { self.mark.give_back(&rest) }
     }
 
     /// A random number.

@@ -132,6 +132,15 @@ impl Snowflakes {
         self.options.epoch_ms.saturating_add(Snowflake::of(number).ms)
     }
 
+    /// Gives back the rest of the time that was reserved, unless others have reserved since.
+    /// Without it the next generator of this key begins up to two seconds later, each time.
+    ///
+    /// # Errors
+    /// As [`Database::transact`](crate::Database::transact); nothing is lost but time.
+    pub fn close(self) -> Result<()> {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).0.close()
+    }
+
     fn since(&self, ms: u64) -> Result<u64> {
         let epoch_ms = self.options.epoch_ms;
         let since = ms.checked_sub(epoch_ms).ok_or_else(|| {

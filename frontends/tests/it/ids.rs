@@ -173,3 +173,28 @@ fn nothing_is_given_out_twice_in_a_keyspace_whose_values_expire() {
     let sequence = Sequence::open(&db.keyspace("ids").unwrap(), "orders").unwrap();
     assert!(sequence.give().unwrap() >= last);
 }
+
+#[test]
+fn generators_that_come_and_go_do_not_run_away_from_the_time() {
+    let env = SimEnv::new(6);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let ids = db.keyspace("ids").unwrap();
+    let (mut ulid, mut uuid, mut snowflake) = Default::default();
+    for _ in 0..50 {
+        let ulids = Ulids::open(&ids, "ulids").unwrap();
+        let uuids = Uuids::open(&ids, "uuids").unwrap();
+        let snowflakes = Snowflakes::open(&ids, "snowflakes", SnowflakeOptions::new().epoch_ms(0));
+        let snowflakes = snowflakes.unwrap();
+        let given = (ulids.give().unwrap(), uuids.give().unwrap(), snowflakes.give().unwrap());
+        assert!(given.0 > ulid && given.1 > uuid && given.2 > snowflake);
+        (ulid, uuid, snowflake) = given;
+        ulids.close().unwrap();
+        uuids.close().unwrap();
+        snowflakes.close().unwrap();
+        env.advance(Duration::from_millis(10));
+    }
+    let latest = env.wall_ms() + 10;
+    assert!(ulid.timestamp_ms() < latest, "{} after {latest}", ulid.timestamp_ms());
+    assert!(uuid.get_timestamp().unwrap().to_unix().0 <= latest / 1000);
+    assert!(Snowflake::of(snowflake).ms < latest);
+}
