@@ -23,6 +23,8 @@ const UNSYNCED_BYTES: u64 = 16 << 20;
 
 /// Changes of the catalog that are remembered with what was before.
 const CATALOGS_MAX: usize = 1024;
+/// Indexes in all of these together, about.
+const CATALOGS_INDEXES_MAX: usize = 1 << 16;
 
 /// A memtable that takes no more commits and waits to be flushed.
 #[derive(Clone, Copy, Debug)]
@@ -184,7 +186,8 @@ impl Tail {
 
     /// Remembers what the catalog was before the commit `seq`, which changes it.
     pub fn remember_catalog(&mut self, seq: SeqNo, before: Arc<Catalog>) {
-        if self.catalogs.len() == CATALOGS_MAX {
+        let most = CATALOGS_INDEXES_MAX / before.iter().count().max(1);
+        while self.catalogs.len() >= most.clamp(1, CATALOGS_MAX) {
             self.catalogs.pop_front();
         }
         self.catalogs.push_back((seq, before));
