@@ -1,10 +1,18 @@
 //! A counter that can be waited on: how threads learn that something moved.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(loom)]
+use loom::sync::{Condvar, Mutex};
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(not(loom))]
+use std::sync::{Condvar, Mutex};
 
 /// A counter that only grows. Read it with [`Event::epoch`], look at the state it guards, and if
 /// that is not as wished wait for the counter to move on: no wake-up is lost.
@@ -19,6 +27,18 @@ pub struct Event {
     /// Of tasks, each once, with the least count that it has seen. So memory depends on the number
     /// of tasks, not on how often they ask.
     wakers: Mutex<BTreeMap<Task, (u64, Waker)>>,
+}
+
+/// The present value, in the one order of all these operations. Loom takes such a load for one that
+/// acquires, and may give it an old value; what adds nothing is given the newest.
+macro_rules! present {
+    ($counter:expr) => {{
+        #[cfg(loom)]
+        let value = $counter.fetch_add(0, Ordering::SeqCst);
+        #[cfg(not(loom))]
+        let value = $counter.load(Ordering::SeqCst);
+        value
+    }};
 }
 
 /// Which task a waker wakes: its data and its functions.
@@ -36,14 +56,14 @@ impl Event {
 
     /// The present count.
     pub fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
+        present!(self.epoch)
     }
 
     /// Moves the counter on and wakes threads that wait. Without waiters this is one atomic
     /// addition. Futures are woken by [`Event::wake`].
     pub fn notify(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
-        if self.waiters.load(Ordering::SeqCst) > 0 {
+        if present!(self.waiters) > 0 {
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
             self.moved.notify_all();
         }
@@ -71,7 +91,7 @@ impl Event {
     /// [`Event::notify`], which may be called with them: a waker is a stranger's code. Without
     /// futures this is one atomic load.
     pub fn wake(&self) {
-        if self.registered.load(Ordering::SeqCst) == 0 {
+        if present!(self.registered) == 0 {
             return;
         }
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);

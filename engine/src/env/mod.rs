@@ -15,6 +15,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 mod event;
+#[cfg(all(test, loom))]
+mod event_loom;
 pub mod os;
 pub mod sim;
 

@@ -47,6 +47,8 @@
 
 mod entries;
 mod flight;
+#[cfg(all(test, loom))]
+mod flight_loom;
 mod load;
 mod open;
 mod options;

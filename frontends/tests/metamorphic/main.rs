@@ -25,7 +25,6 @@ mod world;
 mod compare;
 mod shrink;
 
-use compare::Mismatch;
 use generate::list;
 use sets::SETS;
 
@@ -104,7 +103,7 @@ mod planted {
                 .find_map(|set| compare::one(&list, set, &expected).err());
             let Some(mismatch) = found else { continue };
             let (before, name) = (list.size(), mismatch.set.name);
-            let (list, mismatch): (_, Mismatch) = shrink::shrink(list, mismatch);
+            let (list, mismatch) = shrink::shrink(list, mismatch);
             drop(planted);
             println!("{bug:?}: found by list {seed} under {name}, {before} to {}", list.size());
             println!("{mismatch}\n{list}");

@@ -17,6 +17,7 @@ pub struct List {
 
 impl List {
     /// Operations, those inside of others included.
+    #[cfg(feature = "planted-bugs")]
     pub fn size(&self) -> usize {
         self.operations.iter().map(Operation::size).sum()
     }
@@ -195,6 +196,7 @@ pub enum Operation {
 }
 
 impl Operation {
+    #[cfg(feature = "planted-bugs")]
     fn size(&self) -> usize {
         match self {
             Operation::Batch { writes, .. } => writes.len(),

@@ -22,6 +22,8 @@
 //! 2. Whoever reads as of `at` sees exactly the borders and versions up to `at`, and so what was
 //!    true then.
 
+#[cfg(all(test, loom))]
+mod cover_loom;
 #[cfg(test)]
 mod tests;
 
