@@ -25,6 +25,8 @@ pub enum Wait {
 pub trait Store: Send + Sync {
     /// Commits entries at once.
     fn write(&self, entries: &[(Vec<u8>, Option<&[u8]>)], wait: Wait) -> Outcome<()>;
+    /// Loads entries that ascend, all at once.
+    fn load(&self, entries: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Outcome<()>;
     /// Bytes of a value.
     fn get(&self, key: &[u8]) -> Outcome<Option<usize>>;
     /// Reads at most `limit` entries from `start` on; how many there were.
@@ -100,6 +102,15 @@ impl Store for Cuesta {
         Ok(batch.commit()?)
     }
 
+    fn load(&self, entries: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Outcome<()> {
+        let mut load = self.db.bulk_load()?;
+        for (key, value) in entries {
+            load.put(&self.keys, key, value)?;
+        }
+        load.finish()?;
+        Ok(())
+    }
+
     fn get(&self, key: &[u8]) -> Outcome<Option<usize>> {
         Ok(self.keys.get(key)?.map(|value| value.len()))
     }
@@ -170,6 +181,14 @@ impl Store for Fjall {
             }
         }
         Ok(batch.commit()?)
+    }
+
+    fn load(&self, entries: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Outcome<()> {
+        let mut load = self.keys.start_ingestion()?;
+        for (key, value) in entries {
+            load.write(key, value)?;
+        }
+        Ok(load.finish()?)
     }
 
     fn get(&self, key: &[u8]) -> Outcome<Option<usize>> {

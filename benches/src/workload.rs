@@ -127,6 +127,22 @@ pub fn fills(engine: Engine, dir: &Path, sizes: Sizes, rows: &mut Rows) -> Outco
     let put_ascending = |i| put(&*store, ascending(i), i, Wait::System);
     rows.push(("fill-seq-b1", timed(n, 1, put_ascending, || store.settle())?));
     store.close()?;
+    let store = engine.open(&dir.join("seq-batches"))?;
+    let fill = |i: u64| {
+        let values: Vec<(u64, Vec<u8>)> = (i * 100..(i + 1) * 100).map(|n| (n, value(n))).collect();
+        let entries: Vec<_> =
+            values.iter().map(|(n, v)| (ascending(*n), Some(v.as_slice()))).collect();
+        store.write(&entries, Wait::System)
+    };
+    rows.push(("fill-seq-b100", timed(n / 100, 100, fill, || store.settle())?));
+    store.close()?;
+    let store = engine.open(&dir.join("load"))?;
+    let load = |_| store.load(&mut (0..n).map(|n| (ascending(n), value(n))));
+    let mut figure = timed(1, 1, load, || store.settle())?;
+    figure.operations = n;
+    rows.push(("bulk-load", figure));
+    check(store.scan(&[], usize::MAX)? as u64 == n, "entries of a load")?;
+    store.close()?;
     let store = engine.open(&dir.join("rand"))?;
     let put_random = |i| put(&*store, random(i), i, Wait::System);
     rows.push(("fill-rand-b1", timed(n, 1, put_random, || store.settle())?));

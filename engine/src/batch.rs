@@ -5,6 +5,9 @@
 //! part                    | index id varint | operations: byte string
 //! ```
 //!
+//! The body of a record that ingests segments is the same, with what is known of segments, one
+//! behind the other, in the place of operations.
+//!
 //! Notes belong to front-ends: the engine stores them and gives them to readers of the log.
 
 use std::collections::BTreeSet;
@@ -13,6 +16,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::format::{Reader, put_bytes, put_varint, varint_len};
 use crate::id::IndexId;
+use crate::index::SegmentMeta;
 
 /// Operations that become visible and durable together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,5 +124,13 @@ impl<'a> Body<'a> {
             parts.push((id, reader.bytes()?));
         }
         Ok(Body { notes, parts })
+    }
+
+    /// What the parts say if the record ingests segments.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn segments(&self) -> impl Iterator<Item = (IndexId, Result<Vec<SegmentMeta>>)> {
+        self.parts.iter().map(|(id, bytes)| (*id, SegmentMeta::decode_all(bytes)))
     }
 }

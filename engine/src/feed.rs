@@ -24,7 +24,7 @@ use crate::batch::Body;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::jobs::trim_log;
-use crate::log::Follow;
+use crate::log::{Follow, Kind, Record, RecordHeader};
 use crate::options::Access;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
@@ -43,6 +43,7 @@ pub struct Change {
     /// The indexes right before this commit, as far as known: before the log reaches back to, or
     /// before the database was opened, names may be later ones.
     pub catalog: Arc<Catalog>,
+    kind: Kind,
     body: Vec<u8>,
     notes: Range<usize>,
     parts: Vec<(IndexId, Range<usize>)>,
@@ -60,14 +61,23 @@ impl Change {
         self.body.get(self.notes.clone()).unwrap_or_default()
     }
 
-    /// Operations by index, in the order of the batch.
+    /// Whether the parts are segments that were ingested, as [`SegmentMeta`] reads them, and no
+    /// operations.
+    ///
+    /// [`SegmentMeta`]: crate::index::SegmentMeta
+    pub fn is_ingest(&self) -> bool {
+        self.kind == Kind::Ingest
+    }
+
+    /// Operations by index, in the order of the batch; or segments.
     pub fn parts(&self) -> impl ExactSizeIterator<Item = (IndexId, &[u8])> {
         let bytes = |range: &Range<usize>| self.body.get(range.clone()).unwrap_or_default();
         self.parts.iter().map(move |(id, range)| (*id, bytes(range)))
     }
 
-    fn decode(seq: SeqNo, clock_ms: u64, body: &[u8], catalog: &Arc<Catalog>) -> Result<Change> {
-        let body = body.to_vec();
+    fn decode(record: &Record<'_>, catalog: &Arc<Catalog>) -> Result<Change> {
+        let (kind, body) = (record.kind()?, record.body.to_vec());
+        let RecordHeader { seq, clock_ms, .. } = record.header;
         let decoded = Body::decode(&body)?;
         let start = body.as_ptr().addr();
         let place = |part: &[u8]| {
@@ -76,7 +86,7 @@ impl Change {
         };
         let notes = place(decoded.notes);
         let parts = decoded.parts.iter().map(|(id, ops)| (*id, place(ops))).collect();
-        Ok(Change { seq, clock_ms, catalog: catalog.clone(), body, notes, parts })
+        Ok(Change { seq, clock_ms, catalog: catalog.clone(), kind, body, notes, parts })
     }
 }
 
@@ -160,7 +170,7 @@ impl Feed {
     fn read(&mut self) -> Result<Change> {
         let segment = self.segment.as_mut().ok_or_else(|| Error::internal("a feed nowhere"))?;
         let record = segment.commit(self.next)?;
-        Change::decode(self.next, record.header.clock_ms, record.body, &self.catalog)
+        Change::decode(&record, &self.catalog)
     }
 
     /// Looks for the next commit in the log; whether it may be read.

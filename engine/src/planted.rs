@@ -43,11 +43,13 @@ pub enum Bug {
     WakeUpLost,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
+    /// Ingested files are not synced before the record that names them.
+    IngestedUnsynced,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 19] = [
+    pub const ALL: [Bug; 20] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -65,6 +67,7 @@ impl Bug {
         Bug::RangeDeleteDroppedTooHigh,
         Bug::OperandLost,
         Bug::ChangeDroppedAtSegmentEnd,
+        Bug::IngestedUnsynced,
         Bug::WakeUpLost,
         Bug::BlindRangeValidation,
     ];

@@ -15,27 +15,28 @@
 //! 2. What is replayed is durable before any segment holds it.
 //! 3. A crash anywhere in here leaves a directory that recovers to the same commits.
 
+mod loads;
+mod replay;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::batch::Body;
-use crate::budget::{Budget, Part};
+use crate::budget::Budget;
 use crate::cache::BlockCache;
 use crate::clock::Clock;
-use crate::commit::{change_catalog, rotate};
 use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::file::{FileTable, Files, LogFiles};
 use crate::format::name::{self, FileName};
-use crate::id::{IndexId, LogNo, LogPos, SeqNo};
+use crate::id::{LogNo, LogPos};
 use crate::identity::{self, Identity};
-use crate::index::{Horizon, Registry, Services};
-use crate::jobs::{flush_now, list_catalog, trim_log};
+use crate::index::{Registry, Services};
+use crate::jobs::trim_log;
 use crate::log::{
-    CloseMark, Kind, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn,
-    find_kept, scan,
+    CloseMark, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, find_kept,
+    scan,
 };
 use crate::manifest::{
     self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
@@ -45,6 +46,9 @@ use crate::parts::{Found, Parts};
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::{CatalogOp, Entry, LocalWords, Pins, Version, WORDS};
+
+use loads::Loads;
+use replay::{as_damage, replay};
 
 /// What opening a database found and did.
 #[derive(Clone, Debug, Default)]
@@ -102,18 +106,9 @@ pub(crate) fn open(
     }
     let mut recovered = manifest::recover(vfs, dir, identity.uuid)?;
     let start = recovered.state.log_start().max(LogNo(1));
-    let mut found = scan(vfs, dir, &identity.uuid.0, start, &mut |_, _| Ok(()))?;
-    found.clock_ms = found.clock_ms.max(recovered.state.wall_ms());
-    check_log(&recovered.state, &found)?;
-    if let Some(known) = found.manifest {
-        let known = ManifestPosition { number: known.manifest, len: known.manifest_len };
-        manifest::check_known(&mut recovered, known)?;
-    }
+    let (found, loads) = read_log(vfs, dir, &identity, start, &mut recovered)?;
     report.closed = found.closed.is_some();
     report.torn = found.torn;
-    if let Some(torn) = found.torn {
-        tracing::warn!(?torn, "cut a torn tail off the log");
-    }
     report.torn_manifest = recovered.torn.as_ref().map(|torn| torn.to_string());
     let state = recovered.state.clone();
     let kept = match found.segments.first() {
@@ -124,7 +119,7 @@ pub(crate) fn open(
         sync_log(vfs, dir, &found)?;
         let manifest = ManifestWriter::resume(vfs, dir, recovered, rotate_at)?;
         let keep_from = kept.first().map_or(start, |oldest| oldest.number);
-        report.removed = clear_leftovers(vfs, dir, &state, keep_from)?;
+        report.removed = clear_leftovers(vfs, dir, &state, &loads, keep_from)?;
         Some(manifest)
     } else {
         None
@@ -140,7 +135,9 @@ pub(crate) fn open(
     if writable && state.log_start() == LogNo(0) {
         begin_log(&parts)?;
     }
-    report.replayed = replay(&parts, &state, &found, &identity)?;
+    report.replayed = replay(&parts, &state, &found, &loads, &identity)?;
+    // What was loaded into an index that was dropped since goes when work begins.
+    loads.files.iter().for_each(|file| parts.files.keep_released(*file));
     trim_log(&parts, &mut parts.tail())?;
     parts.update_pressure();
     report.took = env.now().saturating_sub(began);
@@ -209,6 +206,30 @@ fn identify(
             Ok(identity)
         }
     }
+}
+
+/// Reads the log for the first time, from segment `start` on, and compares it with the manifest.
+fn read_log(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    identity: &Identity,
+    start: LogNo,
+    recovered: &mut manifest::Recovered,
+) -> Result<(Scan, Loads)> {
+    let mut loads = Loads::default();
+    let mut found = scan(vfs, dir, &identity.uuid.0, start, &mut |_, record| {
+        loads.see(&recovered.state, &record)
+    })?;
+    found.clock_ms = found.clock_ms.max(recovered.state.wall_ms());
+    check_log(&recovered.state, &found)?;
+    if let Some(known) = found.manifest {
+        let known = ManifestPosition { number: known.manifest, len: known.manifest_len };
+        manifest::check_known(recovered, known)?;
+    }
+    if let Some(torn) = found.torn {
+        tracing::warn!(?torn, "cut a torn tail off the log");
+    }
+    Ok((found, loads))
 }
 
 /// Whether the log reaches as far as the manifest knows it did.
@@ -280,14 +301,22 @@ fn read_records(
     Ok(bytes)
 }
 
-/// Removes what unfinished work left: data files that the manifest does not name, log segments
-/// that neither it nor a feed needs.
-fn clear_leftovers(vfs: &dyn Vfs, dir: &Path, state: &ManifestState, start: LogNo) -> Result<u64> {
+/// Removes what unfinished work left: data files that neither the manifest nor the log names, log
+/// segments that neither it nor a feed needs.
+fn clear_leftovers(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    state: &ManifestState,
+    loads: &Loads,
+    start: LogNo,
+) -> Result<u64> {
     let names = vfs.list(dir).map_err(|e| Error::io(dir.display(), e))?;
     let mut removed = 0;
     for file_name in names {
         let is_leftover = match FileName::parse(&file_name) {
-            Some(FileName::Data(id)) => !state.files().contains_key(&id),
+            Some(FileName::Data(id)) => {
+                !state.files().contains_key(&id) && !loads.files.contains(&id)
+            }
             Some(FileName::Log(number)) => number < start,
             Some(FileName::Temporary) => is_ours(&file_name),
             _ => false,
@@ -433,162 +462,4 @@ fn begin_log(parts: &Parts) -> Result<()> {
     let no = manifest.next_edit();
     let edit = ManifestEdit { no, changes: vec![Change::LogStart { log }] };
     manifest.append(parts.env.vfs(), &edit)
-}
-
-/// Applies what no segment holds; returns the number of commits that had such operations.
-fn replay(
-    parts: &Arc<Parts>,
-    state: &ManifestState,
-    found: &Scan,
-    identity: &Identity,
-) -> Result<u64> {
-    let indexes = state.indexes().values();
-    let behind = indexes.map(|index| index.flushed).chain([state.catalog_flushed()]).min();
-    parts.tail().replaying = true;
-    let mut replay = Replay { parts, state, replayed: 0, counted: 0 };
-    if behind.is_some_and(|behind| behind < found.last_seq)
-        && let Some((first, _)) = found.segments.first()
-    {
-        let vfs = parts.env.vfs();
-        let again = scan(vfs, &parts.dir, &identity.uuid.0, first.number, &mut |_, record| {
-            replay.record(record)
-        })?;
-        crate::ensure_sound!(
-            again.last_seq >= found.last_seq,
-            "the log changed while it was read: it ended with commit {}, now with {}",
-            found.last_seq,
-            again.last_seq
-        );
-    }
-    let replayed = replay.replayed;
-    let mut tail = parts.tail();
-    tail.replaying = false;
-    let unlisted = !tail.unlisted.is_empty();
-    parts.publish_up_to(&tail, found.last_seq);
-    replay_count(parts, &mut tail);
-    drop(tail);
-    if unlisted && parts.options.access != Access::Read {
-        list_catalog(parts)?;
-    }
-    Ok(replayed)
-}
-
-fn replay_count(parts: &Parts, tail: &mut Tail) {
-    parts.versions.read(|version, _| {
-        for writer in &mut tail.writers {
-            if let Ok(state) = version.state(writer.id)
-                && writer.first.is_some()
-            {
-                parts.count_memory(writer, state.active_bytes() as u64);
-            }
-        }
-    });
-}
-
-/// What the log says is checked when it is written: an operation that makes no sense now is damage,
-/// and no fault of whoever opens the database.
-fn as_damage(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Exists | ErrorKind::Invalid | ErrorKind::Conflict => {
-            error.into_kind(ErrorKind::Corrupt)
-        }
-        _ => error,
-    }
-}
-
-struct Replay<'a> {
-    parts: &'a Arc<Parts>,
-    state: &'a ManifestState,
-    replayed: u64,
-    /// Bytes applied since memory was counted.
-    counted: u64,
-}
-
-impl Replay<'_> {
-    fn record(&mut self, record: Record<'_>) -> Result<()> {
-        if record.kind()? != Kind::Commit {
-            return Ok(());
-        }
-        let at = (record.header.seq, record.header.clock_ms);
-        let seq = at.0;
-        let body = Body::decode(record.body)?;
-        let mut tail = self.parts.tail();
-        let mut applied = false;
-        for (id, ops) in body.parts {
-            applied |= self.apply(&mut tail, at, id, ops).map_err(as_damage)?;
-        }
-        self.replayed += u64::from(applied);
-        self.parts.versions.publish(seq.0);
-        self.counted += record.body.len() as u64;
-        if self.counted >= self.parts.options.memtable_bytes() / 4 {
-            self.counted = 0;
-            replay_count(self.parts, &mut tail);
-            drop(tail);
-            self.relieve(seq)?;
-        }
-        Ok(())
-    }
-
-    fn apply(
-        &self,
-        tail: &mut Tail,
-        (seq, clock_ms): (SeqNo, u64),
-        id: IndexId,
-        ops: &[u8],
-    ) -> Result<bool> {
-        if id == IndexId::CATALOG {
-            if seq > self.state.catalog_flushed() {
-                change_catalog(self.parts, tail, seq, &CatalogOp::decode(ops)?)?;
-                return Ok(true);
-            }
-            return Ok(false);
-        }
-        let flushed = self.state.index(id).map(|index| index.flushed).unwrap_or_default();
-        if seq <= flushed {
-            return Ok(false);
-        }
-        let known = tail.next_index;
-        let Some(writer) = tail.writer(id) else {
-            // Dropped since.
-            crate::ensure_sound!(id < known, "commit {seq} writes to index {id}, which never was");
-            return Ok(false);
-        };
-        // Bytes that the checksum covers may still be of a newer version: check before applying.
-        let mut checked = ops.to_vec();
-        let prepared = self.parts.versions.read(|version, _| {
-            version.state(id).and_then(|state| state.prepare(&mut checked, None))
-        });
-        prepared.map_err(|e| e.context(format_args!("commit {seq}, index {id}")))?;
-        let horizon = Horizon { published: seq.0 - 1, pins: &[] };
-        writer.writer.apply(seq, clock_ms, &checked, &horizon);
-        writer.first.get_or_insert(seq);
-        Ok(true)
-    }
-
-    /// Flushes when memtables are full, as a worker would.
-    fn relieve(&self, seq: SeqNo) -> Result<()> {
-        let parts = self.parts;
-        let full = parts.services.budget.used(Part::Memtables);
-        if full <= parts.options.write_buffer_bytes() {
-            return Ok(());
-        }
-        if parts.options.access == Access::Read {
-            let budget = parts.options.memory_budget;
-            if full <= budget {
-                return Ok(());
-            }
-            return Err(Error::full(format!(
-                "the log holds more than the memory budget of {budget} bytes: open the database \
-                 for writing once, or raise the budget"
-            )));
-        }
-        if !parts.tail().unlisted.is_empty() {
-            list_catalog(parts)?;
-        }
-        let mut tail = parts.tail();
-        let ids: Vec<IndexId> = tail.writers.iter().map(|writer| writer.id).collect();
-        rotate(parts, &mut tail, &ids, (seq, LogPos(0)));
-        drop(tail);
-        flush_now(parts)
-    }
 }

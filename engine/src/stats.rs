@@ -201,6 +201,10 @@ counters! {
     lock_timeouts,
     /// Locks that were refused because waiting would have been a deadlock.
     deadlocks,
+    /// Bulk loads committed.
+    ingests,
+    /// Bytes of segments and large values that bulk loads wrote, or copied.
+    ingested_bytes,
 }
 
 impl Stats {

@@ -26,7 +26,16 @@ const CATALOGS_MAX: usize = 1024;
 /// Indexes in all of these together, about.
 const CATALOGS_INDEXES_MAX: usize = 1 << 16;
 
-/// A memtable that takes no more commits and waits to be flushed.
+/// What waits to be flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A memtable.
+    Memtable,
+    /// Segments that a commit has ingested.
+    Segments,
+}
+
+/// A memtable that takes no more commits, or ingested segments, that wait to be flushed.
 #[derive(Clone, Copy, Debug)]
 pub struct Frozen {
     /// The first commit in it.
@@ -37,6 +46,8 @@ pub struct Frozen {
     pub end: LogPos,
     /// Bytes of memory.
     pub bytes: u64,
+    /// What it is.
+    pub content: Content,
 }
 
 /// The write side of one index.
@@ -60,6 +71,13 @@ impl IndexWriter {
     pub fn new(id: IndexId, writer: Box<dyn MemtableWriter>) -> IndexWriter {
         let frozen = VecDeque::new();
         IndexWriter { id, writer, first: None, bytes: 0, frozen, unlisted: None }
+    }
+
+    /// How many of the oldest frozen memtables are flushed together: ingested segments are flushed
+    /// alone.
+    pub fn flushed_together(&self) -> usize {
+        let memtables = |frozen: &&Frozen| frozen.content == Content::Memtable;
+        self.frozen.iter().take_while(memtables).count().max(usize::from(!self.frozen.is_empty()))
     }
 
     /// The oldest commit that only the log makes durable.

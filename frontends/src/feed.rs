@@ -11,6 +11,7 @@ use std::time::Duration;
 use cuesta_engine::feed::{self, Feed};
 use cuesta_engine::version::{Catalog, CatalogOp};
 use cuesta_engine::{IndexId, SeqNo};
+use cuesta_indexes::lsm::Loaded;
 use cuesta_indexes::lsm::op::{self, Op, Ops};
 
 use crate::database::Database;
@@ -182,7 +183,8 @@ impl Change {
     /// each, ranges are deleted first; all else follows by key, at most one operation per key.
     pub fn operations(&self) -> Operations<'_> {
         let parts: Vec<_> = self.0.parts().collect();
-        Operations { catalog: &self.0.catalog, parts: parts.into_iter(), current: None }
+        let is_load = self.0.is_ingest();
+        Operations { catalog: &self.0.catalog, parts: parts.into_iter(), current: None, is_load }
     }
 }
 
@@ -250,6 +252,16 @@ pub enum Action<'c> {
         /// The first key behind the range; `None` is behind all keys.
         end: Option<&'c [u8]>,
     },
+    /// Many keys have values from now on: see [`Database::bulk_load`]. The keyspace has them; the
+    /// log only says how many there are, and where. There is one such action for a keyspace.
+    Load {
+        /// How many keys.
+        entries: u64,
+        /// The smallest of them.
+        first: &'c [u8],
+        /// The largest of them.
+        last: &'c [u8],
+    },
     /// The keyspace was created.
     Create,
     /// The keyspace was renamed.
@@ -283,9 +295,11 @@ impl<'c> Action<'c> {
             | Action::PutUntil { key, .. }
             | Action::Merge { key, .. }
             | Action::Delete { key } => Some(key),
-            Action::DeleteRange { .. } | Action::Create | Action::Rename { .. } | Action::Drop => {
-                None
-            }
+            Action::DeleteRange { .. }
+            | Action::Load { .. }
+            | Action::Create
+            | Action::Rename { .. }
+            | Action::Drop => None,
         }
     }
 }
@@ -296,6 +310,7 @@ pub struct Operations<'c> {
     catalog: &'c Catalog,
     parts: std::vec::IntoIter<(IndexId, &'c [u8])>,
     current: Option<(IndexId, Ops<'c>)>,
+    is_load: bool,
 }
 
 impl<'c> Operations<'c> {
@@ -320,6 +335,10 @@ impl<'c> Iterator for Operations<'c> {
                 }
             }
             let (id, bytes) = self.parts.next()?;
+            if self.is_load {
+                let load = |Loaded { entries, first, last }| Action::Load { entries, first, last };
+                return Some(Loaded::of(bytes).map(|loaded| self.operation(id, load(loaded))));
+            }
             if id == IndexId::CATALOG {
                 return Some(catalog_change(self.catalog, bytes));
             }

@@ -31,6 +31,7 @@
 //! - [`Keyspace`] reads and writes single keys, and iterates.
 //! - [`MergeOperator`] changes values without reading them first.
 //! - [`Batch`] writes many keys, of any keyspaces, at once.
+//! - [`BulkLoad`] writes very many keys in order, and [`SegmentBuilder`] prepares them apart.
 //! - [`Snapshot`] reads many keys as of one moment.
 //! - [`CommitHandle`] is a commit that is waited for later.
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
@@ -69,7 +70,10 @@ pub use dump::{Dumped, Existing};
 pub use feed::{Action, Change, Changes, NextChange, Operands, Operation, Operations};
 pub use handle::CommitHandle;
 pub use keep::Checkpoint;
-pub use kv::{Batch, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Snapshot, Swap};
+pub use kv::{
+    Batch, BulkLoad, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Loaded,
+    Prepared, SegmentBuilder, Snapshot, Swap,
+};
 pub use report::{KeyspaceStats, Stats};
 pub use transaction::{Retries, Savepoint, Transaction, TransactionOptions};
 pub use watch::{Changed, Watch};

@@ -82,6 +82,11 @@ fn check_record(number: LogNo, record: &Record<'_>, bytes: &[u8]) {
     assert_eq!(encoded, bytes[..RECORD_HEADER_BYTES], "a record header was read as other bytes");
     match record.kind() {
         Ok(Kind::Commit) => drop(Body::decode(record.body)),
+        Ok(Kind::Ingest) => {
+            if let Ok(body) = Body::decode(record.body) {
+                body.segments().for_each(drop);
+            }
+        }
         Ok(Kind::Close) => {
             if let Ok(mark) = CloseMark::decode(record.body) {
                 let mut encoded = Vec::new();
@@ -104,7 +109,7 @@ fn scan(files: &[Vec<u8>]) {
         Ok(())
     });
     assert!(seen.is_sorted_by_key(|(number, _, seq, at)| (*number, *seq, *at)));
-    let commits = seen.iter().filter(|(_, kind, ..)| *kind == Kind::Commit).map(|seen| seen.2.0);
+    let commits = seen.iter().filter(|(_, kind, ..)| kind.is_commit()).map(|seen| seen.2.0);
     let commits: Vec<u64> = commits.collect();
     assert!(commits.windows(2).all(|pair| pair[0] + 1 == pair[1]), "commits are missing");
     let Ok(found) = scanned else { return };

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::budget::Part;
+use crate::commit::ingest::ingest;
 use crate::commit::{Commit, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, LogPlace, LogPos, SeqNo};
@@ -11,7 +12,7 @@ use crate::log::{Append, Kind};
 use crate::options::Durability;
 use crate::parts::Parts;
 use crate::stats::Stats;
-use crate::tail::{Frozen, IndexWriter, Pending, Tail};
+use crate::tail::{Content, Frozen, IndexWriter, Pending, Tail};
 use crate::version::{CatalogOp, Version};
 
 /// Appends and applies a prepared commit; returns its number and where its record ends.
@@ -27,33 +28,12 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         }
     }
     validate::check(parts, tail, &commit.claims)?;
-    if let Err(error) = tail.log.reserve(commit.record.len() as u64) {
-        if error.kind() == ErrorKind::Poisoned {
-            parts.poison(tail, &error);
-        }
-        return Err(error);
-    }
-    let seq = tail.log.last_seq().next();
-    let clock_ms = tail.log.tick(parts.services.clock.now_ms());
-    let how = match commit.durability {
-        Durability::Sync => Append::Synced,
-        Durability::Interval | Durability::Buffered => Append::Written,
-        Durability::None => Append::Lazily,
+    let before = up_to(tail);
+    let (seq, clock_ms, end) = log(parts, tail, commit)?;
+    let applied = match &commit.ingesting {
+        Some(ingesting) => ingest(parts, tail, before, (seq, end), ingesting.given()),
+        None => apply(parts, tail, (seq, clock_ms), commit),
     };
-    let end = match tail.log.append(Kind::Commit, seq, commit.body_crc, &mut commit.record, how) {
-        Ok(end) => end,
-        Err(error) => {
-            parts.poison(tail, &error);
-            return Err(error.into_kind(ErrorKind::Poisoned));
-        }
-    };
-    if commit.changes_catalog()
-        && let Err(error) = tail.log.sync_all()
-    {
-        parts.poison(tail, &error);
-        return Err(error);
-    }
-    let applied = apply(parts, tail, (seq, clock_ms), commit);
     let recorded = applied.and_then(|()| validate::record(parts, tail, seq, commit));
     if let Err(error) = recorded.and_then(|()| validate::note_watched(parts, seq, commit)) {
         parts.poison(tail, &error);
@@ -63,6 +43,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
         holder.leave_at(seq);
     }
     Stats::add(&parts.stats.commits, 1);
+    Stats::add(&parts.stats.ingests, u64::from(commit.ingesting.is_some()));
     let waits_for_syncer = commit.durability == Durability::Interval;
     if waits_for_syncer && tail.interval_end <= tail.log.synced() || tail.has_many_unsynced() {
         parts.syncer.notify();
@@ -84,6 +65,45 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
     }
     freeze_full(parts, tail, &commit.ops);
     Ok((seq, end))
+}
+
+/// Appends the record of a commit, and has a change of the catalog synced; returns its number, its
+/// time, and where the record ends.
+fn log(parts: &Parts, tail: &mut Tail, commit: &mut Commit) -> Result<(SeqNo, u64, LogPos)> {
+    if let Err(error) = tail.log.reserve(commit.record.len() as u64) {
+        if error.kind() == ErrorKind::Poisoned {
+            parts.poison(tail, &error);
+        }
+        return Err(error);
+    }
+    let seq = tail.log.last_seq().next();
+    let clock_ms = tail.log.tick(parts.services.clock.now_ms());
+    let how = match commit.durability {
+        Durability::Sync => Append::Synced,
+        Durability::Interval | Durability::Buffered => Append::Written,
+        Durability::None => Append::Lazily,
+    };
+    let kind = match &mut commit.ingesting {
+        Some(ingesting) => {
+            ingesting.leave();
+            Kind::Ingest
+        }
+        None => Kind::Commit,
+    };
+    let end = match tail.log.append(kind, seq, commit.body_crc, &mut commit.record, how) {
+        Ok(end) => end,
+        Err(error) => {
+            parts.poison(tail, &error);
+            return Err(error.into_kind(ErrorKind::Poisoned));
+        }
+    };
+    if commit.changes_catalog()
+        && let Err(error) = tail.log.sync_all()
+    {
+        parts.poison(tail, &error);
+        return Err(error);
+    }
+    Ok((seq, clock_ms, end))
 }
 
 fn apply(
@@ -242,7 +262,8 @@ pub(crate) fn rotate(parts: &Parts, tail: &mut Tail, ids: &[IndexId], up_to: (Se
         let bytes = state.active_bytes() as u64;
         logged += state.active_logged_bytes();
         parts.count_memory(writer, bytes);
-        writer.frozen.push_back(Frozen { first, last, end, bytes });
+        let content = Content::Memtable;
+        writer.frozen.push_back(Frozen { first, last, end, bytes, content });
         writer.writer = new_writer;
         // An empty memtable is not counted: many idle indexes must not fill the memory.
         writer.bytes = 0;

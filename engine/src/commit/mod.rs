@@ -21,12 +21,14 @@
 
 mod append;
 mod handle;
+mod ingest;
 mod step;
 mod sync;
 mod validate;
 
 pub(crate) use append::{change_catalog, rotate, up_to};
 pub use handle::CommitHandle;
+pub(crate) use ingest::{Ingesting, ingest, remove};
 pub use step::{Commit, Step, drive};
 pub use sync::SyncTo;
 pub use validate::Claim;

@@ -7,7 +7,7 @@ use crate::batch::Batch;
 use crate::budget::{Charge, Part};
 use crate::commit::sync::{SyncTo, outcome_unknown};
 use crate::commit::validate::{Claim, Effects};
-use crate::commit::{append, validate};
+use crate::commit::{Ingesting, append, validate};
 use crate::error::{Error, Result};
 use crate::format::crc32;
 use crate::id::{IndexId, LogPos, SeqNo};
@@ -60,6 +60,8 @@ pub struct Commit {
     pub(super) effects: Effects,
     /// What must not have been written by others, and since when.
     pub(super) claims: Reads,
+    /// Segments that it makes part of the database, in the place of operations.
+    pub(super) ingesting: Option<Ingesting>,
     /// Locks to be let go when it is published, or given up.
     pub(super) holder: Option<Holder>,
     began: Duration,
@@ -124,6 +126,20 @@ impl Commit {
         Commit::of_prepared(parts, &batch, Durability::Sync, effects, Reads::default())
     }
 
+    /// A commit that makes segments, which `batch` names, part of the database.
+    pub(crate) fn of_segments(
+        parts: Arc<Parts>,
+        batch: &Batch,
+        ingesting: Ingesting,
+    ) -> Result<Commit> {
+        parts.check_writable()?;
+        let effects = validate::of_segments(&parts, ingesting.given());
+        let (durability, claims) = (Durability::Sync, Reads::default());
+        let mut commit = Commit::of_prepared(parts, batch, durability, effects, claims)?;
+        commit.ingesting = Some(ingesting);
+        Ok(commit)
+    }
+
     fn of_prepared(
         parts: Arc<Parts>,
         batch: &Batch,
@@ -154,6 +170,7 @@ impl Commit {
             ops,
             effects,
             claims,
+            ingesting: None,
             holder: None,
             began,
             state,

@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::commit::Commit;
 use crate::error::{ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
-use crate::index::Footprint;
+use crate::index::{ErasedIngested, Footprint};
 use crate::oracle::{ReadSet, Reads, Written};
 use crate::parts::Parts;
 use crate::stats::Stats;
@@ -63,6 +63,18 @@ pub(super) fn prepare(parts: &Parts, version: &Version, batch: &mut Batch) -> Re
         writes.push(Written::new(conflicts.hasher, *id, footprint));
     }
     Ok(Effects { writes: Some(writes), watched })
+}
+
+/// What segments write that are to be ingested.
+pub(super) fn of_segments(parts: &Parts, given: &[(IndexId, ErasedIngested)]) -> Effects {
+    let footprints = given.iter().map(|(id, given)| (*id, given.footprint.clone()));
+    match parts.conflicts.get() {
+        None => Effects { writes: None, watched: footprints.collect() },
+        Some(conflicts) => {
+            let written = |(id, footprint)| Written::new(conflicts.hasher, id, footprint);
+            Effects { writes: Some(footprints.map(written).collect()), watched: Vec::new() }
+        }
+    }
 }
 
 /// What is to be checked for a claim.
@@ -124,6 +136,12 @@ pub(super) fn record(parts: &Parts, tail: &mut Tail, seq: SeqNo, commit: &Commit
     match &commit.effects.writes {
         Some(writes) => oracle.record(seq, writes),
         // The first transaction began after this commit was prepared.
+        None if commit.ingesting.is_some() => {
+            let hasher = oracle.hasher();
+            for (id, footprint) in &commit.effects.watched {
+                oracle.record(seq, &[Written::new(hasher, *id, footprint.clone())]);
+            }
+        }
         None => {
             let hasher = oracle.hasher();
             let current = parts.versions.current();

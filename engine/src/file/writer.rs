@@ -1,7 +1,7 @@
 //! What background work writes: new files, and pages of files written in place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,16 +14,30 @@ use crate::id::{EditNo, FileId, LogNo};
 const BUFFER_BYTES: usize = 256 << 10;
 /// A shared file takes further segments until it has this many bytes.
 const SHARED_BYTES: u64 = 8 << 20;
+/// Sealed files that are open at a time; those written to least lately are synced and closed.
+const OPEN_MAX: usize = 16;
 
 struct Written {
     kind: FileKind,
-    file: Arc<dyn VfsFile>,
+    /// `None` where it was closed, or was complete from the beginning.
+    file: Option<Arc<dyn VfsFile>>,
     is_new: bool,
+    /// Whether there is something that was not synced.
+    unsynced: bool,
+    /// When it was written to, in steps of the output.
+    used: u64,
     /// Whether segments may share it.
     spread: Spread,
     /// Bytes in the file, without the buffer.
     len: u64,
     buffer: Vec<u8>,
+}
+
+impl Written {
+    fn handle(&self, id: FileId) -> Result<&dyn VfsFile> {
+        let closed = || Error::internal(format!("{} was closed", name::data(id)));
+        self.file.as_deref().ok_or_else(closed)
+    }
 }
 
 /// How the sealed output of a job is spread over files.
@@ -47,6 +61,7 @@ pub struct FileOutput {
     /// New names of segments of the log.
     adopted: BTreeSet<FileId>,
     bytes: u64,
+    steps: u64,
 }
 
 impl FileOutput {
@@ -61,7 +76,18 @@ impl FileOutput {
         log_files: LogFiles,
     ) -> FileOutput {
         let (files, adopted) = (BTreeMap::new(), BTreeSet::new());
-        FileOutput { env, dir, next_file, oldest_edit, spread, files, log_files, adopted, bytes: 0 }
+        FileOutput {
+            env,
+            dir,
+            next_file,
+            oldest_edit,
+            spread,
+            files,
+            log_files,
+            adopted,
+            bytes: 0,
+            steps: 0,
+        }
     }
 
     /// Bytes written so far.
@@ -69,9 +95,26 @@ impl FileOutput {
         self.bytes
     }
 
-    fn flush(written: &mut Written, id: FileId) -> Result<()> {
+    /// Bytes of memory held, about.
+    pub fn memory(&self) -> usize {
+        self.files.values().map(|written| written.buffer.capacity() + size_of::<Written>()).sum()
+    }
+
+    /// Hands the buffer of a file to the operating system.
+    fn flush(&mut self, id: FileId) -> Result<()> {
+        let FileOutput { env, dir, files, .. } = self;
+        let Some(written) = files.get_mut(&id) else { return Ok(()) };
         if !written.buffer.is_empty() {
-            let wrote = written.file.write_all_at(written.len, &written.buffer);
+            let file = match &written.file {
+                Some(file) => file,
+                None => {
+                    let opened = env.vfs().open(&dir.join(name::data(id)), OpenMode::Write);
+                    let failed = |e| Error::io(format_args!("opening {}", name::data(id)), e);
+                    written.file.insert(opened.map_err(failed)?)
+                }
+            };
+            written.unsynced = true;
+            let wrote = file.write_all_at(written.len, &written.buffer);
             wrote.map_err(|e| Error::io(format_args!("writing {}", name::data(id)), e))?;
             written.len += written.buffer.len() as u64;
             written.buffer.clear();
@@ -92,7 +135,9 @@ impl FileOutput {
             let file = self.env.vfs().open(&path, OpenMode::Write).map_err(failed)?;
             let len = file.len().map_err(failed)?;
             let (kind, buffer, spread) = (FileKind::InPlace, Vec::new(), Spread::Apart);
-            self.files.insert(id, Written { kind, file, is_new: false, spread, len, buffer });
+            let (file, is_new, unsynced, used) = (Some(file), false, true, 0);
+            let written = Written { kind, file, is_new, unsynced, used, spread, len, buffer };
+            self.files.insert(id, written);
         }
         let written = self.get(id)?;
         if written.kind == FileKind::Sealed {
@@ -102,13 +147,94 @@ impl FileOutput {
     }
 
     fn create_file(&mut self, kind: FileKind, spread: Spread) -> Result<FileId> {
+        self.close_one()?;
         let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
         let file_name = name::data(id);
         let file = self.env.vfs().open(&self.dir.join(&file_name), OpenMode::CreateNew);
         let file = file.map_err(|e| Error::io(format_args!("creating {file_name}"), e))?;
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        self.files.insert(id, Written { kind, file, is_new: true, spread, len: 0, buffer });
+        let (file, is_new, unsynced, used) = (Some(file), true, true, self.steps);
+        let written = Written { kind, file, is_new, unsynced, used, spread, len: 0, buffer };
+        self.files.insert(id, written);
         Ok(id)
+    }
+
+    /// Syncs and closes a file if many are open: the one that was written to least lately. It is
+    /// opened again if there is more for it.
+    fn close_one(&mut self) -> Result<()> {
+        let sealed = |written: &Written| written.kind == FileKind::Sealed && written.file.is_some();
+        let open = || self.files.iter().filter(|(_, written)| sealed(written));
+        if open().count() < OPEN_MAX {
+            return Ok(());
+        }
+        let Some(id) = open().min_by_key(|(_, written)| written.used).map(|(id, _)| *id) else {
+            return Ok(());
+        };
+        self.flush(id)?;
+        let written = self.get(id)?;
+        if let Some(file) = written.file.take() {
+            let synced = file.sync(SyncKind::Full);
+            synced.map_err(|e| Error::io(format_args!("syncing {}", name::data(id)), e))?;
+        }
+        written.unsynced = false;
+        written.buffer = Vec::new();
+        Ok(())
+    }
+
+    /// Takes over a complete file from elsewhere, by a link, or a copy where links cannot be.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such file; `Full`, `Io`.
+    pub fn take(&mut self, from: &Path) -> Result<FileId> {
+        let vfs = self.env.vfs();
+        let file = vfs.open(from, OpenMode::Read).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::not_found(format!("there is no file {}", from.display()))
+            }
+            _ => Error::io(format_args!("reading {}", from.display()), e),
+        })?;
+        let id = FileId(self.next_file.fetch_add(1, Ordering::SeqCst));
+        let to = self.dir.join(name::data(id));
+        // What was prepared may not be durable, whatever became of it since.
+        let sync = || vfs.open(&to, OpenMode::Write).and_then(|file| file.sync(SyncKind::Full));
+        let linked = vfs.link(from, &to).is_ok();
+        if !linked || sync().is_err() {
+            if linked {
+                let removed = vfs.remove(&to);
+                removed.map_err(|e| Error::io(format_args!("removing {}", to.display()), e))?;
+            }
+            self.copy(&*file, &to, id)?;
+        }
+        let (kind, spread, is_new, buffer) = (FileKind::Sealed, Spread::Apart, true, Vec::new());
+        let (file, unsynced, used, len) = (None, false, 0, 0);
+        let written = Written { kind, file, is_new, unsynced, used, spread, len, buffer };
+        self.files.insert(id, written);
+        Ok(id)
+    }
+
+    /// Removes a file that was taken over.
+    pub fn give_back(&mut self, file: FileId) {
+        self.files.remove(&file);
+        let path = self.dir.join(name::data(file));
+        if let Err(error) = self.env.vfs().remove(&path) {
+            tracing::warn!(file = %path.display(), %error, "left a file behind");
+        }
+    }
+
+    fn copy(&mut self, from: &dyn VfsFile, to: &Path, id: FileId) -> Result<()> {
+        let copying = |e| Error::io(format_args!("copying to {}", name::data(id)), e);
+        let copy = self.env.vfs().open(to, OpenMode::CreateNew).map_err(copying)?;
+        let len = from.len().map_err(copying)?;
+        let mut piece = vec![0; BUFFER_BYTES];
+        let mut at = 0;
+        while at < len {
+            piece.truncate((len - at).min(BUFFER_BYTES as u64) as usize);
+            from.read_exact_at(at, &mut piece).map_err(copying)?;
+            copy.write_all_at(at, &piece).map_err(copying)?;
+            at += piece.len() as u64;
+        }
+        self.bytes += len;
+        copy.sync(SyncKind::Full).map_err(copying)
     }
 
     /// Hands everything to the operating system: from here on the files can be opened.
@@ -116,10 +242,8 @@ impl FileOutput {
     /// # Errors
     /// `Full` or `Io`.
     pub fn finish(&mut self) -> Result<()> {
-        for (id, written) in &mut self.files {
-            FileOutput::flush(written, *id)?;
-        }
-        Ok(())
+        let all: Vec<FileId> = self.files.keys().copied().collect();
+        all.into_iter().try_for_each(|id| self.flush(id))
     }
 
     /// Makes the content of all files durable; their names are not.
@@ -130,7 +254,8 @@ impl FileOutput {
         for (id, written) in &self.files {
             assert!(written.buffer.is_empty(), "an output is finished before it is synced");
             let kind = if written.is_new { SyncKind::Full } else { SyncKind::Data };
-            let synced = written.file.sync(kind);
+            let file = written.file.as_ref().filter(|_| written.unsynced);
+            let synced = file.map_or(Ok(()), |file| file.sync(kind));
             synced.map_err(|e| Error::io(format_args!("syncing {}", name::data(*id)), e))?;
         }
         Ok(())
@@ -210,11 +335,14 @@ impl Output for FileOutput {
 
     fn append(&mut self, file: FileId, bytes: &[u8]) -> Result<u64> {
         self.bytes += bytes.len() as u64;
+        self.steps += 1;
+        let steps = self.steps;
         let written = self.get(file)?;
+        written.used = steps;
         let offset = written.len + written.buffer.len() as u64;
         written.buffer.extend_from_slice(bytes);
         if written.buffer.len() >= BUFFER_BYTES {
-            FileOutput::flush(written, file)?;
+            self.flush(file)?;
         }
         Ok(offset)
     }
@@ -229,18 +357,19 @@ impl Output for FileOutput {
 
     fn write_at(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<()> {
         self.bytes += bytes.len() as u64;
-        let written = self.in_place(file)?;
-        FileOutput::flush(written, file)?;
-        let wrote = written.file.write_all_at(offset, bytes);
+        self.in_place(file)?;
+        self.flush(file)?;
+        let written = self.get(file)?;
+        let wrote = written.handle(file)?.write_all_at(offset, bytes);
         wrote.map_err(|e| Error::io(format_args!("writing {}", name::data(file)), e))?;
         written.len = written.len.max(offset + bytes.len() as u64);
         Ok(())
     }
 
     fn read_at(&mut self, file: FileId, offset: u64, buf: &mut [u8]) -> Result<()> {
-        let written = self.in_place(file)?;
-        FileOutput::flush(written, file)?;
-        written.file.read_exact_at(offset, buf).map_err(|e| match e.kind() {
+        self.in_place(file)?;
+        self.flush(file)?;
+        self.get(file)?.handle(file)?.read_exact_at(offset, buf).map_err(|e| match e.kind() {
             std::io::ErrorKind::UnexpectedEof => Error::corrupt(format!(
                 "{} ends before byte {}",
                 name::data(file),

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Files, Output};
-use crate::id::{EditNo, SegmentId, SeqNo};
+use crate::id::{EditNo, FileId, SegmentId, SeqNo};
 use crate::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, Memtable, MemtableWriter, MergePlan, Private,
-    SegmentMeta, Services, State, Work,
+    Aim, Debt, Edit, Footprint, IndexType, Ingested, Layer, Live, Load, Memtable, MemtableWriter,
+    MergePlan, Private, SegmentMeta, Services, State, Work,
 };
 
 /// A segment as the manifest lists it, with its number and the edit that installed it.
@@ -29,6 +29,16 @@ pub struct Listed {
 
 /// Open segments of some index type.
 pub struct Opened(Box<dyn Any + Send + Sync>);
+
+/// Open segments of some index type that are to be ingested, arranged.
+pub struct ErasedIngested {
+    given: Box<dyn Any + Send + Sync>,
+    /// What they write.
+    pub footprint: Footprint,
+}
+
+/// Open segments and their arrangement.
+struct Given<T: IndexType>(Arc<[Live<T>]>, Arc<T::Layout>);
 
 /// The read half of a memtable of a transaction's own, of some index type.
 pub struct ErasedPrivate {
@@ -102,10 +112,33 @@ pub trait ErasedState: Any + Send + Sync {
         remove: &[SegmentId],
         add: &Opened,
     ) -> Result<Arc<dyn ErasedState>>;
-    /// Starts a flush of the `count` oldest frozen memtables.
+    /// See [`IndexType::load`].
     ///
     /// # Errors
-    /// See [`IndexType::flush`].
+    /// As there.
+    fn load(&self) -> Result<Box<dyn Load>>;
+    /// Opens segments that are to be ingested by one commit, and checks that they can be. With a
+    /// `report`, every byte of them is checked first, and what is wrong is reported.
+    ///
+    /// # Errors
+    /// What opening fails with; see [`IndexType::accept`].
+    fn accept(
+        &self,
+        metas: &[SegmentMeta],
+        files: &dyn Files,
+        report: Option<&mut dyn FnMut(String)>,
+    ) -> Result<ErasedIngested>;
+    /// With segments that the commit `at` ingests on top of frozen memtables; the active memtable
+    /// is empty.
+    ///
+    /// # Errors
+    /// `Internal` for segments of another index type.
+    fn ingested(&self, at: SeqNo, given: &ErasedIngested) -> Result<Arc<dyn ErasedState>>;
+    /// Starts a flush of the `count` oldest frozen memtables, or of the oldest ingested segments
+    /// alone.
+    ///
+    /// # Errors
+    /// See [`IndexType::flush`] and [`IndexType::place`].
     fn flush(&self, count: usize) -> Result<Box<dyn Work>>;
     /// See [`IndexType::plan`].
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim) -> Option<MergePlan>;
@@ -128,6 +161,13 @@ pub trait ErasedState: Any + Send + Sync {
         then: &dyn ErasedState,
         out: &mut dyn Output,
     ) -> Result<Edit>;
+    /// Files of segments that were ingested and are not current yet.
+    fn waiting_files(&self) -> Vec<FileId>;
+    /// Checks segments that were ingested and are not current yet, as [`ErasedState::verify`] does.
+    ///
+    /// # Errors
+    /// See [`IndexType::verify`].
+    fn verify_waiting(&self, files: &dyn Files, report: &mut dyn FnMut(String)) -> Result<()>;
     /// Checks every segment as it is in `files`, opened anew: what of it is in memory may be better
     /// than what is on disk. See [`IndexType::verify`].
     ///
@@ -173,8 +213,50 @@ impl<T: IndexType> State<T> {
         })
     }
 
-    fn memtables(&self) -> impl Iterator<Item = &Arc<T::Memtable>> {
-        std::iter::once(&self.active).chain(&self.frozen)
+    /// The memtables that commits went to, newest first.
+    pub fn memtables(&self) -> impl DoubleEndedIterator<Item = &Arc<T::Memtable>> {
+        let frozen = self.frozen.iter().filter_map(|layer| match layer {
+            Layer::Memtable(memtable) => Some(memtable),
+            Layer::Ingested(_) => None,
+        });
+        std::iter::once(&self.active).chain(frozen)
+    }
+
+    /// Segments that were ingested and are not current yet.
+    pub fn ingested(&self) -> impl Iterator<Item = &Arc<Ingested<T>>> {
+        self.frozen.iter().filter_map(|layer| match layer {
+            Layer::Memtable(_) => None,
+            Layer::Ingested(ingested) => Some(ingested),
+        })
+    }
+
+    fn open_as(&self, listed: &Listed, files: &dyn Files) -> Result<Live<T>> {
+        let Listed { id, meta, installed } = listed;
+        if meta.format > T::FORMAT {
+            return Err(Error::unsupported(format!(
+                "segment {id} of type {} has format {}, and {} is the newest known here",
+                T::NAME,
+                meta.format,
+                T::FORMAT
+            )));
+        }
+        let segment = self.index.open(meta, files);
+        let segment = segment.map_err(|e| e.context(format_args!("segment {id}")))?;
+        let (segment, meta) = (Arc::new(segment), meta.clone());
+        Ok(Live { id: *id, meta, segment, installed: *installed })
+    }
+}
+
+/// Work that was done when it began.
+struct Placed(Option<Edit>);
+
+impl Work for Placed {
+    fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
+        Ok(Some(self.0.take().unwrap_or_default()))
+    }
+
+    fn memory(&self) -> usize {
+        0
     }
 }
 
@@ -204,7 +286,11 @@ impl<T: IndexType> ErasedState for State<T> {
     }
 
     fn frozen_bytes(&self) -> Vec<usize> {
-        self.frozen.iter().rev().map(|memtable| memtable.bytes()).collect()
+        let bytes = |layer: &Layer<T>| match layer {
+            Layer::Memtable(memtable) => memtable.bytes(),
+            Layer::Ingested(_) => 0,
+        };
+        self.frozen.iter().rev().map(bytes).collect()
     }
 
     fn pruned_to(&self) -> SeqNo {
@@ -223,7 +309,7 @@ impl<T: IndexType> ErasedState for State<T> {
     fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>) {
         let (writer, active) = self.index.create();
         let mut frozen = Vec::with_capacity(self.frozen.len() + 1);
-        frozen.push(self.active.clone());
+        frozen.push(Layer::Memtable(self.active.clone()));
         frozen.extend_from_slice(&self.frozen);
         (Box::new(writer), Arc::new(State { active, frozen, ..self.clone() }))
     }
@@ -250,22 +336,49 @@ impl<T: IndexType> ErasedState for State<T> {
     }
 
     fn open(&self, listed: &[Listed], files: &dyn Files) -> Result<Opened> {
-        let mut opened: Vec<Live<T>> = Vec::with_capacity(listed.len());
-        for Listed { id, meta, installed } in listed {
-            if meta.format > T::FORMAT {
-                return Err(Error::unsupported(format!(
-                    "segment {id} of type {} has format {}, and {} is the newest known here",
-                    T::NAME,
-                    meta.format,
-                    T::FORMAT
-                )));
-            }
-            let segment = self.index.open(meta, files);
-            let segment = segment.map_err(|e| e.context(format_args!("segment {id}")))?;
-            let (segment, meta) = (Arc::new(segment), meta.clone());
-            opened.push(Live { id: *id, meta, segment, installed: *installed });
+        let opened: Result<Vec<Live<T>>> =
+            listed.iter().map(|listed| self.open_as(listed, files)).collect();
+        Ok(Opened(Box::new(opened?)))
+    }
+
+    fn load(&self) -> Result<Box<dyn Load>> {
+        self.index.load(&self.live)
+    }
+
+    fn accept(
+        &self,
+        metas: &[SegmentMeta],
+        files: &dyn Files,
+        report: Option<&mut dyn FnMut(String)>,
+    ) -> Result<ErasedIngested> {
+        let nowhere = |meta: &SegmentMeta| Listed {
+            id: SegmentId(0),
+            meta: Arc::new(meta.clone()),
+            installed: EditNo(0),
+        };
+        let open = |meta| self.open_as(&nowhere(meta), files);
+        let given: Result<Vec<Live<T>>> = metas.iter().map(open).collect();
+        let given = given?;
+        if let Some(report) = report {
+            given.iter().try_for_each(|live| self.index.verify(live, report))?;
         }
-        Ok(Opened(Box::new(opened)))
+        let mut footprint = Footprint::default();
+        self.index.accept(&given, &mut footprint)?;
+        let layout = Arc::new(self.index.arrange(&given)?);
+        let given: Given<T> = Given(given.into(), layout);
+        Ok(ErasedIngested { given: Box::new(given), footprint })
+    }
+
+    fn ingested(&self, at: SeqNo, given: &ErasedIngested) -> Result<Arc<dyn ErasedState>> {
+        let given = given.given.downcast_ref::<Given<T>>();
+        let Given(live, layout) =
+            given.ok_or_else(|| Error::internal("ingested segments of another type"))?;
+        assert!(self.active.is_empty(), "ingested segments are newer than what is in memory");
+        let mut frozen = Vec::with_capacity(self.frozen.len() + 1);
+        let (live, layout) = (live.clone(), layout.clone());
+        frozen.push(Layer::Ingested(Arc::new(Ingested { at, live, layout })));
+        frozen.extend_from_slice(&self.frozen);
+        Ok(Arc::new(State { frozen, ..self.clone() }))
     }
 
     fn installed(
@@ -288,8 +401,16 @@ impl<T: IndexType> ErasedState for State<T> {
     }
 
     fn flush(&self, count: usize) -> Result<Box<dyn Work>> {
-        let oldest: Vec<_> = self.frozen.iter().rev().take(count).cloned().collect();
-        self.index.flush(&oldest, &self.live)
+        if let (1, Some(Layer::Ingested(ingested))) = (count, self.frozen.last()) {
+            let add = self.index.place(ingested.at, &ingested.live, &self.live)?;
+            return Ok(Box::new(Placed(Some(Edit { remove: Vec::new(), add }))));
+        }
+        let memtable = |layer: &Layer<T>| match layer {
+            Layer::Memtable(memtable) => Ok(memtable.clone()),
+            Layer::Ingested(_) => Err(Error::internal("a flush of ingested segments and others")),
+        };
+        let oldest: Result<Vec<_>> = self.frozen.iter().rev().take(count).map(memtable).collect();
+        self.index.flush(&oldest?, &self.live)
     }
 
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim) -> Option<MergePlan> {
@@ -317,12 +438,29 @@ impl<T: IndexType> ErasedState for State<T> {
         self.index.catch_up(merged, &inputs, &self.live, out)
     }
 
+    fn waiting_files(&self) -> Vec<FileId> {
+        let waiting = State::ingested(self).flat_map(|ingested| ingested.live.iter());
+        waiting.flat_map(|live| live.meta.files()).collect()
+    }
+
+    fn verify_waiting(&self, files: &dyn Files, report: &mut dyn FnMut(String)) -> Result<()> {
+        for ingested in State::ingested(self) {
+            let at = ingested.at;
+            for live in ingested.live.iter() {
+                let report =
+                    &mut |problem| report(format!("segment ingested by commit {at}: {problem}"));
+                verify_anew(&*self.index, live, files, report)?;
+            }
+        }
+        Ok(())
+    }
+
     fn verify(&self, files: &dyn Files, report: &mut dyn FnMut(String)) -> Result<()> {
         for live in self.live.iter() {
             let report = &mut |problem| report(format!("segment {}: {problem}", live.id));
             verify_anew(&*self.index, live, files, report)?;
         }
-        Ok(())
+        self.verify_waiting(files, report)
     }
 
     fn verify_segment(

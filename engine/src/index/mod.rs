@@ -23,7 +23,9 @@ mod erased;
 mod meta;
 mod services;
 
-pub use erased::{ErasedPrivate, ErasedState, IndexFactory, Listed, Opened, Registry};
+pub use erased::{
+    ErasedIngested, ErasedPrivate, ErasedState, IndexFactory, Listed, Opened, Registry,
+};
 pub use meta::{Blob, Edit, MergePlan, SegmentMeta};
 pub use services::Services;
 
@@ -94,6 +96,32 @@ pub trait IndexType: Send + Sync + Sized + 'static {
         frozen: &[Arc<Self::Memtable>],
         current: &[Live<Self>],
     ) -> Result<Box<dyn Work>>;
+
+    /// Starts to write segments out of operations that come in their order, to be ingested by one
+    /// commit.
+    ///
+    /// # Errors
+    /// `Unsupported` for an index type that cannot; what starting fails with.
+    fn load(&self, current: &[Live<Self>]) -> Result<Box<dyn Load>>;
+
+    /// Checks that segments, each of them sound, can be ingested by one commit; everything that
+    /// they write is added to the footprint.
+    ///
+    /// # Errors
+    /// `Invalid` says what does not fit; `Unsupported` for an index type that cannot.
+    fn accept(&self, given: &[Live<Self>], footprint: &mut Footprint) -> Result<()>;
+
+    /// Where segments belong that commit `at` has ingested, now that all that is older is in the
+    /// `current` ones, and nothing newer is: what the manifest is to say of them. Pure: no I/O.
+    ///
+    /// # Errors
+    /// `Unsupported` for an index type that cannot.
+    fn place(
+        &self,
+        at: SeqNo,
+        given: &[Live<Self>],
+        current: &[Live<Self>],
+    ) -> Result<Vec<SegmentMeta>>;
 
     /// What is worth merging now, leaving `busy` segments alone. Pure: no I/O. Called again after
     /// each change until it has no more to propose, so several merges of one index can run side
@@ -191,6 +219,25 @@ pub trait Work: Send {
     fn memory(&self) -> usize;
 }
 
+/// Writes segments out of operations that come in their order.
+pub trait Load: Send {
+    /// Takes operations, which come after all before.
+    ///
+    /// # Errors
+    /// `Invalid` for operations that come too late, or that cannot be loaded; what writing fails
+    /// with: the load is then given up.
+    fn add(&mut self, ops: &[u8], out: &mut dyn Output) -> Result<()>;
+
+    /// Ends; what is to be known of the segments, but for when they were committed.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    fn finish(&mut self, out: &mut dyn Output) -> Result<Vec<SegmentMeta>>;
+
+    /// Bytes of memory held, about; cheap.
+    fn memory(&self) -> usize;
+}
+
 /// A current segment.
 pub struct Live<T: IndexType> {
     /// Its number.
@@ -214,8 +261,35 @@ impl<T: IndexType> Clone for Live<T> {
     }
 }
 
-/// All of one index in one version. Questions look at memtables from newest to oldest, then at
-/// segments.
+/// What waits to become current segments: older than the active memtable, newer than segments.
+pub enum Layer<T: IndexType> {
+    /// A frozen memtable.
+    Memtable(Arc<T::Memtable>),
+    /// Segments that one commit has ingested.
+    Ingested(Arc<Ingested<T>>),
+}
+
+impl<T: IndexType> Clone for Layer<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Layer::Memtable(memtable) => Layer::Memtable(memtable.clone()),
+            Layer::Ingested(ingested) => Layer::Ingested(ingested.clone()),
+        }
+    }
+}
+
+/// Segments that one commit has ingested. Whoever reads as of an earlier commit passes them over.
+pub struct Ingested<T: IndexType> {
+    /// The commit.
+    pub at: SeqNo,
+    /// The segments; they have no numbers yet.
+    pub live: Arc<[Live<T>]>,
+    /// The segments, arranged.
+    pub layout: Arc<T::Layout>,
+}
+
+/// All of one index in one version. Questions look at memtables and what else waits from newest to
+/// oldest, then at segments.
 pub struct State<T: IndexType> {
     /// The index.
     pub index: Arc<T>,
@@ -223,8 +297,8 @@ pub struct State<T: IndexType> {
     pub private: Option<Private<T>>,
     /// The memtable that commits go to.
     pub active: Arc<T::Memtable>,
-    /// Frozen memtables, newest first.
-    pub frozen: Vec<Arc<T::Memtable>>,
+    /// Frozen memtables and ingested segments, newest first.
+    pub frozen: Vec<Layer<T>>,
     /// Current segments, in the order of their numbers.
     pub live: Arc<[Live<T>]>,
     /// The segments, arranged.

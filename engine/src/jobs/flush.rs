@@ -56,18 +56,20 @@ impl Flush {
         let mut control = parts.control();
         let mut indexes: Vec<Flushing> = Vec::new();
         for writer in &mut tail.writers {
-            let Some(last) = writer.frozen.back() else { continue };
+            let count = writer.flushed_together();
+            let oldest = || writer.frozen.iter().take(count);
+            let Some(last) = oldest().next_back() else { continue };
             if writer.unlisted.is_some() || control.editing.contains(&writer.id) {
                 continue;
             }
-            let bytes = writer.frozen.iter().map(|frozen| frozen.bytes).sum();
+            let bytes = oldest().map(|frozen| frozen.bytes).sum();
             let small = |flushing: &Flushing| flushing.bytes <= SMALL_BYTES;
             if indexes.first().is_some_and(|first| !small(first) || bytes > SMALL_BYTES) {
                 continue;
             }
             indexes.push(Flushing {
                 id: writer.id,
-                count: writer.frozen.len(),
+                count,
                 up_to: last.last,
                 end: last.end,
                 bytes,

@@ -32,7 +32,7 @@ use crate::parts::{Control, Failure, Parts};
 use crate::stats::Stats;
 
 /// The output of a job that begins now.
-fn output(parts: &Parts, spread: Spread) -> FileOutput {
+pub(crate) fn output(parts: &Parts, spread: Spread) -> FileOutput {
     let oldest = parts.versions.read(|version, _| version.oldest_living());
     let oldest = oldest.into_iter().chain(parts.pins.oldest_edit()).min();
     let (env, dir) = (parts.env.clone(), parts.dir.clone());

@@ -171,6 +171,16 @@ impl Maker<'_> {
     fn check(&self, moment: &Moment, new: &dyn Fn(FileId) -> bool) -> Result<()> {
         let current = moment.version();
         for (id, state) in current.states() {
+            if state.waiting_files().into_iter().any(new) {
+                let mut first = None;
+                let note = &mut |problem| _ = first.get_or_insert(problem);
+                state.verify_waiting(&*self.parts.files, note)?;
+                if let Some(problem) = first {
+                    return Err(Error::corrupt(format!(
+                        "index {id} is damaged and was not backed up: {problem}"
+                    )));
+                }
+            }
             for listed in state.listed() {
                 let extents = listed.meta.extents.iter().map(|extent| extent.file);
                 let mut files = extents.chain(listed.meta.blobs.iter().map(|blob| blob.file));

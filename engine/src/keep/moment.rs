@@ -2,6 +2,7 @@
 //!
 //! Commits, flushes and merges go on: files that they let go of stay until the moment ends.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(super) struct Moment {
     /// Log segments that recovery needs, oldest first.
     pub(super) log: Vec<Retained>,
     dir: PathBuf,
+    files: BTreeMap<FileId, FileKind>,
     /// Keeps pages of files written in place from being reused.
     version: Arc<Sealed<Version>>,
     /// Keeps data files from being removed.
@@ -63,19 +65,25 @@ impl Moment {
         log.retain(|segment| segment.number >= start);
         let version = parts.versions.current();
         drop(tail);
-        let files = hold_files(parts, &state)?;
+        let mut files: BTreeMap<FileId, FileKind> =
+            state.files().iter().map(|(id, used)| (*id, used.kind)).collect();
+        // The log names them, and the manifest does not yet.
+        let waiting = version.value.states().flat_map(|(_, state)| state.waiting_files());
+        files.extend(waiting.map(|id| (id, FileKind::Sealed)));
+        let held = hold_files(parts, &files)?;
         drop(guard);
         let dir = parts.dir.clone();
-        Ok(Moment { state, manifest, seq, clock_ms, log, dir, version, _files: files, _log: hold })
+        let (_files, _log) = (held, hold);
+        Ok(Moment { state, manifest, seq, clock_ms, log, dir, files, version, _files, _log })
     }
 
     /// Data files, how they are written, and where they are.
     pub(super) fn files(&self) -> impl Iterator<Item = (FileId, FileKind, PathBuf)> {
-        let files = self.state.files().iter();
-        files.map(|(id, found)| (*id, found.kind, self.dir.join(name::data(*id))))
+        let files = self.files.iter();
+        files.map(|(id, kind)| (*id, *kind, self.dir.join(name::data(*id))))
     }
 
-    /// Its segments, open. Memtables in it may be later.
+    /// Its segments, open. Memtables in it, and what waits beside them, may be later.
     pub(super) fn version(&self) -> &Version {
         &self.version.value
     }
@@ -87,9 +95,9 @@ impl Moment {
 }
 
 /// Opens every data file, and so keeps it from being removed.
-fn hold_files(parts: &Parts, state: &ManifestState) -> Result<Vec<Region>> {
-    let hold = |(id, used): (&FileId, &manifest::FileUse)| {
-        parts.files.region(&Extent { file: *id, offset: 0, len: 0, kind: used.kind })
+fn hold_files(parts: &Parts, files: &BTreeMap<FileId, FileKind>) -> Result<Vec<Region>> {
+    let hold = |(id, kind): (&FileId, &FileKind)| {
+        parts.files.region(&Extent { file: *id, offset: 0, len: 0, kind: *kind })
     };
-    state.files().iter().map(hold).collect()
+    files.iter().map(hold).collect()
 }

@@ -12,7 +12,7 @@ use crate::env::{Env, OpenMode, SyncKind, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileKind;
 use crate::format::{Crc, name};
-use crate::id::{LogNo, LogPos, SeqNo};
+use crate::id::{FileId, LogNo, LogPos, SeqNo};
 use crate::identity::{Identity, Uuid};
 use crate::log::{CloseMark, Record, Scan, close_copy, copy_segment, cut_copy, scan};
 use crate::manifest::record::FileTag;
@@ -100,6 +100,12 @@ impl<'e> NewDatabase<'e> {
         })?;
         crate::ensure_sound!((len, crc.finish()) == sum, "{} has changed", from.display());
         Ok(())
+    }
+
+    /// Whether it has a data file.
+    pub(super) fn has(&self, file: FileId) -> bool {
+        let path = self.dir.join(name::data(file));
+        self.made.contains(&path)
     }
 
     /// Notes what the manifest is to say. It was in manifest `known` of the other database.

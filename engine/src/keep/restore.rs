@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::new::NewDatabase;
 use super::pool::{Entry, Pool};
+use crate::batch::Body;
 use crate::env::{Env, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::name;
 use crate::id::{LogNo, LogPos, SeqNo};
 use crate::identity::Uuid;
+use crate::index::SegmentMeta;
 use crate::log::{Kind, Record, SEGMENT_HEADER_BYTES, SegmentHeader, find_logs};
 
 /// Up to where to restore.
@@ -188,6 +190,25 @@ fn archived_header(pool: &Pool<'_>, number: LogNo, entry: &Entry) -> Result<(Seg
     Ok((header, bytes))
 }
 
+/// Whether what a record behind the backup has ingested is there.
+fn check_files(new: &NewDatabase<'_>, entry: &Entry, record: &Record<'_>) -> Result<()> {
+    let seq = record.header.seq;
+    if record.kind()? != Kind::Ingest || seq <= entry.commit {
+        return Ok(());
+    }
+    for (_, metas) in Body::decode(record.body)?.segments() {
+        if let Some(file) = metas?.iter().flat_map(SegmentMeta::files).find(|id| !new.has(*id)) {
+            return Err(Error::not_found(format!(
+                "commit {seq} is a bulk load, whose file {} is in no backup at or before it: \
+                 restore to commit {} or earlier, or from a backup made after it",
+                name::data(file),
+                seq.0 - 1
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Cuts the log behind what is asked for; the last commit.
 fn cut(new: &NewDatabase<'_>, entry: &Entry, to: RestoreTo, log_end: Option<End>) -> Result<SeqNo> {
     let mut kept = entry.commit;
@@ -195,8 +216,9 @@ fn cut(new: &NewDatabase<'_>, entry: &Entry, to: RestoreTo, log_end: Option<End>
     let mut is_over = false;
     let found = new.read_log(&mut |number, record: Record<'_>| {
         let header = record.header;
-        is_over |= record.kind()? == Kind::Commit && !to.includes(header.seq, header.clock_ms);
+        is_over |= record.kind()?.is_commit() && !to.includes(header.seq, header.clock_ms);
         if !is_over {
+            check_files(new, entry, &record)?;
             kept = kept.max(header.seq);
             end = Some((number, LogPos(record.at.0 + header.record_len())));
         }

@@ -10,9 +10,7 @@ use crate::env::{OpenMode, Vfs, VfsFile};
 use crate::error::{Error, Result};
 use crate::format::name;
 use crate::id::{LogNo, LogPos, SeqNo};
-use crate::log::{
-    Kind, RECORD_HEADER_BYTES, Record, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
-};
+use crate::log::{RECORD_HEADER_BYTES, Record, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 
 /// Bytes read at a time, at least.
 const WINDOW_BYTES: usize = 64 << 10;
@@ -73,7 +71,7 @@ impl Follow {
                 header.seq,
                 self.at
             );
-            if header.seq == seq && kind == Kind::Commit {
+            if header.seq == seq && kind.is_commit() {
                 break;
             }
             self.pass(header.record_len());

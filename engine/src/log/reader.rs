@@ -193,7 +193,7 @@ impl Scan {
         let header = record.header;
         let kind = record.kind()?;
         let expected = match kind {
-            Kind::Commit => self.last_seq.next(),
+            Kind::Commit | Kind::Ingest => self.last_seq.next(),
             Kind::Close => self.last_seq,
         };
         crate::ensure_sound!(

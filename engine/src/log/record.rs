@@ -15,6 +15,15 @@ pub enum Kind {
     Commit = 1,
     /// The database was closed in order; the body is a [`CloseMark`].
     Close = 2,
+    /// Segments that became part of the database, all at once.
+    Ingest = 3,
+}
+
+impl Kind {
+    /// Whether such a record has a place of its own in the order of commits.
+    pub fn is_commit(self) -> bool {
+        matches!(self, Kind::Commit | Kind::Ingest)
+    }
 }
 
 /// The fixed part of a record.
@@ -129,6 +138,7 @@ impl<'a> Record<'a> {
         match kind {
             1 => Ok(Kind::Commit),
             2 => Ok(Kind::Close),
+            3 => Ok(Kind::Ingest),
             _ => Err(Error::unsupported(format!(
                 "log record at {} is of kind {kind}, unknown to this version",
                 self.at

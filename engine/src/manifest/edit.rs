@@ -17,10 +17,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::file::{Extent, FileKind};
+use crate::file::FileKind;
 use crate::format::{Reader, put_bytes, put_varint};
 use crate::id::{EditNo, FileId, IndexId, LogNo, SegmentId, SeqNo};
-use crate::index::{Blob, SegmentMeta};
+use crate::index::SegmentMeta;
 
 /// Numbers that were never given out: the next ones of each kind. They only grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ fn encode_body(change: &Change, out: &mut Vec<u8>) -> u8 {
             put_varint(out, u64::from(index.0));
             put_varint(out, segment.0);
             put_varint(out, installed.0);
-            encode_meta(meta, out);
+            meta.encode(out);
             ADD_SEGMENT
         }
         Change::RemoveSegment { index, segment } => {
@@ -239,7 +239,7 @@ fn decode_body(tag: u8, body: &[u8]) -> Result<Change> {
             index: index_id(r)?,
             segment: SegmentId(r.varint()?),
             installed: EditNo(r.varint()?),
-            meta: Arc::new(decode_meta(r)?),
+            meta: Arc::new(SegmentMeta::decode(r)?),
         },
         REMOVE_SEGMENT => {
             Change::RemoveSegment { index: index_id(r)?, segment: SegmentId(r.varint()?) }
@@ -266,73 +266,6 @@ fn decode_body(tag: u8, body: &[u8]) -> Result<Change> {
 fn index_id(reader: &mut Reader<'_>) -> Result<IndexId> {
     let id = reader.varint()?;
     u32::try_from(id).map(IndexId).map_err(|_| reader.corrupt("index id too large"))
-}
-
-/// ```text
-/// format varint | extents | blobs | entries varint | newest varint | key id varint | detail bytes
-/// extents: count varint, then file, offset, length (varints) and kind (u8) of each
-/// blobs:   count varint, then file and live bytes (varints) of each
-/// ```
-fn encode_meta(meta: &SegmentMeta, out: &mut Vec<u8>) {
-    put_varint(out, u64::from(meta.format));
-    put_varint(out, meta.extents.len() as u64);
-    for extent in &meta.extents {
-        put_varint(out, extent.file.0);
-        put_varint(out, extent.offset);
-        put_varint(out, extent.len);
-        out.push(match extent.kind {
-            FileKind::Sealed => 0,
-            FileKind::InPlace => 1,
-        });
-    }
-    put_varint(out, meta.blobs.len() as u64);
-    for blob in &meta.blobs {
-        put_varint(out, blob.file.0);
-        put_varint(out, blob.live_bytes);
-    }
-    put_varint(out, meta.entries);
-    put_varint(out, meta.newest.0);
-    put_varint(out, u64::from(meta.key_id));
-    put_bytes(out, &meta.detail);
-}
-
-fn decode_meta(reader: &mut Reader<'_>) -> Result<SegmentMeta> {
-    let format = reader.varint()?;
-    let format = u16::try_from(format).map_err(|_| reader.corrupt("format too large"))?;
-    let mut extents = Vec::new();
-    let mut total = 0u64;
-    for _ in 0..reader.len()? {
-        let extent = decode_extent(reader)?;
-        total = total
-            .checked_add(extent.len)
-            .ok_or_else(|| reader.corrupt("extents of more bytes than can be counted"))?;
-        extents.push(extent);
-    }
-    let mut blobs = Vec::new();
-    for _ in 0..reader.len()? {
-        blobs.push(Blob { file: FileId(reader.varint()?), live_bytes: reader.varint()? });
-    }
-    let entries = reader.varint()?;
-    let newest = SeqNo(reader.varint()?);
-    let key_id = reader.varint()?;
-    let key_id = u32::try_from(key_id).map_err(|_| reader.corrupt("key id too large"))?;
-    let detail = reader.bytes()?.to_vec();
-    Ok(SegmentMeta { format, extents, blobs, entries, newest, key_id, detail })
-}
-
-fn decode_extent(reader: &mut Reader<'_>) -> Result<Extent> {
-    let file = FileId(reader.varint()?);
-    let offset = reader.varint()?;
-    let len = reader.varint()?;
-    if offset.checked_add(len).is_none() {
-        return Err(reader.corrupt("extent that ends beyond any file"));
-    }
-    let kind = match reader.u8()? {
-        0 => FileKind::Sealed,
-        1 => FileKind::InPlace,
-        _ => return Err(reader.corrupt("extent in a file of unknown kind")),
-    };
-    Ok(Extent { file, offset, len, kind })
 }
 
 impl fmt::Display for Change {

@@ -11,9 +11,10 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::file::{Files, Output};
 use crate::index::{
-    Aim, Debt, Edit, ErasedPrivate, Footprint, Listed, MemtableWriter, MergePlan, Opened, Work,
+    Aim, Debt, Edit, ErasedIngested, ErasedPrivate, Footprint, Listed, Load, MemtableWriter,
+    MergePlan, Opened, SegmentMeta, Work,
 };
-use crate::{SegmentId, SeqNo};
+use crate::{FileId, SegmentId, SeqNo};
 
 /// What one thread does at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -374,6 +375,26 @@ impl ErasedState for Still {
     }
     fn installed(&self, _: usize, _: &[SegmentId], _: &Opened) -> Result<Arc<dyn ErasedState>> {
         unimplemented!()
+    }
+    fn load(&self) -> Result<Box<dyn Load>> {
+        unimplemented!()
+    }
+    fn accept(
+        &self,
+        _: &[SegmentMeta],
+        _: &dyn Files,
+        _: Option<&mut dyn FnMut(String)>,
+    ) -> Result<ErasedIngested> {
+        unimplemented!()
+    }
+    fn ingested(&self, _: SeqNo, _: &ErasedIngested) -> Result<Arc<dyn ErasedState>> {
+        unimplemented!()
+    }
+    fn waiting_files(&self) -> Vec<FileId> {
+        Vec::new()
+    }
+    fn verify_waiting(&self, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {
+        Ok(())
     }
     fn flush(&self, _: usize) -> Result<Box<dyn Work>> {
         unimplemented!()

@@ -40,6 +40,8 @@ pub trait Kind: IndexType {
     /// Appends the operation that takes all keys from a first one on up to an end away, where there
     /// is one.
     const DELETE_RANGE: Option<DeleteRange> = None;
+    /// Whether indexes take bulk loads.
+    const LOADS: bool = false;
     /// The whole content at commit `at`. Reads every segment from disk and checks what it reads.
     ///
     /// # Errors
@@ -59,6 +61,11 @@ pub trait Kind: IndexType {
     }
     /// Options that suit tests.
     fn options() -> Vec<u8>;
+}
+
+/// The error for bulk loads, which this index type does without.
+fn not_loaded<T: IndexType>() -> Error {
+    Error::unsupported(format!("indexes of type {} take no bulk loads", T::NAME))
 }
 
 /// The newest operation of each key: a value, or that the key goes.
@@ -116,7 +123,7 @@ fn prepare_ops(
 /// What the memtables of a state change at commit `at`, those of a transaction included.
 fn changes_at<T: IndexType<Memtable = Table>>(state: &State<T>, at: SeqNo) -> Changes {
     let mut changes = Changes::new();
-    for memtable in state.frozen.iter().rev().chain([&state.active]) {
+    for memtable in state.memtables().rev() {
         changes.append(&mut memtable.changes(at));
     }
     if let Some(private) = &state.private {

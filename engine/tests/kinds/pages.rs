@@ -22,12 +22,13 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32_seeded, put_bytes, put_varint};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, MergePlan, SegmentMeta, Services, State, Work,
+    Aim, Debt, Edit, Footprint, IndexType, Live, Load, MergePlan, SegmentMeta, Services, State,
+    Work,
 };
 use cuesta_engine::{EditNo, Error, FileId, Result, SegmentId, SeqNo, ensure_sound};
 
 use super::{Changes, Keep, Kind, Table, TableWriter};
-use super::{changes_at, changes_of, delete_op, prepare_ops, put_op};
+use super::{changes_at, changes_of, delete_op, not_loaded, prepare_ops, put_op};
 
 const HEADER_BYTES: usize = 8;
 /// Pages written in one step of work.
@@ -176,6 +177,23 @@ impl IndexType for Pages {
     fn arrange(&self, current: &[Live<Pages>]) -> Result<()> {
         ensure_sound!(current.len() <= 1, "an index of pages with {} trees", current.len());
         Ok(())
+    }
+
+    fn load(&self, _current: &[Live<Pages>]) -> Result<Box<dyn Load>> {
+        Err(not_loaded::<Pages>())
+    }
+
+    fn accept(&self, _given: &[Live<Pages>], _footprint: &mut Footprint) -> Result<()> {
+        Err(not_loaded::<Pages>())
+    }
+
+    fn place(
+        &self,
+        _at: SeqNo,
+        _given: &[Live<Pages>],
+        _current: &[Live<Pages>],
+    ) -> Result<Vec<SegmentMeta>> {
+        Err(not_loaded::<Pages>())
     }
 
     fn flush(&self, frozen: &[Arc<Table>], current: &[Live<Pages>]) -> Result<Box<dyn Work>> {

@@ -22,13 +22,14 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32, put_bytes, put_u32, put_u64};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, MergePlan, SegmentMeta, Services, State, Work,
+    Aim, Debt, Edit, Footprint, IndexType, Live, Load, MergePlan, SegmentMeta, Services, State,
+    Work,
 };
 use cuesta_engine::{Error, ErrorKind, FileId, Result, SegmentId, SeqNo, ensure_sound};
 use roaring::RoaringBitmap;
 
 use super::{Keep, Kind, Table, TableWriter};
-use super::{changes_at, changes_of, delete_op, prepare_ops, put_op};
+use super::{changes_at, changes_of, delete_op, not_loaded, prepare_ops, put_op};
 
 const HEADER_BYTES: u64 = 8;
 const ENTRY_BYTES: u64 = 20;
@@ -173,6 +174,23 @@ impl IndexType for Rows {
             }
         }
         Ok(())
+    }
+
+    fn load(&self, _current: &[Live<Rows>]) -> Result<Box<dyn Load>> {
+        Err(not_loaded::<Rows>())
+    }
+
+    fn accept(&self, _given: &[Live<Rows>], _footprint: &mut Footprint) -> Result<()> {
+        Err(not_loaded::<Rows>())
+    }
+
+    fn place(
+        &self,
+        _at: SeqNo,
+        _given: &[Live<Rows>],
+        _current: &[Live<Rows>],
+    ) -> Result<Vec<SegmentMeta>> {
+        Err(not_loaded::<Rows>())
     }
 
     fn flush(&self, frozen: &[Arc<Table>], current: &[Live<Rows>]) -> Result<Box<dyn Work>> {

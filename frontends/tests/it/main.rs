@@ -13,6 +13,7 @@ mod handles;
 mod lively;
 mod ids;
 mod large;
+mod load;
 mod locks;
 mod model;
 mod threads;

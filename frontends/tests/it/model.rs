@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cuesta::{Database, Durability, Snapshot};
+use cuesta::{Database, Durability, KeyspaceOptions, SegmentBuilder, Snapshot};
 use proptest::prelude::*;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -14,6 +14,8 @@ enum Step {
     DeleteRange(usize, Vec<u8>, Vec<u8>),
     DeletePrefix(usize, Vec<u8>),
     Batch(Vec<(usize, Vec<u8>, Option<Vec<u8>>)>),
+    Load([Map; 2], bool),
+    Ingest(usize, Map),
     Get(usize, Vec<u8>),
     Range(usize, Vec<u8>, Vec<u8>, bool),
     Prefix(usize, Vec<u8>, bool),
@@ -40,6 +42,17 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// Most of them lie close together.
+fn map() -> impl Strategy<Value = Map> {
+    prop_oneof![
+        2 => proptest::collection::btree_map(key(), value(), 0..12),
+        1 => (key(), 1usize..200, value()).prop_map(|(from, count, value)| {
+            let key = |i: usize| [&from[..], &(i as u32).to_be_bytes()].concat();
+            (0..count).map(|i| (key(i), value.clone())).collect()
+        }),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let ks = 0usize..2;
     prop_oneof![
@@ -49,6 +62,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (ks.clone(), key()).prop_map(|(ks, prefix)| Step::DeletePrefix(ks, prefix)),
         3 => proptest::collection::vec((ks.clone(), key(), proptest::option::of(value())), 0..20)
             .prop_map(Step::Batch),
+        3 => (map(), map(), proptest::bool::weighted(0.9))
+            .prop_map(|(a, b, finished)| Step::Load([a, b], finished)),
+        1 => (ks.clone(), map()).prop_map(|(ks, map)| Step::Ingest(ks, map)),
         5 => (ks.clone(), key()).prop_map(|(ks, k)| Step::Get(ks, k)),
         4 => (ks.clone(), key(), key(), any::<bool>())
             .prop_map(|(ks, a, b, r)| Step::Range(ks, a, b, r)),
@@ -118,6 +134,37 @@ impl Run {
                     }
                 }
                 batch.commit().unwrap();
+            }
+            Step::Load(maps, finished) => {
+                let mut load = db.bulk_load().unwrap();
+                for (i, map) in maps.iter().enumerate() {
+                    for (key, value) in map {
+                        load.put(&ks[i], key, value).unwrap();
+                    }
+                }
+                if finished {
+                    load.finish().unwrap();
+                    for (known, map) in self.maps.iter_mut().zip(maps) {
+                        known.extend(map);
+                    }
+                }
+            }
+            Step::Ingest(i, map) => {
+                let entries: Vec<_> = map.iter().collect();
+                let mut paths = Vec::new();
+                for (n, part) in entries.chunks(entries.len().div_ceil(2).max(1)).enumerate() {
+                    let path = self.dir.path().join(format!("part-{n}.prepared"));
+                    _ = std::fs::remove_file(&path);
+                    let options = KeyspaceOptions::new().block_bytes(256);
+                    let mut builder = SegmentBuilder::create(&path, &options).unwrap();
+                    for (key, value) in part {
+                        builder.put(key, value).unwrap();
+                    }
+                    assert_eq!(builder.finish().unwrap().entries, part.len() as u64);
+                    paths.push(path);
+                }
+                assert_eq!(db.ingest(&ks[i], paths).unwrap().entries, map.len() as u64);
+                self.maps[i].extend(map);
             }
             Step::Get(i, key) => {
                 let found = ks[i].get(&key).unwrap();

@@ -16,6 +16,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;
@@ -102,6 +103,20 @@ impl Run {
         let equal = self.heads[at..].partition_point(|&head| head == wanted);
         let undecided = &self.segments[at..at + equal];
         at + undecided.partition_point(|segment| segment.span().ends_by(key))
+    }
+
+    /// Whether some segment may hold keys within the bounds.
+    pub(super) fn meets(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
+        let first = match lower {
+            Bound::Included(key) | Bound::Excluded(key) => self.find(key),
+            Bound::Unbounded => 0,
+        };
+        let Some(segment) = self.segments.get(first) else { return false };
+        match upper {
+            Bound::Included(bound) => *segment.span().start <= *bound,
+            Bound::Excluded(bound) => *segment.span().start < *bound,
+            Bound::Unbounded => true,
+        }
     }
 
     /// The segment whose range holds `key`.

@@ -57,6 +57,8 @@ mod source;
 mod deletes;
 mod merging;
 mod merge;
+mod loaded;
+mod front;
 mod query;
 mod factory;
 #[cfg(test)]
@@ -69,14 +71,15 @@ use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, MergePlan, SegmentMeta, Services, Work,
+    Aim, Debt, Edit, Footprint, IndexType, Live, Load, MergePlan, SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
-use cuesta_engine::{Error, FileId};
+use cuesta_engine::{Error, FileId, SeqNo};
 
 pub use factory::Factory;
 pub use kind::Kind;
 pub use layout::Layout;
+pub use loaded::Loaded;
 pub use operator::{MergeOperator, Operators};
 pub use options::Options;
 pub use query::{Cursor, Reader};
@@ -84,8 +87,14 @@ pub use segment::Segment;
 pub use value::Value;
 
 use memtable::{Memtable, Memtables, Writer};
-use merge::{DropWork, Expiry, FlushWork, Job, MergeWork, Mode, MoveWork, Piece, Sizes};
+use merge::{
+    Before, DropWork, Expiry, FlushWork, Job, LoadWork, MergeWork, Mode, MoveWork, Piece, Sizes,
+};
 use operand::Rules;
+use span::Span;
+
+/// Segments whose ranges a load states one by one, for conflicts and watches.
+const SPANS_MAX: usize = 64;
 
 /// Levels of an index.
 const LEVELS: u8 = 7;
@@ -133,6 +142,11 @@ impl Lsm {
     /// `Unsupported` when the operator is not known here.
     pub fn check_operand(&self, operand: &[u8]) -> Result<()> {
         self.rules.operator()?.check(operand)
+    }
+
+    /// Writes a file apart from any database, to be ingested.
+    pub fn prepare_file(options: &Options) -> Box<dyn Load> {
+        Box::new(LoadWork::apart(options, &Sizes::of(u64::MAX)))
     }
 
     fn services(&self) -> &Services {
@@ -306,6 +320,37 @@ impl IndexType for Lsm {
             threshold,
             stats,
         )))
+    }
+
+    fn load(&self, current: &[Live<Lsm>]) -> Result<Box<dyn Load>> {
+        let levels = current.iter().map(|live| live.segment.detail().level);
+        let before = Before {
+            bytes: current.iter().map(|live| live.meta.bytes()).sum(),
+            deepest: levels.max().unwrap_or(0),
+            runs: arranged(current.iter())?.runs().iter().map(|run| run.entries()).collect(),
+        };
+        Ok(Box::new(LoadWork::new(&self.options, &self.sizes, before)))
+    }
+
+    fn accept(&self, given: &[Live<Lsm>], footprint: &mut Footprint) -> Result<()> {
+        merge::check(given)?;
+        let mut spans: Vec<Span> = given.iter().map(|live| live.segment.span().clone()).collect();
+        if spans.len() > SPANS_MAX {
+            spans = spans.into_iter().reduce(|all, span| all.with(&span)).into_iter().collect();
+        }
+        footprint.ranges.extend(spans.into_iter().map(|Span { start, end }| (start, end)));
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        at: SeqNo,
+        given: &[Live<Lsm>],
+        current: &[Live<Lsm>],
+    ) -> Result<Vec<SegmentMeta>> {
+        let (busy, wasteful) = (BTreeSet::new(), BTreeSet::new());
+        let pieces = pieces(current, &busy, &wasteful, 0);
+        merge::place(at, given, pieces, &self.sizes)
     }
 
     fn plan(

@@ -60,6 +60,11 @@ impl Default for Threshold {
 }
 
 impl Threshold {
+    /// No value is large.
+    pub(super) fn none() -> Threshold {
+        Threshold(usize::MAX)
+    }
+
     /// Whether a value is to lie apart from its key.
     #[inline]
     pub(super) fn is_large(self, value: &[u8]) -> bool {

@@ -14,8 +14,8 @@ use super::Lsm;
 use super::deletes::{Deletes, of_run};
 use super::expiry::{self, EXPIRY_BYTES};
 use super::filter;
+use super::front::{Front, find_ingested, front};
 use super::kind::Kind;
-use super::layout::Run;
 use super::memtable::{Memtable, add_chain};
 use super::merging::Merging;
 use super::op::{DELETE, EXPIRING, PUT};
@@ -147,11 +147,14 @@ impl<'s> Reader<'s> {
 
     #[inline]
     fn look_up(&self, key: &[u8]) -> Result<Option<Seen<'s>>> {
-        let State { private, active, frozen, layout, .. } = self.state;
-        let memtables = std::iter::once((active, self.at))
-            .chain(frozen.iter().map(|memtable| (memtable, self.at)));
-        let private = private.iter().map(|private| (&private.memtable, private.at));
-        for (memtable, at) in private.chain(memtables) {
+        for front in front(self.state, self.at) {
+            let (memtable, at) = match front {
+                Front::Memtable(memtable, at) => (memtable, at),
+                Front::Ingested(ingested) => match find_ingested(ingested, key)? {
+                    Some(hit) => return self.seen(key, hit),
+                    None => continue,
+                },
+            };
             let version = memtable.tree().get(key, at.0);
             if memtable.deleted(key, at.0) > version.map_or(0, |version| version.seq) {
                 return Ok(None);
@@ -169,6 +172,7 @@ impl<'s> Reader<'s> {
                 };
             }
         }
+        let layout = &self.state.layout;
         if layout.runs().is_empty() {
             return Ok(None);
         }
@@ -192,7 +196,15 @@ impl<'s> Reader<'s> {
         if skips > 0 {
             Stats::add(&self.stats().filter_skips, skips);
         }
-        let Some(mut hit) = found else { return Ok(None) };
+        match found {
+            Some(hit) => self.seen(key, hit),
+            None => Ok(None),
+        }
+    }
+
+    /// What comes of what a segment says of `key`, while nothing newer says anything.
+    #[inline]
+    fn seen(&self, key: &[u8], mut hit: Hit<'s>) -> Result<Option<Seen<'s>>> {
         match hit.kind() {
             Kind::Put => Ok(Some(Seen::Segment(hit, None))),
             Kind::Blob => Ok(Some(Seen::Large(hit))),
@@ -209,15 +221,19 @@ impl<'s> Reader<'s> {
     /// What comes of all that is said of `key`, the newest of which is a merge.
     #[cold]
     fn merged(&self, key: &[u8]) -> Result<Option<Seen<'s>>> {
-        let State { private, active, frozen, layout, .. } = self.state;
-        let memtables = std::iter::once((active, self.at))
-            .chain(frozen.iter().map(|memtable| (memtable, self.at)));
-        let private = private.iter().map(|private| (&private.memtable, private.at));
+        let mut hits: Vec<Hit<'s>> = Vec::new();
         let (mut pile, mut whole) = (Pile::new(), false);
-        for (memtable, at) in private.chain(memtables) {
-            if whole {
+        for front in front(self.state, self.at) {
+            if whole || !hits.is_empty() {
                 break;
             }
+            let (memtable, at) = match front {
+                Front::Memtable(memtable, at) => (memtable, at),
+                Front::Ingested(ingested) => {
+                    hits.extend(find_ingested(ingested, key)?);
+                    continue;
+                }
+            };
             let chain = memtable.tree().chain(key, at.0);
             let newest = chain.clone().and_then(|mut chain| chain.next());
             if memtable.deleted(key, at.0) > newest.map_or(0, |version| version.seq) {
@@ -226,9 +242,8 @@ impl<'s> Reader<'s> {
                 whole = add_chain(&mut pile, &mut chain)?;
             }
         }
-        let mut hits: Vec<Hit<'s>> = Vec::new();
         let hash = filter::hash(key);
-        for run in layout.runs() {
+        for run in self.state.layout.runs() {
             if whole || hits.last().is_some_and(|hit| hit.kind() != Kind::Merge) {
                 break;
             }
@@ -264,22 +279,27 @@ impl<'s> Reader<'s> {
     /// A cursor over the keys within `lower` and `upper`. It owns what it reads; reads nothing
     /// yet. Costs an allocation, and memory for one block's worth of keys per run that it meets.
     pub fn cursor(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Cursor {
-        let State { private, active, frozen, layout, .. } = self.state;
+        let State { frozen, layout, .. } = self.state;
         let mut sources = Vec::with_capacity(2 + frozen.len() + layout.runs().len());
-        let mut add = |memtable: &Memtable, at: SeqNo| {
-            let cover = memtable.cover();
-            if !memtable.tree().is_empty() || cover.is_some() {
-                let deletes = cover.map(|cover| Deletes::Memtable(cover.cursor(at.0)));
-                sources.push((Source::Memtable(memtable.tree().cursor(at.0)), deletes));
+        let mut runs = 0;
+        for front in front(self.state, self.at) {
+            match front {
+                Front::Memtable(memtable, at) => {
+                    let cover = memtable.cover();
+                    if !memtable.tree().is_empty() || cover.is_some() {
+                        let deletes = cover.map(|cover| Deletes::Memtable(cover.cursor(at.0)));
+                        sources.push((Source::Memtable(memtable.tree().cursor(at.0)), deletes));
+                    }
+                }
+                Front::Ingested(ingested) => {
+                    let met = ingested.layout.runs().iter().filter(|run| run.meets(lower, upper));
+                    sources.extend(met.map(|run| of_run(run, Fill::Keep)));
+                    runs += ingested.layout.runs().len();
+                }
             }
-        };
-        if let Some(private) = private {
-            add(&private.memtable, private.at);
         }
-        add(active, self.at);
-        frozen.iter().for_each(|memtable| add(memtable, self.at));
         for run in layout.runs() {
-            if meets(run, lower, upper) {
+            if run.meets(lower, upper) {
                 sources.push(of_run(run, Fill::Keep));
             }
         }
@@ -288,7 +308,7 @@ impl<'s> Reader<'s> {
             lower: lower.map(<[u8]>::to_vec),
             upper: upper.map(<[u8]>::to_vec),
             spot: Spot::Fresh,
-            memory_max: self.memory_max(layout.runs().len()),
+            memory_max: self.memory_max(runs + layout.runs().len()),
             shown: Shown::Stored,
             clock_ms: self.clock_ms(),
             rules: self.state.index.rules.clone(),
@@ -300,15 +320,6 @@ impl<'s> Reader<'s> {
     fn memory_max(&self, runs: usize) -> usize {
         CURSOR_BYTES + runs * (CURSOR_BYTES + self.state.index.options().block_bytes as usize)
     }
-}
-
-/// Whether some segment of `run` may hold keys within the bounds.
-fn meets(run: &Run, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
-    let first = match lower {
-        Bound::Included(key) | Bound::Excluded(key) => run.find(key),
-        Bound::Unbounded => 0,
-    };
-    run.segments().get(first).is_some_and(|segment| below(&segment.span().start, upper))
 }
 
 #[inline]

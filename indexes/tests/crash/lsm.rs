@@ -24,6 +24,8 @@ impl Kind for Lsm {
     const DELETE_RANGE: Option<DeleteRange> =
         Some(|ops, start, end| op::delete_range(ops, start, Some(end)).unwrap());
 
+    const LOADS: bool = true;
+
     fn dump(state: &State<Lsm>, at: SeqNo) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         Self::dump_by(state, at, 0)
     }

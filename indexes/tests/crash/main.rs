@@ -8,6 +8,7 @@ mod harness;
 mod kinds;
 mod large;
 mod lively;
+mod loads;
 mod lsm;
 
 mod copies;

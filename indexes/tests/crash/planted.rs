@@ -7,7 +7,7 @@ use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
 use crate::lsm::{cast, cast_of_large_values, cast_of_operands, cast_of_passing_values};
-use crate::{large, lively};
+use crate::{large, lively, loads};
 
 /// Random workloads within which every bug must be found.
 const WORKLOADS_MAX: u64 = 60;
@@ -38,6 +38,7 @@ fn find(bug: Bug) {
         }
         Bug::ExpiredResurfaces => (cast_of_passing_values(), lively::expiries),
         Bug::OperandLost => (cast_of_operands(), lively::operands),
+        Bug::IngestedUnsynced => (cast(), loads::workload),
         _ => (cast(), random),
     };
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
@@ -91,4 +92,5 @@ found! {
     a_range_delete_dropped_too_high_is_found: RangeDeleteDroppedTooHigh,
     a_lost_operand_is_found: OperandLost,
     a_change_dropped_at_the_end_of_a_segment_is_found: ChangeDroppedAtSegmentEnd,
+    an_ingested_file_that_is_not_synced_is_found: IngestedUnsynced,
 }

@@ -57,7 +57,8 @@ impl Vfs for OsVfs {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::hard_link(from, to)
+        // A name for the file itself, not for a link to it.
+        fs::hard_link(fs::canonicalize(from)?, to)
     }
 
     /// Names that are not Unicode are left out: no file of the engine has one.

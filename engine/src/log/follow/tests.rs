@@ -6,6 +6,7 @@ use crate::env::sim::SimEnv;
 use crate::error::ErrorKind;
 use crate::file::LogFiles;
 use crate::format::crc32;
+use crate::log::Kind;
 use crate::log::{Append, CloseMark, LogOptions, LogSetup, LogWriter, Scan};
 use crate::stats::Stats;
 

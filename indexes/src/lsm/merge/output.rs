@@ -29,9 +29,19 @@ const RANGE_BYTES_MAX: usize = 1 << 20;
 /// What a range delete takes beside its borders.
 const RANGE_BYTES: usize = 8;
 
+/// What the checksums of segments are tied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ties {
+    /// The file that they are written to.
+    File,
+    /// That, whatever its number becomes.
+    Apart,
+}
+
 /// Writes as many segments as it takes.
 pub(super) struct Outputs {
     shape: Shape,
+    ties: Ties,
     level: u8,
     segment_bytes: u64,
     blobs: BlobWriter,
@@ -58,6 +68,7 @@ impl Outputs {
     ) -> Outputs {
         Outputs {
             shape,
+            ties: Ties::File,
             level,
             segment_bytes,
             blobs: BlobWriter::new(blob_file_bytes),
@@ -69,6 +80,21 @@ impl Outputs {
             begun_bytes: 0,
             written: Vec::new(),
         }
+    }
+
+    /// Has the segments say what their checksums are tied to.
+    pub(super) fn apart_from_files(self) -> Outputs {
+        Outputs { ties: Ties::Apart, ..self }
+    }
+
+    /// Lays the segments from the next one on out like this.
+    pub(super) fn set_shape(&mut self, shape: Shape) {
+        self.shape = shape;
+    }
+
+    /// Segments that are complete.
+    pub(super) fn written(&self) -> &[Written] {
+        &self.written
     }
 
     /// Bytes of memory held.
@@ -251,11 +277,12 @@ impl Outputs {
                 level: self.level,
                 recency,
                 tombstones: written.tombstones,
-                codec: self.shape.codec.code(),
+                codec: written.codec,
                 smallest: written.smallest,
                 largest: written.largest,
                 facts: written.facts,
                 ranges: written.ranges,
+                sealed_as: (self.ties == Ties::Apart).then_some(written.extent.file),
             }
             .encode(),
         };

@@ -38,6 +38,8 @@ const FIELD_EXPIRING: u64 = 1;
 const FIELD_MERGES: u64 = 2;
 /// Field of details: range deletes.
 const FIELD_RANGES: u64 = 3;
+/// Field of details: the number that checksums are tied to, where it is not that of the file.
+const FIELD_SEALED_AS: u64 = 4;
 
 /// The version that a segment has.
 pub(in crate::lsm) fn format_of(has_ranges: bool) -> u16 {
@@ -465,6 +467,8 @@ pub(in crate::lsm) struct Detail {
     pub facts: Facts,
     /// Range deletes, if there are any.
     pub ranges: Option<Ranges>,
+    /// What its checksums are tied to in the place of its file: it was written before it had one.
+    pub sealed_as: Option<FileId>,
 }
 
 /// What the manifest keeps of a segment's range deletes.
@@ -510,9 +514,25 @@ impl Detail {
         }
     }
 
+    /// Smallest and largest key in the bytes of one.
+    ///
+    /// # Errors
+    /// As [`Detail::decode`].
+    pub(in crate::lsm) fn keys(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
+        let mut reader = Reader::new(bytes, "segment detail");
+        let [version, _, _] = reader.array()?;
+        if version == 0 || version > DETAIL {
+            return Err(Error::unsupported(format!("segment detail of version {version}")));
+        }
+        reader.varint()?;
+        reader.varint()?;
+        Ok((reader.bytes()?, reader.bytes()?))
+    }
+
     /// Its bytes.
     pub(in crate::lsm) fn encode(&self) -> Vec<u8> {
-        let version = if self.facts.is_empty() && self.ranges.is_none() { 1 } else { DETAIL };
+        let plain = self.facts.is_empty() && self.ranges.is_none() && self.sealed_as.is_none();
+        let version = if plain { 1 } else { DETAIL };
         let mut out = vec![version, self.level, self.codec];
         put_varint(&mut out, self.recency);
         put_varint(&mut out, self.tombstones);
@@ -521,6 +541,9 @@ impl Detail {
         self.facts.encode(&mut out);
         if let Some(ranges) = &self.ranges {
             fields::put(&mut out, FIELD_RANGES, &ranges.encode());
+        }
+        if let Some(number) = self.sealed_as {
+            fields::put(&mut out, FIELD_SEALED_AS, &number.0.to_le_bytes());
         }
         out
     }
@@ -544,11 +567,17 @@ impl Detail {
             largest: reader.bytes()?.to_vec(),
             facts: Facts::default(),
             ranges: None,
+            sealed_as: None,
         };
         let mut last = 0;
         while let Some((number, bytes)) = fields::take(&mut reader, &mut last)? {
             match number {
                 FIELD_RANGES => detail.ranges = Some(Ranges::decode(bytes)?),
+                FIELD_SEALED_AS => {
+                    let mut field = Reader::new(bytes, "what checksums are tied to");
+                    detail.sealed_as = Some(FileId(field.u64()?));
+                    field.finish()?;
+                }
                 other => detail.facts.take(other, bytes, "segment detail")?,
             }
         }

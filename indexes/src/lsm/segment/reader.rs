@@ -103,7 +103,8 @@ impl Segment {
         let footer_at = footer_at
             .ok_or_else(|| Error::corrupt(format!("{place} is too short for its footer")))?;
         let bytes = region.load(footer_at, FOOTER_BYTES)?;
-        let seed = seed(region.file_id(), region.offset() + footer_at);
+        let sealed_as = detail.sealed_as.unwrap_or(region.file_id());
+        let seed = seed(sealed_as, region.offset() + footer_at);
         let footer = Footer::decode(&bytes, seed, region.len()).map_err(|e| e.context(&place))?;
         ensure_sound!(
             footer.entries == meta.entries && footer.tombstones == detail.tombstones,
@@ -243,7 +244,8 @@ impl Segment {
     }
 
     fn unseal<'b>(&self, place: Place, stored: &'b [u8]) -> Result<(&'b [u8], Codec)> {
-        let seed = seed(self.region.file_id(), self.region.offset() + place.offset);
+        let sealed_as = self.detail.sealed_as.unwrap_or(self.region.file_id());
+        let seed = seed(sealed_as, self.region.offset() + place.offset);
         unseal(stored, seed).map_err(|e| e.context(self.describe(place, "")))
     }
 

@@ -62,6 +62,7 @@ fn write_deleting(
         largest: written.largest,
         facts: written.facts,
         ranges: written.ranges,
+        sealed_as: None,
     };
     SegmentMeta {
         format: format_of(detail.ranges.is_some()),

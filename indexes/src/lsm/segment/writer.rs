@@ -45,6 +45,8 @@ pub(in crate::lsm) struct Written {
     pub entries: u64,
     /// Entries that delete.
     pub tombstones: u64,
+    /// What its blocks were offered to.
+    pub codec: u8,
     /// Files with its large values.
     pub blobs: Vec<Blob>,
     /// Smallest key.
@@ -283,6 +285,7 @@ impl Writer {
             },
             entries: self.footer.entries,
             tombstones: self.footer.tombstones,
+            codec: self.footer.codec,
             blobs: self
                 .blobs
                 .into_iter()

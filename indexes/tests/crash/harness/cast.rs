@@ -25,6 +25,8 @@ pub struct Shape {
     pub delete: fn(&mut Vec<u8>, &[u8]),
     /// Appends the operation that takes a range of keys away, where there is one.
     pub delete_range: Option<DeleteRange>,
+    /// Whether it takes bulk loads.
+    pub loads: bool,
     /// The content of an index in a view.
     pub dump: fn(&View, IndexId) -> Result<Map>,
 }
@@ -40,6 +42,7 @@ impl Shape {
             put: K::put,
             delete: K::delete,
             delete_range: K::DELETE_RANGE,
+            loads: K::LOADS,
             dump: dump::<K>,
         }
     }

@@ -13,7 +13,9 @@ use std::time::Duration;
 use cuesta_engine::commit::Step as Wants;
 use cuesta_engine::env::sim::{Crash, Random, SimDisk, SimEnv, Task, TaskState};
 use cuesta_engine::env::{Env, Event};
-use cuesta_engine::{Batch, Durability, Engine, Error, ErrorKind, IndexId, Result, SeqNo, commit};
+use cuesta_engine::{
+    Batch, BulkLoad, Durability, Engine, Error, ErrorKind, IndexId, Result, SeqNo, commit,
+};
 
 use super::cast::Cast;
 use super::claims::Claims;
@@ -236,6 +238,7 @@ impl<'a> Run<'a> {
             Op::Flush => self.promise(Engine::flush),
             Op::Settle => self.engine()?.settle(),
             Op::Compact => self.promise(Engine::compact),
+            Op::Load(puts) => self.load(puts),
             Op::Create(shape) => self.create(*shape),
             Op::Rename(slot) => self.rename(*slot),
             Op::Drop(slot) => self.drop_keyspace(*slot),
@@ -397,6 +400,39 @@ impl<'a> Run<'a> {
         let living = self.living();
         let Some(&(id, _)) = pick(&living, slot) else { return Ok(()) };
         self.catalog(|engine| engine.drop_index(id), |_| Change::Drop { id })
+    }
+
+    /// Writes a load's files at once, and commits it between background jobs.
+    fn load(&self, puts: &[Put]) -> Result<()> {
+        let engine = self.engine()?;
+        let living = self.living();
+        let loads = |(_, shape): &&(IndexId, usize)| self.cast.shape(*shape).loads;
+        let living: Vec<(IndexId, usize)> = living.iter().filter(loads).copied().collect();
+        let errors = RefCell::new(Vec::new());
+        let mut client = Client {
+            run: self,
+            engine,
+            living: &living,
+            steps: [].iter(),
+            commit: None,
+            pause: Arc::new(Event::new()),
+            errors: &errors,
+        };
+        let mut writes = client.writes(puts);
+        writes.sort_by(|a, b| (a.index, &a.key).cmp(&(b.index, &b.key)));
+        writes.dedup_by(|a, b| (a.index, &a.key) == (b.index, &b.key));
+        writes.retain(|write| write.value.is_some());
+        let mut load = BulkLoad::begin(engine.parts())?;
+        for write in &writes {
+            let mut batch = Batch::new();
+            encode(self.cast, &living, write, &mut batch);
+            load.add(write.index, batch.part(write.index))?;
+        }
+        let Some(machine) = load.into_commit()? else { return Ok(()) };
+        let (durability, writes) = (Durability::Sync, Some(writes));
+        client.commit = Some(Running { machine, durability, writes });
+        self.env.run_tasks(vec![Box::new(move || client.step())]);
+        errors.into_inner().into_iter().next().map_or(Ok(()), Err)
     }
 
     fn together(&self, clients: &[Vec<Step>]) -> Result<()> {

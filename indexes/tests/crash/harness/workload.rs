@@ -55,6 +55,8 @@ pub enum Op {
     Settle,
     /// `Engine::compact`.
     Compact,
+    /// A bulk load, of puts alone, into keyspaces that can be loaded.
+    Load(Vec<Put>),
     /// A new keyspace of a shape.
     Create(usize),
     /// Another name for the keyspace of a slot.

@@ -1,0 +1,226 @@
+//! Loading much at once: segments are written, or taken over from files, and then committed.
+//!
+//! ```text
+//! bulk load     operations in order ► segments in new data files ┐
+//!                                                                ├► synced ► one commit
+//! prepared file checked ► linked or copied as a data file        ┘
+//! ```
+//!
+//! Until the commit, nobody sees anything of it, and dropping it removes what was written; so does
+//! opening the database after a crash.
+//!
+//! Not for: what the commit does (see `commit/ingest`), and where segments come to lie, which their
+//! index types know.
+
+mod prepared;
+
+pub use prepared::{Prepared, PreparedFile, TRAILER_BYTES};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::batch::Batch;
+use crate::budget::{Charge, Part};
+use crate::commit::{Commit, Ingesting, drive, remove};
+use crate::error::{Error, Result};
+use crate::file::{FileOutput, Spread};
+use crate::id::{IndexId, SeqNo};
+use crate::index::{ErasedIngested, Load, SegmentMeta};
+use crate::jobs::output;
+use crate::parts::Parts;
+use crate::planted::{self, Bug};
+use crate::stats::Stats;
+
+/// Problems of a prepared file that an error names.
+const PROBLEMS_MAX: usize = 3;
+
+/// A bulk load under way. Dropping it removes what it has written.
+pub struct BulkLoad {
+    parts: Arc<Parts>,
+    out: Option<FileOutput>,
+    loads: Vec<(IndexId, Box<dyn Load>)>,
+    /// Segments that are complete.
+    metas: Vec<(IndexId, Vec<SegmentMeta>)>,
+    /// Keeps files that were taken over from being removed: a file that nobody has open and that
+    /// the manifest does not name is not needed.
+    held: Vec<ErasedIngested>,
+    notes: Vec<u8>,
+    charge: Charge,
+}
+
+impl BulkLoad {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// `Invalid` when the database is open for reading, or closed.
+    pub fn begin(parts: &Arc<Parts>) -> Result<BulkLoad> {
+        parts.check_writable()?;
+        parts.tail().check()?;
+        let charge = Charge::must(&parts.services.budget, Part::Buffers, 0);
+        let out = Some(output(parts, Spread::Apart));
+        let (loads, metas, notes) = (Vec::new(), Vec::new(), Vec::new());
+        let (parts, held) = (parts.clone(), Vec::new());
+        Ok(BulkLoad { parts, out, loads, metas, held, notes, charge })
+    }
+
+    /// Where a front-end appends its notes.
+    pub fn notes(&mut self) -> &mut Vec<u8> {
+        &mut self.notes
+    }
+
+    /// Takes operations of `index`, which come after all that it took before.
+    ///
+    /// # Errors
+    /// `Invalid` for operations out of order; `NotFound` when there is no such index; `Unsupported`
+    /// when its type cannot be loaded; `Full`, `Io`. After the latter the load has to be given up.
+    pub fn add(&mut self, index: IndexId, ops: &[u8]) -> Result<()> {
+        let Some(out) = &mut self.out else { return Err(given_up()) };
+        let place = match self.loads.iter().position(|(id, _)| *id == index) {
+            Some(place) => place,
+            None => {
+                let load = self.parts.versions.current().value.state(index)?.load()?;
+                self.loads.push((index, load));
+                self.loads.len() - 1
+            }
+        };
+        let before = out.bytes();
+        self.loads[place].1.add(ops, out)?;
+        if out.bytes() > before {
+            // Files of a closed database are not ours any more.
+            self.parts.tail().check()?;
+            let memory: usize = self.loads.iter().map(|(_, load)| load.memory()).sum();
+            self.charge.set((memory + out.memory()) as u64);
+        }
+        Ok(())
+    }
+
+    /// Takes the segments of a prepared file over for `index`, by a link, or a copy where links
+    /// cannot be, and reads all of them; returns how many entries they have.
+    ///
+    /// # Errors
+    /// `Corrupt` for a file that is none, or damaged; `Invalid` when it is for another type of
+    /// index; `NotFound` when there is no such index; `Full`, `Io`.
+    pub fn take(&mut self, index: IndexId, path: &Path) -> Result<u64> {
+        let Some(out) = &mut self.out else { return Err(given_up()) };
+        self.parts.tail().check()?;
+        let current = self.parts.versions.current();
+        let kind = current.value.state(index)?.type_name();
+        let vfs = self.parts.env.vfs();
+        let prepared = Prepared::read(vfs, path)?;
+        if prepared.kind != kind {
+            return Err(Error::invalid(format!(
+                "{} was prepared for an index of type {}, not {kind}",
+                path.display(),
+                prepared.kind
+            )));
+        }
+        let file = out.take(path)?;
+        let metas = prepared.of(file);
+        if metas.is_empty() {
+            out.give_back(file);
+            return Ok(0);
+        }
+        match check(&self.parts, index, &metas) {
+            Ok(checked) => self.held.push(checked),
+            Err(error) => {
+                out.give_back(file);
+                return Err(error.context(path.display()));
+            }
+        }
+        let entries = metas.iter().fold(0, |all: u64, meta| all.saturating_add(meta.entries));
+        match self.metas.iter_mut().find(|(id, _)| *id == index) {
+            Some((_, all)) => all.extend(metas),
+            None => self.metas.push((index, metas)),
+        }
+        Ok(entries)
+    }
+
+    /// Makes everything visible and durable at once, as one commit, which is newer than all before;
+    /// its place in the order. Where there is nothing, commits nothing.
+    ///
+    /// # Errors
+    /// `Invalid` when segments of prepared files overlap; `NotFound` when an index was dropped;
+    /// `Full`, `Io`: nothing was committed. `Poisoned`: the outcome is unknown.
+    pub fn finish(self) -> Result<SeqNo> {
+        let parts = self.parts.clone();
+        match self.into_commit()? {
+            Some(mut commit) => drive(&parts, || commit.step()),
+            None => Ok(parts.published()),
+        }
+    }
+
+    /// The commit, as a step machine for schedulers; its files are written and durable. `None` when
+    /// there is nothing to commit.
+    ///
+    /// # Errors
+    /// As [`BulkLoad::finish`].
+    pub fn into_commit(mut self) -> Result<Option<Commit>> {
+        let Some(out) = &mut self.out else { return Err(given_up()) };
+        self.parts.tail().check()?;
+        for (id, mut load) in std::mem::take(&mut self.loads) {
+            let metas = load.finish(out)?;
+            match self.metas.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, all)) => all.extend(metas),
+                None => self.metas.push((id, metas)),
+            }
+        }
+        self.metas.retain(|(_, metas)| !metas.is_empty());
+        if self.metas.is_empty() {
+            return Ok(None);
+        }
+        out.finish()?;
+        if !planted::is(Bug::IngestedUnsynced) {
+            out.sync()?;
+        }
+        let parts = &self.parts;
+        let synced = parts.env.vfs().sync_dir(&parts.dir);
+        synced.map_err(|e| Error::io(format_args!("syncing {}", parts.dir.display()), e))?;
+        let given = self.open()?;
+        let Some(out) = self.out.take() else { return Err(given_up()) };
+        Stats::add(&parts.stats.ingested_bytes, out.bytes());
+        let ingesting = Ingesting::new(self.parts.clone(), out, given);
+        let mut batch = Batch::new();
+        batch.notes().append(&mut self.notes);
+        for (id, metas) in &self.metas {
+            SegmentMeta::encode_all(metas, batch.part(*id));
+        }
+        Commit::of_segments(self.parts.clone(), &batch, ingesting).map(Some)
+    }
+
+    fn open(&self) -> Result<Vec<(IndexId, ErasedIngested)>> {
+        let current = self.parts.versions.current();
+        let open = |(id, metas): &(IndexId, Vec<SegmentMeta>)| {
+            Ok((*id, current.value.state(*id)?.accept(metas, &*self.parts.files, None)?))
+        };
+        self.metas.iter().map(open).collect()
+    }
+}
+
+/// Opens and reads all of segments that come from elsewhere.
+fn check(parts: &Parts, index: IndexId, metas: &[SegmentMeta]) -> Result<ErasedIngested> {
+    let (mut problems, mut more) = (Vec::new(), 0);
+    let mut report = |problem: String| match problems.len() {
+        PROBLEMS_MAX.. => more += 1,
+        _ => problems.push(problem),
+    };
+    let current = parts.versions.current();
+    let accepted = current.value.state(index)?.accept(metas, &*parts.files, Some(&mut report));
+    if !problems.is_empty() {
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        return Err(Error::corrupt(format!("{}{more}", problems.join("; "))));
+    }
+    accepted
+}
+
+impl Drop for BulkLoad {
+    fn drop(&mut self) {
+        if let Some(out) = self.out.take() {
+            self.held.clear();
+            remove(&self.parts, out);
+        }
+    }
+}
+
+fn given_up() -> Error {
+    Error::internal("a bulk load that was finished")
+}
