@@ -59,9 +59,17 @@ fn damaged_databases_are_used_to_very_different_degrees() {
     }
 }
 
-/// Bugs that only show when several commits are under way, or in other index types.
+/// Bugs that only show when several commits are under way, when many operands pile up, in other
+/// index types, feeds, watches or transactions.
 #[cfg(feature = "planted-bugs")]
-const HIDDEN: [Bug; 2] = [Bug::FlushBeforePublish, Bug::MissingCatchUp];
+const HIDDEN: [Bug; 6] = [
+    Bug::FlushBeforePublish,
+    Bug::MissingCatchUp,
+    Bug::OperandLost,
+    Bug::ChangeDroppedAtSegmentEnd,
+    Bug::WakeUpLost,
+    Bug::BlindRangeValidation,
+];
 
 /// Kept inputs first, then made ones.
 #[cfg(feature = "planted-bugs")]
