@@ -41,6 +41,8 @@ pub enum Bug {
     ChangeDroppedAtSegmentEnd,
     /// A watch looks for changes before it notes what it will wait for.
     WakeUpLost,
+    /// A key that is written in a run of deleted ones still counts as deleted.
+    GapLeftOpen,
     /// A transaction's commit does not look at the ranges that it has read.
     BlindRangeValidation,
     /// Ingested files are not synced before the record that names them.
@@ -69,6 +71,7 @@ impl Bug {
         Bug::ChangeDroppedAtSegmentEnd,
         Bug::IngestedUnsynced,
         Bug::WakeUpLost,
+        Bug::GapLeftOpen,
         Bug::BlindRangeValidation,
     ];
 }

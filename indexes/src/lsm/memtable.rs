@@ -21,6 +21,7 @@ use cuesta_engine::index::{self, Horizon, MemtableWriter};
 use cuesta_engine::{LogPlace, SeqNo};
 
 use super::cover::{self, Cover, CoverWriter};
+use super::gaps::Gaps;
 use super::kind::Kind;
 use super::op::{Op, Ops};
 use super::operand::{Below, Pile, Rules};
@@ -50,6 +51,8 @@ struct Lively {
     expiring: AtomicBool,
     /// Memtables with operands, by the clock of the first one.
     operands: Mutex<BTreeMap<u64, usize>>,
+    /// Runs of keys without a value.
+    gaps: Gaps,
 }
 
 impl Memtables {
@@ -63,8 +66,14 @@ impl Memtables {
         let (tree, read) = blinktree::create_under(&self.prefix.get());
         let (index, first_operand) = (self.index.clone(), OnceLock::new());
         let large = Large::default();
-        let memtable =
-            Arc::new(Memtable { tree: read, cover: OnceLock::new(), large, index, first_operand });
+        let memtable = Arc::new(Memtable {
+            tree: read,
+            cover: OnceLock::new(),
+            large,
+            index,
+            first_operand,
+            sealed: AtomicBool::new(false),
+        });
         let writer = Writer {
             tree,
             cover: None,
@@ -223,6 +232,11 @@ impl MemtableWriter for Writer {
             }
             self.tree.insert(key, at.0, kind as u8, value, horizon);
         }
+        let written = Ops::new(ops).filter_map(|op| match op {
+            Ok(Op::Delete { .. } | Op::DeleteRange { .. }) | Err(_) => None,
+            Ok(op) => Some(op.key()),
+        });
+        self.memtable.gaps().close(written);
     }
 }
 
@@ -297,6 +311,7 @@ pub(super) fn add_chain<'t>(pile: &mut Pile<'t>, chain: &mut Chain<'t>) -> Resul
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.memtable.gaps().seal(&self.memtable.sealed);
         self.prefix.learn(self.tree.tree());
     }
 }
@@ -310,6 +325,8 @@ pub struct Memtable {
     index: Arc<Lively>,
     /// The clock of its first operand, and so of its oldest.
     first_operand: OnceLock<u64>,
+    /// Whether nothing is written here any more.
+    sealed: AtomicBool,
 }
 
 impl Drop for Memtable {
@@ -330,6 +347,16 @@ impl Memtable {
     /// The versions, each of the kind that its operation has in the log.
     pub fn tree(&self) -> &Arc<Tree> {
         &self.tree
+    }
+
+    /// The gaps of the index.
+    pub(super) fn gaps(&self) -> &Gaps {
+        &self.index.gaps
+    }
+
+    /// Whether nothing is written here any more; to be asked under the lock of the gaps.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Relaxed)
     }
 
     fn note_operands(&self, clock_ms: u64) {

@@ -59,6 +59,7 @@ mod merging;
 mod merge;
 mod loaded;
 mod front;
+mod gaps;
 mod query;
 mod factory;
 #[cfg(test)]

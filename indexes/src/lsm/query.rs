@@ -15,6 +15,7 @@ use super::deletes::{Deletes, of_run};
 use super::expiry::{self, EXPIRY_BYTES};
 use super::filter;
 use super::front::{Front, find_ingested, front};
+use super::gaps::{ASK_AFTER, Asking, Moment};
 use super::kind::Kind;
 use super::memtable::{Memtable, add_chain};
 use super::merging::Merging;
@@ -23,6 +24,8 @@ use super::operand::{Pile, Rules};
 use super::segment::{Fill, Hit};
 use super::source::Source;
 use super::value::Value;
+
+mod cross;
 
 /// Reads one index as of one moment.
 ///
@@ -279,7 +282,7 @@ impl<'s> Reader<'s> {
     /// A cursor over the keys within `lower` and `upper`. It owns what it reads; reads nothing
     /// yet. Costs an allocation, and memory for one block's worth of keys per run that it meets.
     pub fn cursor(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Cursor {
-        let State { frozen, layout, .. } = self.state;
+        let State { private, active, frozen, layout, .. } = self.state;
         let mut sources = Vec::with_capacity(2 + frozen.len() + layout.runs().len());
         let mut runs = 0;
         for front in front(self.state, self.at) {
@@ -303,6 +306,8 @@ impl<'s> Reader<'s> {
                 sources.push(of_run(run, Fill::Keep));
             }
         }
+        let own = private.as_ref().map(|private| private.memtable.tree().clone());
+        let (own, clock_ms) = (own.filter(|tree| !tree.is_empty()), self.clock_ms());
         Cursor {
             merging: Merging::new(sources),
             lower: lower.map(<[u8]>::to_vec),
@@ -310,7 +315,8 @@ impl<'s> Reader<'s> {
             spot: Spot::Fresh,
             memory_max: self.memory_max(runs + layout.runs().len()),
             shown: Shown::Stored,
-            clock_ms: self.clock_ms(),
+            clock_ms,
+            asking: Asking::new(active.clone(), own, Moment { at: self.at.0, clock_ms }),
             rules: self.state.index.rules.clone(),
         }
     }
@@ -388,6 +394,7 @@ pub struct Cursor {
     memory_max: usize,
     shown: Shown,
     clock_ms: u64,
+    asking: Asking,
     rules: Arc<Rules>,
 }
 
@@ -511,6 +518,7 @@ impl Cursor {
     /// Goes forward to a key that has a value.
     #[inline]
     fn settle(&mut self) -> Result<bool> {
+        let mut passed = 0;
         while let Some(source) = self.merging.current() {
             if !below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
                 break;
@@ -523,6 +531,10 @@ impl Cursor {
             if self.stands()? {
                 return Ok(true);
             }
+            passed += 1;
+            if passed == ASK_AFTER {
+                return self.cross();
+            }
             self.merging.next()?;
         }
         self.spot = Spot::End;
@@ -531,12 +543,17 @@ impl Cursor {
 
     /// Goes back to a key that has a value.
     fn settle_back(&mut self) -> Result<bool> {
+        let mut passed = 0;
         while let Some(source) = self.merging.current() {
             if !above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
                 break;
             }
             if self.stands()? {
                 return Ok(true);
+            }
+            passed += 1;
+            if passed == ASK_AFTER {
+                return self.cross_back();
             }
             self.merging.prev()?;
         }

@@ -1,0 +1,84 @@
+//! Cursors on their way across keys without a value: what they know of gaps, and learn for others.
+
+use std::ops::Bound;
+
+use cuesta_engine::error::Result;
+
+use super::super::gaps::{Crossing, after};
+use super::{Cursor, Spot};
+
+impl Cursor {
+    /// Goes on forward to a key that has a value, from one of many in a row that have none.
+    #[cold]
+    pub(super) fn cross(&mut self) -> Result<bool> {
+        let Some(source) = self.merging.current() else { return Ok(false) };
+        let mut crossing = Crossing::from(source.key());
+        while let Some(source) = self.merging.current() {
+            if !super::below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
+                break;
+            }
+            if crossing.asks()
+                && let Some(end) = self.asking.end(source.key())
+            {
+                let Some(end) = end else {
+                    self.spot = Spot::End;
+                    return Ok(false);
+                };
+                self.merging.seek(&end)?;
+                crossing.jump(&self.asking, &end);
+                continue;
+            }
+            if self.stands()? {
+                let end = self.merging.current().map(|source| source.key());
+                crossing.ends(&self.asking, end);
+                return Ok(true);
+            }
+            let Some(source) = self.merging.current() else { break };
+            crossing.pass(&self.asking, source.key());
+            self.merging.next()?;
+        }
+        self.spot = Spot::End;
+        let end = match &self.upper {
+            Bound::Unbounded => None,
+            Bound::Included(key) | Bound::Excluded(key) => Some(key.as_slice()),
+        };
+        crossing.ends(&self.asking, end);
+        Ok(false)
+    }
+
+    /// Goes on back to a key that has a value, from one of many in a row that have none.
+    #[cold]
+    pub(super) fn cross_back(&mut self) -> Result<bool> {
+        let Some(source) = self.merging.current() else { return Ok(false) };
+        let mut crossing = Crossing::from(&after(source.key()));
+        while let Some(source) = self.merging.current() {
+            if !super::above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
+                break;
+            }
+            if crossing.asks()
+                && let Some(start) = self.asking.start(source.key())
+            {
+                self.merging.seek_before(&start)?;
+                crossing.jump_back(&self.asking, &start);
+                continue;
+            }
+            if self.stands()? {
+                if let Some(source) = self.merging.current() {
+                    crossing.ends_back(&self.asking, &after(source.key()));
+                }
+                return Ok(true);
+            }
+            let Some(source) = self.merging.current() else { break };
+            crossing.pass_back(&self.asking, source.key());
+            self.merging.prev()?;
+        }
+        self.spot = Spot::Start;
+        let start = match &self.lower {
+            Bound::Unbounded => Vec::new(),
+            Bound::Included(key) => key.clone(),
+            Bound::Excluded(key) => after(key),
+        };
+        crossing.ends_back(&self.asking, &start);
+        Ok(false)
+    }
+}
