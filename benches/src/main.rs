@@ -45,7 +45,9 @@ fn main() -> Outcome<()> {
         let mut order = Engine::ALL;
         order.rotate_left(round % Engine::ALL.len());
         let mut rows: Vec<Rows> = order.iter().map(|_| Rows::new()).collect();
-        for part in [workload::fills, workload::reads, workload::syncs, workload::large] {
+        for part in
+            [workload::fills, workload::reads, workload::queue, workload::syncs, workload::large]
+        {
             for (engine, rows) in order.iter().zip(&mut rows) {
                 eprintln!("round {} of {rounds}: {}", round + 1, engine.name());
                 let scratch = tempfile::tempdir_in(&dir)?;

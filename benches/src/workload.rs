@@ -201,6 +201,20 @@ fn ask(store: &dyn Store, n: u64, names: [&'static str; 4], rows: &mut Rows) -> 
     Ok(())
 }
 
+/// Jobs taken from the head of a queue, one at a time.
+pub fn queue(engine: Engine, dir: &Path, _: Sizes, rows: &mut Rows) -> Outcome<()> {
+    const JOBS: u64 = 10_000;
+    let store = engine.open(&dir.join("queue"))?;
+    (0..JOBS).try_for_each(|job| put(&*store, job.to_be_bytes().into(), job, Wait::System))?;
+    let take = |job: u64| {
+        check(store.scan(&[], 1)? == 1, "the head of a queue")?;
+        store.write(&[(job.to_be_bytes().into(), None)], Wait::System)
+    };
+    rows.push(("queue-take", timed(JOBS, 1, take, || Ok(()))?));
+    check(store.scan(&[], 1)? == 0, "an empty queue")?;
+    store.close()
+}
+
 /// Commits that wait for the disk, by one thread and by eight.
 pub fn syncs(engine: Engine, dir: &Path, sizes: Sizes, rows: &mut Rows) -> Outcome<()> {
     let store = engine.open(&dir.join("sync"))?;

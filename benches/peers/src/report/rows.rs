@@ -87,7 +87,7 @@ pub fn figure(results: &Results, engine: Engine, metric: Metric, row: &str) -> O
 }
 
 /// Rows of the table of operations, by stage.
-pub const OPERATIONS: [&str; 40] = [
+pub const OPERATIONS: [&str; 41] = [
     "fill-seq-b1",
     "fill-rand-b1",
     "overwrite-b1",
@@ -105,6 +105,7 @@ pub const OPERATIONS: [&str; 40] = [
     "scan-100-compacted",
     "scan-full-compacted",
     "scan-after-delete",
+    "queue-take",
     "lz4-fill-b100",
     "lz4-read-hit",
     "lz4-read-miss",
