@@ -1,5 +1,6 @@
 //! Keyspaces used as queues: what was taken away is not walked over again, and what is put where
 //! others were taken is found. A planted bug that leaves it out must be noticed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,7 +127,7 @@ fn walking_and_asking_agree_while_others_write() {
                     let asked: Vec<u64> = asked.collect();
                     let mut walked = Vec::new();
                     let mut cursor = snapshot.cursor::<&[u8]>(jobs, ..).unwrap();
-                    let back = (rounds + reader) % 2 == 0;
+                    let back = (rounds + reader).is_multiple_of(2);
                     while if back { cursor.prev() } else { cursor.next() }.unwrap() {
                         walked.push(u64::from_be_bytes(cursor.key().try_into().unwrap()));
                     }

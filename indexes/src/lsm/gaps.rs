@@ -6,7 +6,7 @@
 //! after, no key of the range has a value, until one is written there. The next cursor jumps.
 //!
 //! ```text
-//! keys    a† b† c† d† e† f† g  h          † deleted
+//! keys    a- b- c- d- e- f- g  h          - deleted
 //! cursor     ───────────────► finds g, and notes the gap [b, g)
 //! next       ─╴jump╶────────► g
 //! put d   gaps [b, d) and [d+, g) are left, where d+ is the key right after d
@@ -70,6 +70,9 @@ pub(super) struct Gaps {
     any: AtomicBool,
 }
 
+/// Where a gap starts, and where it ends; `None` at the end of all keys.
+type Bounds = (Box<[u8]>, Option<Box<[u8]>>);
+
 /// When and by what clock something is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
@@ -103,7 +106,7 @@ impl Gaps {
     }
 
     /// The bounds of the gap around `key`, which has no value: known by then.
-    fn around(&self, key: &[u8], moment: Moment) -> Option<(Box<[u8]>, Option<Box<[u8]>>)> {
+    fn around(&self, key: &[u8], moment: Moment) -> Option<Bounds> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }

@@ -167,7 +167,7 @@ fn first(lsm: &Driver<Disk>) -> Vec<u8> {
     cursor.key().to_vec()
 }
 
-fn gap_at(lsm: &Driver<Disk>, key: u16) -> Option<(Box<[u8]>, Option<Box<[u8]>>)> {
+fn gap_at(lsm: &Driver<Disk>, key: u16) -> Option<Bounds> {
     let moment = Moment { at: lsm.seq, clock_ms: CLOCK_MS };
     lsm.lsm().active.gaps().around(&name(key), moment)
 }
