@@ -15,7 +15,7 @@ use super::deletes::{Deletes, of_run};
 use super::expiry::{self, EXPIRY_BYTES};
 use super::filter;
 use super::front::{Front, find_ingested, front};
-use super::gaps::{ASK_AFTER, Asking, Moment};
+use super::gaps::{Asking, Moment};
 use super::kind::Kind;
 use super::memtable::{Memtable, add_chain};
 use super::merging::Merging;
@@ -25,7 +25,7 @@ use super::segment::{Fill, Hit};
 use super::source::Source;
 use super::value::Value;
 
-mod cross;
+mod settle;
 
 /// Reads one index as of one moment.
 ///
@@ -513,52 +513,6 @@ impl Cursor {
         };
         self.spot = Spot::On;
         Ok(true)
-    }
-
-    /// Goes forward to a key that has a value.
-    #[inline]
-    fn settle(&mut self) -> Result<bool> {
-        let mut passed = 0;
-        while let Some(source) = self.merging.current() {
-            if !below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
-                break;
-            }
-            if source.kind() == Kind::Put {
-                self.shown = Shown::Stored;
-                self.spot = Spot::On;
-                return Ok(true);
-            }
-            if self.stands()? {
-                return Ok(true);
-            }
-            passed += 1;
-            if passed == ASK_AFTER {
-                return self.cross();
-            }
-            self.merging.next()?;
-        }
-        self.spot = Spot::End;
-        Ok(false)
-    }
-
-    /// Goes back to a key that has a value.
-    fn settle_back(&mut self) -> Result<bool> {
-        let mut passed = 0;
-        while let Some(source) = self.merging.current() {
-            if !above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
-                break;
-            }
-            if self.stands()? {
-                return Ok(true);
-            }
-            passed += 1;
-            if passed == ASK_AFTER {
-                return self.cross_back();
-            }
-            self.merging.prev()?;
-        }
-        self.spot = Spot::Start;
-        Ok(false)
     }
 
     /// Whether it stands on a key.

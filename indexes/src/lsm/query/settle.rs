@@ -1,20 +1,67 @@
-//! Cursors on their way across keys without a value: what they know of gaps, and learn for others.
+//! Cursors on their way to a key with a value: what they know of gaps, and learn for others.
 
 use std::ops::Bound;
 
 use cuesta_engine::error::Result;
 
-use super::super::gaps::{Crossing, after};
-use super::{Cursor, Spot};
+use super::super::gaps::{ASK_AFTER, Crossing, after};
+use super::super::kind::Kind;
+use super::{Cursor, Shown, Spot, above, below};
 
 impl Cursor {
+    /// Goes forward to a key that has a value.
+    #[inline]
+    pub(super) fn settle(&mut self) -> Result<bool> {
+        let mut passed = 0;
+        while let Some(source) = self.merging.current() {
+            if !below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
+                break;
+            }
+            if source.kind() == Kind::Put {
+                self.shown = Shown::Stored;
+                self.spot = Spot::On;
+                return Ok(true);
+            }
+            if self.stands()? {
+                return Ok(true);
+            }
+            passed += 1;
+            if passed == ASK_AFTER {
+                return self.cross();
+            }
+            self.merging.next()?;
+        }
+        self.spot = Spot::End;
+        Ok(false)
+    }
+
+    /// Goes back to a key that has a value.
+    pub(super) fn settle_back(&mut self) -> Result<bool> {
+        let mut passed = 0;
+        while let Some(source) = self.merging.current() {
+            if !above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
+                break;
+            }
+            if self.stands()? {
+                return Ok(true);
+            }
+            passed += 1;
+            if passed == ASK_AFTER {
+                return self.cross_back();
+            }
+            self.merging.prev()?;
+        }
+        self.spot = Spot::Start;
+        Ok(false)
+    }
+
     /// Goes on forward to a key that has a value, from one of many in a row that have none.
     #[cold]
-    pub(super) fn cross(&mut self) -> Result<bool> {
+    fn cross(&mut self) -> Result<bool> {
         let Some(source) = self.merging.current() else { return Ok(false) };
         let mut crossing = Crossing::from(source.key());
         while let Some(source) = self.merging.current() {
-            if !super::below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
+            if !below(source.key(), self.upper.as_ref().map(Vec::as_slice)) {
                 break;
             }
             if crossing.asks()
@@ -48,11 +95,11 @@ impl Cursor {
 
     /// Goes on back to a key that has a value, from one of many in a row that have none.
     #[cold]
-    pub(super) fn cross_back(&mut self) -> Result<bool> {
+    fn cross_back(&mut self) -> Result<bool> {
         let Some(source) = self.merging.current() else { return Ok(false) };
         let mut crossing = Crossing::from(&after(source.key()));
         while let Some(source) = self.merging.current() {
-            if !super::above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
+            if !above(source.key(), self.lower.as_ref().map(Vec::as_slice)) {
                 break;
             }
             if crossing.asks()
