@@ -51,7 +51,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 20] = [
+    pub const ALL: [Bug; 21] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,

@@ -374,6 +374,7 @@ impl<T: IndexType> ErasedState for State<T> {
         let Given(live, layout) =
             given.ok_or_else(|| Error::internal("ingested segments of another type"))?;
         assert!(self.active.is_empty(), "ingested segments are newer than what is in memory");
+        self.index.note_ingested(at);
         let mut frozen = Vec::with_capacity(self.frozen.len() + 1);
         let (live, layout) = (live.clone(), layout.clone());
         frozen.push(Layer::Ingested(Arc::new(Ingested { at, live, layout })));

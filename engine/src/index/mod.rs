@@ -111,6 +111,10 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     /// `Invalid` says what does not fit; `Unsupported` for an index type that cannot.
     fn accept(&self, given: &[Live<Self>], footprint: &mut Footprint) -> Result<()>;
 
+    /// Says that commit `at` ingests segments, before anyone can read them. Called under the commit
+    /// lock, while the active memtable is empty.
+    fn note_ingested(&self, at: SeqNo);
+
     /// Where segments belong that commit `at` has ingested, now that all that is older is in the
     /// `current` ones, and nothing newer is: what the manifest is to say of them. Pure: no I/O.
     ///

@@ -187,6 +187,8 @@ impl IndexType for Pages {
         Err(not_loaded::<Pages>())
     }
 
+    fn note_ingested(&self, _at: SeqNo) {}
+
     fn place(
         &self,
         _at: SeqNo,

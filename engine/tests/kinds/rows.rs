@@ -184,6 +184,8 @@ impl IndexType for Rows {
         Err(not_loaded::<Rows>())
     }
 
+    fn note_ingested(&self, _at: SeqNo) {}
+
     fn place(
         &self,
         _at: SeqNo,

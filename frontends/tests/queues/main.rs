@@ -165,3 +165,31 @@ fn a_transaction_finds_what_it_put_where_others_were_taken() {
     tx.commit().unwrap();
     assert_eq!(head(&jobs), Some(123));
 }
+
+/// What a bulk load has put in a gap is found.
+#[test]
+fn a_bulk_load_fills_gaps() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, jobs) = open(&dir);
+    for round in 0..3u64 {
+        for job in 0..200u64 {
+            jobs.put(job.to_be_bytes(), [1; 20]).unwrap();
+        }
+        for job in 0..190u64 {
+            jobs.delete(job.to_be_bytes()).unwrap();
+        }
+        assert_eq!(head(&jobs), Some(190));
+        if round > 0 {
+            db.flush().unwrap();
+        }
+        let before = db.snapshot();
+        let mut load = db.bulk_load().unwrap();
+        load.put(&jobs, (100 + round).to_be_bytes(), [2; 20]).unwrap();
+        load.finish().unwrap();
+        let mut old = before.cursor::<&[u8]>(&jobs, ..).unwrap();
+        assert!(old.next().unwrap() && old.key() == 190u64.to_be_bytes());
+        assert_eq!(head(&jobs), Some(100 + round));
+        jobs.delete((100 + round).to_be_bytes()).unwrap();
+        assert_eq!(head(&jobs), Some(190));
+    }
+}

@@ -65,13 +65,20 @@ struct Gap {
 /// The gaps of an index.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
-    gaps: Mutex<Vec<Gap>>,
+    known: Mutex<Known>,
     /// Whether there may be any.
     any: AtomicBool,
 }
 
 /// Where a gap starts, and where it ends; `None` at the end of all keys.
 type Bounds = (Box<[u8]>, Option<Box<[u8]>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    gaps: Vec<Gap>,
+    /// Who reads as of an earlier commit does not see all values that were written.
+    since: u64,
+}
 
 /// When and by what clock something is read.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +90,16 @@ pub(super) struct Moment {
 }
 
 impl Gaps {
-    fn gaps(&self) -> MutexGuard<'_, Vec<Gap>> {
-        self.gaps.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all of them: commit `at`, which nobody can read yet, has written values elsewhere
+    /// than in memtables.
+    pub(super) fn forget(&self, at: u64) {
+        let mut known = self.known();
+        known.gaps.clear();
+        known.since = at;
     }
 
     /// Closes gaps at keys whose values were just inserted. Costs a fence while there are none.
@@ -92,8 +107,8 @@ impl Gaps {
     pub(super) fn close<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         fence(Ordering::SeqCst);
         if self.any.load(Ordering::Relaxed) && !planted::is(Bug::GapLeftOpen) {
-            let mut gaps = self.gaps();
-            keys.for_each(|key| split(&mut gaps, key));
+            let Known { gaps, .. } = &mut *self.known();
+            keys.for_each(|key| split(gaps, key));
             self.any.store(!gaps.is_empty(), Ordering::Relaxed);
         }
     }
@@ -101,7 +116,7 @@ impl Gaps {
     /// The memtable of which `seal` speaks takes no more writes: from here on gaps cannot be noted
     /// by who reads it.
     pub(super) fn seal(&self, sealed: &AtomicBool) {
-        let _order = self.gaps();
+        let _order = self.known();
         sealed.store(true, Ordering::Relaxed);
     }
 
@@ -110,8 +125,8 @@ impl Gaps {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        let gaps = self.gaps();
-        let gap = &gaps[holding(&gaps, key)?];
+        let known = self.known();
+        let gap = known.gaps.get(holding(&known.gaps, key)?)?;
         (gap.at <= moment.at && gap.clock_ms <= moment.clock_ms)
             .then(|| (gap.start.clone(), gap.end.clone()))
     }
@@ -126,10 +141,10 @@ impl Gaps {
         worth: u64,
     ) {
         let (mut end, read_at) = (end.map(<[u8]>::to_vec), moment.at);
-        let mut gaps = self.gaps();
+        let Known { gaps, since } = &mut *self.known();
         self.any.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if !memtable.is_sealed() {
+        if !memtable.is_sealed() && moment.at >= *since {
             let mut cursor = memtable.tree().cursor(u64::MAX);
             cursor.seek(start);
             while cursor.valid() && span::is_before(cursor.key(), end.as_deref()) {
@@ -152,7 +167,7 @@ impl Gaps {
                 && end.as_deref().is_none_or(short)
             {
                 join(
-                    &mut gaps,
+                    gaps,
                     Gap {
                         start: start.into(),
                         end: end.map(Into::into),

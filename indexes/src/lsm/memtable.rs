@@ -92,6 +92,11 @@ impl Memtables {
         self.index.expiring.store(true, Ordering::SeqCst);
     }
 
+    /// The gaps of the index.
+    pub(super) fn gaps(&self) -> &Gaps {
+        &self.index.gaps
+    }
+
     /// What operands that are merged now may have below them.
     pub(super) fn below(&self) -> Below {
         self.index.below()

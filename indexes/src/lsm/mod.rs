@@ -343,6 +343,10 @@ impl IndexType for Lsm {
         Ok(())
     }
 
+    fn note_ingested(&self, at: SeqNo) {
+        self.memtables.gaps().forget(at.0);
+    }
+
     fn place(
         &self,
         at: SeqNo,

@@ -244,7 +244,7 @@ fn gaps_stay_few() {
         count += 1;
     }
     assert_eq!(count, 400);
-    assert!(lsm.lsm().active.gaps().gaps().len() <= GAPS_MAX);
+    assert!(lsm.lsm().active.gaps().known().gaps.len() <= GAPS_MAX);
 }
 
 #[test]
