@@ -60,14 +60,16 @@ fn damaged_databases_are_used_to_very_different_degrees() {
 }
 
 /// Bugs that only show when several commits are under way, when many operands pile up, in other
-/// index types, feeds, watches or transactions.
+/// index types, bulk loads, feeds, watches or transactions, or across many deleted keys.
 #[cfg(feature = "planted-bugs")]
-const HIDDEN: [Bug; 6] = [
+const HIDDEN: [Bug; 8] = [
     Bug::FlushBeforePublish,
     Bug::MissingCatchUp,
     Bug::OperandLost,
     Bug::ChangeDroppedAtSegmentEnd,
     Bug::WakeUpLost,
+    Bug::GapLeftOpen,
+    Bug::IngestedUnsynced,
     Bug::BlindRangeValidation,
 ];
 
