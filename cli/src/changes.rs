@@ -67,6 +67,10 @@ fn lines(
                 let end = end.map_or_else(String::new, |end| spelling.show(end));
                 write!(out, "\t{}\t{end}", spelling.show(start))?;
             }
+            Action::Load { entries, first, last } => {
+                let (first, last) = (spelling.show(first), spelling.show(last));
+                write!(out, "\t{first}\t{last}\t{entries} keys")?;
+            }
             Action::Rename { to } => write!(out, "\t{}", escaped(to.as_bytes()))?,
             _ => {}
         }
@@ -86,6 +90,7 @@ fn verb(action: &Action<'_>) -> &'static str {
         Action::Merge { .. } => "merge",
         Action::Delete { .. } => "delete",
         Action::DeleteRange { .. } => "delete-range",
+        Action::Load { .. } => "load",
         Action::Create => "create",
         Action::Rename { .. } => "rename",
         Action::Drop => "drop",
@@ -131,6 +136,11 @@ fn json_of_operation(operation: &Operation<'_>) -> Value {
             if let Some(end) = end {
                 put(&mut fields, "end", end);
             }
+        }
+        Action::Load { entries, first, last } => {
+            put(&mut fields, "first", first);
+            put(&mut fields, "last", last);
+            fields.insert("entries".to_owned(), entries.into());
         }
         Action::Rename { to } => put(&mut fields, "to", to.as_bytes()),
         _ => {}

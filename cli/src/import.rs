@@ -3,7 +3,7 @@
 //! Not for the command line of it, which is in `command/import.rs`: the demo loads its data here,
 //! too.
 
-use cuesta::{Batch, Database, Error, Result};
+use cuesta::{Batch, BulkLoad, Database, Error, Keyspace, Result};
 
 use crate::input::Input;
 use crate::progress::Progress;
@@ -11,6 +11,9 @@ use crate::rows::{Next, Row, RowSettings, Rows};
 
 /// Keys and values in one batch, in bytes, beyond which it is committed.
 const BATCH_BYTES: usize = 8 << 20;
+
+/// Rows from one look at the progress to the next.
+const SHOWN_ROWS: u64 = 1000;
 
 /// What to do with a line that is no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,70 @@ pub struct Imported {
     pub first_skipped: Option<String>,
 }
 
+/// Where rows go.
+trait Sink {
+    /// Takes a row; `Invalid` is the row's fault.
+    fn put(&mut self, row: &Row) -> Result<()>;
+    /// Counts a row that was taken.
+    fn count(&mut self, row: &Row, imported: &mut Imported) -> Result<()>;
+}
+
+/// Rows in batches.
+struct Batches<'a, P> {
+    db: &'a Database,
+    put: P,
+    settings: &'a ImportSettings,
+    batch: Batch,
+    rows: usize,
+    bytes: usize,
+}
+
+impl<P> Batches<'_, P> {
+    fn commit(&mut self, imported: &mut Imported) -> Result<()> {
+        if self.rows > 0 {
+            std::mem::replace(&mut self.batch, self.db.batch()).commit()?;
+            imported.rows += self.rows as u64;
+            imported.bytes += self.bytes as u64;
+            imported.commits += 1;
+            (self.rows, self.bytes) = (0, 0);
+        }
+        Ok(())
+    }
+}
+
+impl<P: FnMut(&mut Batch, &Row) -> Result<()>> Sink for Batches<'_, P> {
+    fn put(&mut self, row: &Row) -> Result<()> {
+        (self.put)(&mut self.batch, row)
+    }
+
+    fn count(&mut self, row: &Row, imported: &mut Imported) -> Result<()> {
+        self.rows += 1;
+        self.bytes += row.key.len() + row.value.len();
+        if self.rows >= self.settings.batch_rows || self.bytes >= BATCH_BYTES {
+            self.commit(imported)?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows that ascend, in one bulk load.
+struct Sorted<'a> {
+    load: &'a mut BulkLoad,
+    keyspace: &'a Keyspace,
+}
+
+impl Sink for Sorted<'_> {
+    fn put(&mut self, row: &Row) -> Result<()> {
+        self.load.put(self.keyspace, &row.key, &row.value)
+    }
+
+    fn count(&mut self, row: &Row, imported: &mut Imported) -> Result<()> {
+        imported.rows += 1;
+        imported.bytes += (row.key.len() + row.value.len()) as u64;
+        Ok(())
+    }
+}
+
 /// Puts every row of `input` into batches by `put`, commits them with the durability that the
 /// database was opened with, and adds what is committed to `imported`.
 ///
@@ -58,18 +125,43 @@ pub fn import(
     input: Input,
     settings: &ImportSettings,
     imported: &mut Imported,
-    mut put: impl FnMut(&mut Batch, &Row) -> Result<()>,
+    put: impl FnMut(&mut Batch, &Row) -> Result<()>,
+) -> Result<()> {
+    let mut batches = Batches { db, put, settings, batch: db.batch(), rows: 0, bytes: 0 };
+    each_row(input, settings, imported, &mut batches)?;
+    batches.commit(imported)
+}
+
+/// Puts every row of `input`, whose keys ascend, into a bulk load, and adds them to `imported`;
+/// finishing the load is left to the caller.
+///
+/// # Errors
+/// As [`import`]; a key that comes too late is a bad line.
+pub fn import_sorted(
+    load: &mut BulkLoad,
+    keyspace: &Keyspace,
+    input: Input,
+    settings: &ImportSettings,
+    imported: &mut Imported,
+) -> Result<()> {
+    each_row(input, settings, imported, &mut Sorted { load, keyspace })
+}
+
+fn each_row(
+    input: Input,
+    settings: &ImportSettings,
+    imported: &mut Imported,
+    sink: &mut impl Sink,
 ) -> Result<()> {
     let progress = Progress::new(&input.name, input.stored_bytes, input.read.clone());
     let mut rows = Rows::new(input, &settings.rows)?;
     let mut row = Row::default();
-    let mut batch = db.batch();
-    let (mut waiting_rows, mut waiting_bytes) = (0, 0);
+    let mut taken = 0u64;
     loop {
         let bad = match rows.next(&mut row)? {
-            Next::End => break,
+            Next::End => return Ok(()),
             Next::Bad(problem) => Some(problem),
-            Next::Row => match put(&mut batch, &row) {
+            Next::Row => match sink.put(&row) {
                 Ok(()) => None,
                 Err(e) if e.kind() == cuesta::ErrorKind::Invalid => Some(rows.place(e.message())),
                 Err(e) => return Err(e),
@@ -83,22 +175,12 @@ pub fn import(
             imported.first_skipped.get_or_insert(problem);
             continue;
         }
-        waiting_rows += 1;
-        waiting_bytes += row.key.len() + row.value.len();
-        if waiting_rows >= settings.batch_rows || waiting_bytes >= BATCH_BYTES {
-            imported.commit(
-                std::mem::replace(&mut batch, db.batch()),
-                waiting_rows,
-                waiting_bytes,
-            )?;
-            (waiting_rows, waiting_bytes) = (0, 0);
+        sink.count(&row, imported)?;
+        taken += 1;
+        if taken.is_multiple_of(SHOWN_ROWS) {
             progress.show(imported.rows);
         }
     }
-    if waiting_rows > 0 {
-        imported.commit(batch, waiting_rows, waiting_bytes)?;
-    }
-    Ok(())
 }
 
 impl Imported {
@@ -109,13 +191,5 @@ impl Imported {
         self.commits += later.commits;
         self.skipped += later.skipped;
         self.first_skipped = self.first_skipped.take().or(later.first_skipped);
-    }
-
-    fn commit(&mut self, batch: Batch, rows: usize, bytes: usize) -> Result<()> {
-        batch.commit()?;
-        self.rows += rows as u64;
-        self.bytes += bytes as u64;
-        self.commits += 1;
-        Ok(())
     }
 }

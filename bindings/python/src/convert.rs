@@ -137,11 +137,24 @@ pub fn durability(name: &str) -> Outcome<Durability> {
     }
 }
 
-/// Options with a compression for all levels, or with one for each, level 0 first.
-pub fn compressed(
-    mut options: KeyspaceOptions,
-    given: &Bound<'_, PyAny>,
+/// Options of how keys lie on disk.
+pub fn laid_out(
+    compression: Option<&Bound<'_, PyAny>>,
+    block_bytes: Option<u32>,
+    filter_bits: Option<u8>,
+    ttl: Option<f64>,
 ) -> Outcome<KeyspaceOptions> {
+    let mut options = KeyspaceOptions::new();
+    if let Some(compression) = compression {
+        options = compressed(options, compression)?;
+    }
+    options = block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
+    options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
+    Ok(timeout("ttl", ttl)?.into_iter().fold(options, KeyspaceOptions::ttl))
+}
+
+/// Options with a compression for all levels, or with one for each, level 0 first.
+fn compressed(mut options: KeyspaceOptions, given: &Bound<'_, PyAny>) -> Outcome<KeyspaceOptions> {
     if let Ok(name) = given.extract::<String>() {
         return Ok(options.compression(compression(&name)?));
     }

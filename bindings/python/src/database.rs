@@ -14,6 +14,7 @@ use crate::error::Outcome;
 use crate::feed::Changes;
 use crate::keep::{self, Backup, Checkpoint, Dumped, ScrubReport};
 use crate::keyspace::Keyspace;
+use crate::load::BulkLoad;
 use crate::open::Open;
 use crate::operator;
 use crate::report::{self, RecoveryReport, VerifyReport};
@@ -125,16 +126,9 @@ impl Database {
         merge_operator: Option<&str>,
     ) -> Outcome<Keyspace> {
         let database = self.open.database()?;
-        let mut options = KeyspaceOptions::new();
-        if let Some(compression) = compression {
-            options = convert::compressed(options, compression)?;
-        }
-        options = block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
-        options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
+        let mut options = convert::laid_out(compression, block_bytes, filter_bits, ttl)?;
         options = blob_threshold.into_iter().fold(options, KeyspaceOptions::blob_threshold);
         options = merge_operator.into_iter().fold(options, KeyspaceOptions::merge_operator);
-        let ttl = convert::timeout("ttl", ttl)?;
-        options = ttl.into_iter().fold(options, KeyspaceOptions::ttl);
         let inner = py.detach(|| match create {
             true => database.keyspace_with(name, &options),
             false => database.existing_keyspace(name),
@@ -169,6 +163,12 @@ impl Database {
             batch.durability(convert::durability(durability)?);
         }
         Ok(Batch::new(&self.open, batch))
+    }
+
+    /// A bulk load: very many keys, in order.
+    fn bulk_load(&self, py: Python<'_>) -> Outcome<BulkLoad> {
+        let database = self.open.database()?;
+        Ok(BulkLoad::new(&self.open, py.detach(|| database.bulk_load())?))
     }
 
     /// A transaction.

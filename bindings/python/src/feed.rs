@@ -39,6 +39,12 @@ pub struct Operation {
     renamed_to: Option<String>,
     start: Option<Py<PyBytes>>,
     end: Option<Py<PyBytes>>,
+    /// The first key of a bulk load.
+    first: Option<Py<PyBytes>>,
+    /// The last key of a bulk load.
+    last: Option<Py<PyBytes>>,
+    /// How many keys a bulk load has.
+    entries: Option<u64>,
 }
 
 impl Changes {
@@ -145,6 +151,9 @@ impl Operation {
             renamed_to: None,
             start: None,
             end: None,
+            first: None,
+            last: None,
+            entries: None,
         };
         operation.action = match told.action {
             Action::Put { value, .. } => {
@@ -164,6 +173,11 @@ impl Operation {
             Action::DeleteRange { start, end } => {
                 (operation.start, operation.end) = (Some(bytes(start)), end.map(bytes));
                 "delete_range"
+            }
+            Action::Load { entries, first, last } => {
+                operation.entries = Some(entries);
+                (operation.first, operation.last) = (Some(bytes(first)), Some(bytes(last)));
+                "load"
             }
             Action::Create => "create",
             Action::Rename { to } => {

@@ -1,5 +1,6 @@
 //! A keyspace: an ordered dict of bytes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -13,6 +14,28 @@ use crate::watch::Watch;
 
 /// Keys shown in messages are cut after so many bytes.
 const SHOWN_BYTES: usize = 64;
+
+/// What a load has done. From BulkLoad.finish() and Keyspace.ingest().
+#[pyclass(frozen, get_all, module = "cuesta")]
+pub struct Loaded {
+    /// Its place in the order of commits.
+    commit: u64,
+    /// How many keys it has.
+    entries: u64,
+}
+
+impl From<cuesta::Loaded> for Loaded {
+    fn from(of: cuesta::Loaded) -> Loaded {
+        Loaded { commit: of.commit, entries: of.entries }
+    }
+}
+
+#[pymethods]
+impl Loaded {
+    fn __repr__(&self) -> String {
+        format!("<cuesta.Loaded {} keys, at commit {}>", self.entries, self.commit)
+    }
+}
 
 /// An ordered dict of bytes in a database. From Database.keyspace().
 #[pyclass(frozen, module = "cuesta")]
@@ -60,6 +83,12 @@ impl Keyspace {
 
 #[pymethods]
 impl Keyspace {
+    /// Makes the keys in prepared files part of the keyspace, all at once.
+    fn ingest(&self, py: Python<'_>, paths: Vec<PathBuf>) -> Outcome<Loaded> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.ingest(&self.inner, &paths))?.into())
+    }
+
     /// The name that it had when the handle was made.
     #[getter]
     fn name(&self) -> &str {
@@ -291,5 +320,6 @@ impl Keyspace {
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Loaded>()?;
     module.add_class::<Keyspace>()
 }

@@ -22,6 +22,7 @@ mod id;
 mod snapshot;
 mod handle;
 mod batch;
+mod load;
 mod transaction;
 mod feed;
 mod keep;
@@ -42,6 +43,7 @@ fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     snapshot::register(module)?;
     handle::register(module)?;
     batch::register(module)?;
+    load::register(module)?;
     transaction::register(module)?;
     feed::register(module)?;
     keep::register(module)?;

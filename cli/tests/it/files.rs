@@ -145,3 +145,26 @@ fn documents_are_exported_as_they_were() {
     desk.text("import db k documents.ndjson");
     assert_eq!(desk.text("export db k --format values"), documents);
 }
+
+#[test]
+fn sorted_rows_are_one_commit_or_nothing() {
+    let desk = Desk::new();
+    let rows = |range: std::ops::Range<u32>| -> String {
+        range.map(|n| format!("{{\"id\":\"{n:05}\",\"n\":{n}}}\n")).collect()
+    };
+    desk.write("first.ndjson", rows(0..2000));
+    desk.write("second.ndjson", rows(2000..3000));
+    let imported = desk.json("import db k first.ndjson second.ndjson --sorted");
+    assert_eq!((&imported["rows"], &imported["commits"]), (&json!(3000), &json!(1)));
+    assert_eq!(desk.text("scan db k --keys-only --limit 1"), "00000\n");
+    assert_eq!(desk.text("scan db k --keys-only").lines().count(), 3000);
+    let (code, _, message) = desk.failure("import db k second.ndjson first.ndjson --sorted");
+    assert_eq!(code, 2);
+    assert!(message.starts_with("first.ndjson line 1: "), "{message}");
+    assert!(message.contains("\"00000\" came after \"02999\""), "{message}");
+    assert_eq!(desk.text("scan db k --keys-only").lines().count(), 3000);
+    let skipped = desk.json("import db l second.ndjson first.ndjson --sorted --skip-errors");
+    assert_eq!((&skipped["rows"], &skipped["skipped"]), (&json!(1000), &json!(2000)));
+    let changes = desk.text("changes db");
+    assert!(changes.contains("load"), "{changes}");
+}

@@ -19,7 +19,7 @@ from cuesta._cuesta.error import (
 )
 from cuesta._cuesta.scan import Scan as Scan
 from cuesta._cuesta.watch import Watch as Watch
-from cuesta._cuesta.keyspace import Keyspace as Keyspace
+from cuesta._cuesta.keyspace import Keyspace as Keyspace, Loaded as Loaded
 from cuesta._cuesta.id import (
     Sequence as Sequence,
     Snowflake as Snowflake,
@@ -30,6 +30,7 @@ from cuesta._cuesta.id import (
 from cuesta._cuesta.snapshot import Snapshot as Snapshot
 from cuesta._cuesta.handle import CommitHandle as CommitHandle
 from cuesta._cuesta.batch import Batch as Batch
+from cuesta._cuesta.load import BulkLoad as BulkLoad, SegmentBuilder as SegmentBuilder
 from cuesta._cuesta.transaction import (
     Savepoint as Savepoint,
     Transaction as Transaction,

@@ -11,6 +11,7 @@ from cuesta._cuesta.cache import Cache
 from cuesta._cuesta.feed import Changes
 from cuesta._cuesta.keep import Backup, Checkpoint, Dumped, ScrubReport
 from cuesta._cuesta.keyspace import Keyspace
+from cuesta._cuesta.load import BulkLoad
 from cuesta._cuesta.operator import _Operators
 from cuesta._cuesta.report import RecoveryReport, VerifyReport, _Stats
 from cuesta._cuesta.snapshot import Snapshot
@@ -150,6 +151,9 @@ class Database:
 
     def batch(self, durability: _Durability | None = None) -> Batch:
         """An empty batch; committed with this durability instead of the database's."""
+
+    def bulk_load(self) -> BulkLoad:
+        """A bulk load: very many keys that ascend, as one commit, at a fraction of the cost."""
 
     def transaction(
         self,

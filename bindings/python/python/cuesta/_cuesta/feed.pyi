@@ -69,7 +69,7 @@ class Operation:
     @property
     def action(self) -> str:
         """What was done: "put", "merge", "delete", "delete_range",
-        "create", "rename", "drop"; else "other"."""
+        "load", "create", "rename", "drop"; else "other"."""
 
     @property
     def key(self) -> bytes | None:
@@ -94,6 +94,18 @@ class Operation:
     @property
     def end(self) -> bytes | None:
         """The first key behind that range; None when it goes to the last key."""
+
+    @property
+    def first(self) -> bytes | None:
+        """The first key of a bulk load, whose keys the keyspace has."""
+
+    @property
+    def last(self) -> bytes | None:
+        """The last key of a bulk load."""
+
+    @property
+    def entries(self) -> int | None:
+        """How many keys a bulk load has."""
 
     @property
     def renamed_to(self) -> str | None:

@@ -1,5 +1,7 @@
 """A keyspace: an ordered dict of bytes."""
 
+from collections.abc import Sequence
+from os import PathLike
 from typing import TypeVar, final, overload
 
 from typing_extensions import Buffer
@@ -8,6 +10,18 @@ from cuesta._cuesta.scan import Scan
 from cuesta._cuesta.watch import Watch
 
 _Default = TypeVar("_Default")
+
+@final
+class Loaded:
+    """What a load has done, from BulkLoad.finish() and Keyspace.ingest()."""
+
+    @property
+    def commit(self) -> int:
+        """Its place in the order of commits; of a load without keys, that of the last one."""
+
+    @property
+    def entries(self) -> int:
+        """How many keys it has."""
 
 @final
 class Keyspace:
@@ -157,3 +171,12 @@ class Keyspace:
 
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Scan[bytes]: ...
+
+    def ingest(self, paths: Sequence[str | PathLike[str]]) -> Loaded:
+        """Makes the keys in files of SegmentBuilders part of the keyspace, all at once.
+
+        The files are read and every checksum compared; then they are linked where possible, else
+        copied. They may be removed afterwards, but must not be changed. Raises InvalidError when
+        keys of two files lie among each other, CorruptError for a damaged file, and as
+        BulkLoad.finish(); nothing was ingested then.
+        """
