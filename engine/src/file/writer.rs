@@ -203,7 +203,11 @@ impl FileOutput {
                 let removed = vfs.remove(&to);
                 removed.map_err(|e| Error::io(format_args!("removing {}", to.display()), e))?;
             }
-            self.copy(&*file, &to, id)?;
+            if let Err(error) = self.copy(&*file, &to, id) {
+                // Where this fails, too, the next opening removes it.
+                let _ = self.env.vfs().remove(&to);
+                return Err(error);
+            }
         }
         let (kind, spread, is_new, buffer) = (FileKind::Sealed, Spread::Apart, true, Vec::new());
         let (file, unsynced, used, len) = (None, false, 0, 0);

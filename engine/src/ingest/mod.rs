@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::batch::Batch;
 use crate::budget::{Charge, Part};
 use crate::commit::{Commit, Ingesting, drive, remove};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileOutput, Spread};
 use crate::id::{IndexId, SeqNo};
 use crate::index::{ErasedIngested, Load, SegmentMeta};
@@ -72,7 +72,8 @@ impl BulkLoad {
     ///
     /// # Errors
     /// `Invalid` for operations out of order; `NotFound` when there is no such index; `Unsupported`
-    /// when its type cannot be loaded; `Full`, `Io`. After the latter the load has to be given up.
+    /// when its type cannot be loaded; `Full`, `Io`: the load is given up, with all that it has
+    /// written.
     pub fn add(&mut self, index: IndexId, ops: &[u8]) -> Result<()> {
         let Some(out) = &mut self.out else { return Err(given_up()) };
         let place = match self.loads.iter().position(|(id, _)| *id == index) {
@@ -84,10 +85,19 @@ impl BulkLoad {
             }
         };
         let before = out.bytes();
-        self.loads[place].1.add(ops, out)?;
-        if out.bytes() > before {
+        let added = self.loads[place].1.add(ops, out).and_then(|()| match out.bytes() > before {
             // Files of a closed database are not ours any more.
-            self.parts.tail().check()?;
+            true => self.parts.tail().check(),
+            false => Ok(()),
+        });
+        if let Err(error) = added {
+            if error.kind() != ErrorKind::Invalid || self.parts.tail().is_closed() {
+                // What was being written is in no state to go on from.
+                self.give_up();
+            }
+            return Err(error);
+        }
+        if out.bytes() > before {
             let memory: usize = self.loads.iter().map(|(_, load)| load.memory()).sum();
             self.charge.set((memory + out.memory()) as u64);
         }
@@ -212,15 +222,22 @@ fn check(parts: &Parts, index: IndexId, metas: &[SegmentMeta]) -> Result<ErasedI
     accepted
 }
 
-impl Drop for BulkLoad {
-    fn drop(&mut self) {
+impl BulkLoad {
+    fn give_up(&mut self) {
         if let Some(out) = self.out.take() {
+            self.loads.clear();
             self.held.clear();
             remove(&self.parts, out);
         }
     }
 }
 
+impl Drop for BulkLoad {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
 fn given_up() -> Error {
-    Error::internal("a bulk load that was finished")
+    Error::invalid("the bulk load was given up when writing failed: begin another")
 }

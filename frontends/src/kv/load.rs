@@ -17,7 +17,7 @@ use cuesta_indexes::lsm::{Lsm, Options, op};
 use crate::database::Database;
 use crate::kv::lifetime::end_ms;
 use crate::kv::{Keyspace, KeyspaceOptions};
-use crate::{Result, note};
+use crate::{Error, ErrorKind, Result, note};
 
 /// A bulk load under way: keys that ascend, of any number of keyspaces, which become visible and
 /// durable at once, as one commit. Dropping it leaves nothing of it.
@@ -214,6 +214,8 @@ pub struct SegmentBuilder {
     ttl_ms: u64,
     ops: Vec<u8>,
     entries: u64,
+    /// Writing failed, and why.
+    failed: Option<String>,
 }
 
 impl fmt::Debug for SegmentBuilder {
@@ -251,7 +253,7 @@ impl SegmentBuilder {
         let lsm = Options::decode(&options.encode())?;
         let file = PreparedFile::create(env.clone(), path.as_ref())?;
         let (load, ttl_ms) = (Lsm::prepare_file(&lsm), options.ttl_ms());
-        Ok(SegmentBuilder { env, file, load, ttl_ms, ops: Vec::new(), entries: 0 })
+        Ok(SegmentBuilder { env, file, load, ttl_ms, ops: Vec::new(), entries: 0, failed: None })
     }
 
     /// Gives `key` a value. Keys come in their order, each once.
@@ -288,9 +290,22 @@ impl SegmentBuilder {
     }
 
     fn add(&mut self) -> Result<()> {
-        self.load.add(&self.ops, &mut self.file)?;
+        self.check()?;
+        if let Err(error) = self.load.add(&self.ops, &mut self.file) {
+            if error.kind() != ErrorKind::Invalid {
+                // What was being written is in no state to go on from.
+                self.failed = Some(error.message().to_owned());
+            }
+            return Err(error);
+        }
         self.entries += 1;
         Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.failed.as_ref().map_or(Ok(()), |why| {
+            Err(Error::invalid(format!("the file was given up when writing failed: {why}")))
+        })
     }
 
     /// Ends the file and makes it durable.
@@ -298,6 +313,7 @@ impl SegmentBuilder {
     /// # Errors
     /// `Full`, `Io`: there is no file.
     pub fn finish(mut self) -> Result<Prepared> {
+        self.check()?;
         let bytes = self.file.finish(Lsm::NAME, &mut *self.load)?;
         Ok(Prepared { entries: self.entries, bytes })
     }

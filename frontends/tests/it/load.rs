@@ -394,3 +394,33 @@ fn the_stored_sample_is_written_and_read() {
     assert_eq!(db.ingest(&ks, [path]).unwrap().entries, 21);
     assert_eq!(ks.get(key(7)).unwrap().unwrap(), [7; 40]);
 }
+
+/// Once the disk was full the load is over, whatever room there is later: nothing that was
+/// accepted can be missing from what is committed.
+#[test]
+fn a_load_that_could_not_write_is_given_up() {
+    let env = SimEnv::new(18);
+    let dir = Path::new("db");
+    let db = Database::builder().environment(env.clone()).memory_budget(4 << 20).open(dir).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let mut load = db.bulk_load().unwrap();
+    let parts = Path::new("parts");
+    env.vfs().create_dir_all(parts).unwrap();
+    let path = parts.join("p");
+    let mut builder =
+        SegmentBuilder::create_in(env.clone(), &path, &KeyspaceOptions::new()).unwrap();
+    env.disk().set_capacity(1 << 20);
+    let value = vec![7; 4000];
+    let failed = (0..5000).find_map(|number| load.put(&ks, key(number), &value).err()).unwrap();
+    assert_eq!(failed.kind(), ErrorKind::Full);
+    let failed = (0..5000).find_map(|number| builder.put(key(number), &value).err()).unwrap();
+    assert_eq!(failed.kind(), ErrorKind::Full);
+    env.disk().set_capacity(1 << 30);
+    assert_eq!(load.put(&ks, key(6000), &value).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(load.finish().unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(builder.put(key(6000), &value).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(builder.finish().unwrap_err().kind(), ErrorKind::Invalid);
+    assert!(ks.iter().unwrap().next().is_none());
+    ks.put(key(1), "later").unwrap();
+    db.close().unwrap();
+}

@@ -193,3 +193,26 @@ fn a_bulk_load_fills_gaps() {
         assert_eq!(head(&jobs), Some(190));
     }
 }
+
+/// What a transaction reads across a range that it has deleted, and others have not, tells nothing
+/// about what others find.
+#[test]
+fn a_range_delete_that_is_rolled_back_leaves_no_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, jobs) = open(&dir);
+    for job in 0..400u64 {
+        jobs.put(job.to_be_bytes(), [1; 20]).unwrap();
+    }
+    for job in (0..100u64).chain(200..300) {
+        jobs.delete(job.to_be_bytes()).unwrap();
+    }
+    let tx = db.begin().unwrap();
+    tx.delete_range(&jobs, 100u64.to_be_bytes()..200u64.to_be_bytes()).unwrap();
+    let (first, _) = tx.iter(&jobs).unwrap().next().unwrap().unwrap();
+    assert_eq!(first[..], 300u64.to_be_bytes());
+    let (last, _) = tx.iter(&jobs).unwrap().next_back().unwrap().unwrap();
+    assert_eq!(last[..], 399u64.to_be_bytes());
+    drop(tx);
+    assert_eq!(head(&jobs), Some(100));
+    assert_eq!(jobs.iter().unwrap().count(), 200);
+}

@@ -47,6 +47,8 @@ const WORTH_MIN: u64 = 16;
 const ASKED_EVERY: u64 = 64;
 /// Keys crossed before they are noted: it takes a look at the memtable, under the lock.
 const NOTED_AT_ONCE: u64 = 1024;
+/// Keys of the memtable looked at for a note, at most: commits may have to wait for it.
+const LOOKED_AT_MAX: usize = 2048;
 
 /// Keys without a value.
 #[derive(Debug)]
@@ -147,7 +149,13 @@ impl Gaps {
         if !memtable.is_sealed() && moment.at >= *since {
             let mut cursor = memtable.tree().cursor(u64::MAX);
             cursor.seek(start);
+            let mut looked_at = 0;
             while cursor.valid() && span::is_before(cursor.key(), end.as_deref()) {
+                looked_at += 1;
+                if looked_at > LOOKED_AT_MAX {
+                    end = Some(cursor.key().to_vec());
+                    break;
+                }
                 match cursor.version() {
                     Some(newest) if newest.seq > read_at => {
                         if newest.kind & !LEANS != Kind::Delete as u8 {
@@ -250,7 +258,8 @@ pub(super) fn after(key: &[u8]) -> Vec<u8> {
 pub(super) struct Asking {
     /// The active memtable.
     active: Arc<Memtable>,
-    /// What a transaction has written and not committed, which gaps do not know.
+    /// What a transaction has written key by key and not committed, which gaps do not know. What it
+    /// reads is not to be noted, whatever it has written: a range delete, perhaps.
     private: Option<Arc<Tree>>,
     moment: Moment,
 }
@@ -314,15 +323,15 @@ impl Crossing {
         self.crossed = 0;
     }
 
-    /// Goes on behind a gap that ends at `end`, from a key in it.
-    pub(super) fn jump(&mut self, asking: &Asking, end: &[u8]) {
-        self.ends(asking, Some(end));
+    /// Goes on behind a gap that ends at `end`, from `key` in it.
+    pub(super) fn jump(&mut self, asking: &Asking, key: &[u8], end: &[u8]) {
+        self.ends(asking, Some(key));
         self.go_on(end);
     }
 
-    /// Goes on before a gap that starts at `start`, from a key in it.
-    pub(super) fn jump_back(&mut self, asking: &Asking, start: &[u8]) {
-        self.ends_back(asking, start);
+    /// Goes on before a gap that starts at `start`, from `key` in it.
+    pub(super) fn jump_back(&mut self, asking: &Asking, key: &[u8], start: &[u8]) {
+        self.ends_back(asking, &after(key));
         self.go_on(start);
     }
 

@@ -307,7 +307,7 @@ impl<'s> Reader<'s> {
             }
         }
         let own = private.as_ref().map(|private| private.memtable.tree().clone());
-        let (own, clock_ms) = (own.filter(|tree| !tree.is_empty()), self.clock_ms());
+        let clock_ms = self.clock_ms();
         Cursor {
             merging: Merging::new(sources),
             lower: lower.map(<[u8]>::to_vec),

@@ -71,8 +71,8 @@ impl Cursor {
                     self.spot = Spot::End;
                     return Ok(false);
                 };
+                crossing.jump(&self.asking, source.key(), &end);
                 self.merging.seek(&end)?;
-                crossing.jump(&self.asking, &end);
                 continue;
             }
             if self.stands()? {
@@ -105,8 +105,8 @@ impl Cursor {
             if crossing.asks()
                 && let Some(start) = self.asking.start(source.key())
             {
+                crossing.jump_back(&self.asking, source.key(), &start);
                 self.merging.seek_before(&start)?;
-                crossing.jump_back(&self.asking, &start);
                 continue;
             }
             if self.stands()? {
