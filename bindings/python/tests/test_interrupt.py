@@ -1,6 +1,7 @@
 """Ctrl-C ends whatever waits."""
 
 import _thread
+import signal
 import threading
 import time
 
@@ -12,6 +13,8 @@ import cuesta
 @pytest.fixture
 def interrupted():
     """Presses Ctrl-C until it is known that the main thread was interrupted."""
+    # What was started in the background ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ended = threading.Event()
 
     def press():
@@ -33,7 +36,8 @@ def interrupted():
             presses.join()
             ended.clear()
 
-    return check
+    yield check
+    signal.signal(signal.SIGINT, before)
 
 
 def test_watches_and_changes(db, ks, interrupted):
@@ -58,8 +62,6 @@ def test_locks(db, ks, interrupted):
 
 
 def test_handlers_may_use_the_transaction_that_waits(db, ks, interrupted):
-    import signal
-
     holder, tx = db.transaction(), db.transaction(lock_timeout=3600)
     holder.get_for_update(ks, b"a")
 
