@@ -552,11 +552,9 @@ impl LogWriter {
         let crc = crc32(&record[RECORD_HEADER_BYTES..]);
         self.append(Kind::Close, self.last_seq, crc, &mut record, Append::Written)?;
         self.sync_all()?;
+        self.shrink_active()?;
         if let Some(active) = &self.active {
-            let len = offset_of(active.header.base, self.end);
-            let failed = |e| Error::io("closing the log", e);
-            active.file.set_len(len).map_err(failed)?;
-            active.file.sync(SyncKind::Full).map_err(failed)?;
+            active.file.sync(SyncKind::Full).map_err(|e| Error::io("closing the log", e))?;
         }
         self.remove_spares()
     }

@@ -115,8 +115,8 @@ impl Gaps {
         }
     }
 
-    /// The memtable of which `seal` speaks takes no more writes: from here on gaps cannot be noted
-    /// by who reads it.
+    /// Says in `sealed` that a memtable takes no more writes: from here on gaps cannot be noted by
+    /// who reads it.
     pub(super) fn seal(&self, sealed: &AtomicBool) {
         let _order = self.known();
         sealed.store(true, Ordering::Relaxed);

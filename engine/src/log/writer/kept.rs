@@ -90,6 +90,10 @@ impl LogWriter {
     /// `Io`.
     pub fn shrink(&mut self) -> Result<()> {
         self.remove_spares()?;
+        self.shrink_active()
+    }
+
+    pub(super) fn shrink_active(&mut self) -> Result<()> {
         if let Some(active) = &mut self.active {
             let number = active.header.number;
             let used = offset_of(active.header.base, self.end);
