@@ -14,7 +14,9 @@ use crate::file::Files;
 use crate::id::{FileId, IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
-use crate::jobs::{Archiver, Scrubber, Syncer, Worker, begin_archive, forget_log, list_catalog};
+use crate::jobs::{
+    Archiver, Scrubber, Syncer, Worker, begin_archive, clear_released, forget_log, list_catalog,
+};
 use crate::keep::{self, BackupReport, CheckpointReport};
 use crate::options::{Access, Durability, Options};
 use crate::parts::{Parts, ScrubReport};
@@ -382,11 +384,13 @@ impl Engine {
             control.compact.retain(|id| current.value.state(*id).is_ok());
             !control.compact.iter().any(|id| ids.contains(id))
         })?;
+        clear_released(&self.parts);
         forget_log(&self.parts)?;
         self.parts.tail().log.shrink()
     }
 
-    /// Waits until no flush and no merge is under way or worth doing.
+    /// Waits until no flush and no merge is under way or worth doing, and the files that they made
+    /// needless are removed; those that a view or another process still reads are not.
     ///
     /// # Errors
     /// What background work fails with.
@@ -404,7 +408,9 @@ impl Engine {
             !waiting
                 && control.flushes + control.merges == 0
                 && current.value.states().all(|(id, state)| idle(id, state))
-        })
+        })?;
+        clear_released(&self.parts);
+        Ok(())
     }
 
     fn wait_for(&self, done: impl Fn(&Parts) -> bool) -> Result<()> {

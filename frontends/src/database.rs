@@ -110,7 +110,8 @@ impl Database {
         self.engine.compact()
     }
 
-    /// Waits until background work has nothing left to do.
+    /// Waits until background work has nothing left to do, and the files that it made needless are
+    /// removed; those that a snapshot still reads are not.
     ///
     /// # Errors
     /// As [`Database::flush`].

@@ -68,6 +68,11 @@ impl FileTable {
         std::mem::take(&mut *files)
     }
 
+    /// Whether files were let go of since the last call of [`FileTable::take_released`].
+    pub fn has_released(&self) -> bool {
+        !self.released.files.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Notes again that a file was let go of: it could not be removed yet.
     pub fn keep_released(&self, file: FileId) {
         self.released.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);

@@ -7,13 +7,12 @@ use crate::stats::Stats;
 /// Removes files that were let go of, unless the manifest names them or another process may still
 /// open them. A file that cannot be removed is tried again, at the latest when the database is
 /// opened.
+///
+/// When it returns, no other call is still removing what was let go of before.
 pub(crate) fn clear_released(parts: &Parts) {
-    let released = parts.files.take_released();
-    if released.is_empty() {
-        return;
-    }
     let guard = parts.manifest();
     let Some(manifest) = guard.as_ref().filter(|manifest| !manifest.is_poisoned()) else { return };
+    let released = parts.files.take_released();
     for file in released {
         // It comes again when it is let go of.
         if parts.files.is_open(file) {

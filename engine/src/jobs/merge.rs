@@ -18,8 +18,6 @@ use crate::stats::Stats;
 pub(super) struct Merge {
     parts: Arc<Parts>,
     id: IndexId,
-    /// Its number, for what it keeps busy.
-    number: u64,
     plan: MergePlan,
     /// The state that was planned from.
     then: Arc<dyn ErasedState>,
@@ -28,6 +26,16 @@ pub(super) struct Merge {
     work: Option<Box<dyn Work>>,
     edit: Option<Edit>,
     charge: Charge,
+    /// Given back last: whoever waits for merges to end finds the files of the old state let go of.
+    claim: Claim,
+}
+
+/// What a merge keeps from others.
+struct Claim {
+    parts: Arc<Parts>,
+    id: IndexId,
+    /// The number of the merge, for what it keeps busy.
+    number: u64,
     /// Whether it has claimed to edit the index.
     editing: bool,
 }
@@ -79,7 +87,6 @@ impl Merge {
         Ok(Some(Merge {
             parts: parts.clone(),
             id,
-            number,
             plan,
             then: then.segments_only(),
             began: now,
@@ -87,16 +94,16 @@ impl Merge {
             work: None,
             edit: None,
             charge,
-            editing: false,
+            claim: Claim { parts: parts.clone(), id, number, editing: false },
         }))
     }
 
     /// Claims to edit the index: no flush and no other merge installs meanwhile.
     fn claim_edit(&mut self) -> bool {
-        if !self.editing {
-            self.editing = self.parts.control().editing.insert(self.id);
+        if !self.claim.editing {
+            self.claim.editing = self.parts.control().editing.insert(self.id);
         }
-        self.editing
+        self.claim.editing
     }
 
     fn install(&mut self) -> Result<()> {
@@ -168,7 +175,7 @@ impl Task for Merge {
     }
 }
 
-impl Drop for Merge {
+impl Drop for Claim {
     fn drop(&mut self) {
         let mut control = self.parts.control();
         if self.editing {

@@ -124,7 +124,9 @@ impl Job for Worker {
             self.failed(&error, now);
         }
         let Some(task) = self.tasks.last_mut() else {
-            clear_released(&self.parts);
+            if self.parts.files.has_released() {
+                clear_released(&self.parts);
+            }
             let control = self.parts.control();
             return if control.closing {
                 JobState::Done

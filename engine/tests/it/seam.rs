@@ -170,6 +170,18 @@ fn a_segment_that_a_flush_puts_in_the_place_of_a_merged_one_is_the_merges_too() 
 }
 
 #[test]
+fn whoever_waits_for_merges_finds_what_they_replaced_removed() {
+    for seed in 0..40 {
+        let (world, _) = merging(seed);
+        match seed % 2 {
+            0 => world.engine.settle().unwrap(),
+            _ => world.engine.compact().unwrap(),
+        }
+        assert_eq!(data_files(world.disk()), world.engine_files(), "seed {seed}");
+    }
+}
+
+#[test]
 fn what_dies_while_it_is_merged_stays_dead() {
     for seed in 0..60 {
         let (mut world, id) = merging(seed);
