@@ -9,6 +9,7 @@ use cuesta::{
     Action, Backups, Database, Durability, ErrorKind, Isolation, Keyspace, KeyspaceOptions,
     RestoreTo, SegmentBuilder, TransactionOptions,
 };
+use cuesta_engine::keep::{RestoreTo as To, restore};
 
 fn open(dir: &Path) -> Database {
     let builder = Database::builder().durability(Durability::Buffered).memory_budget(4 << 20);
@@ -423,4 +424,18 @@ fn a_load_that_could_not_write_is_given_up() {
     assert!(ks.iter().unwrap().next().is_none());
     ks.put(key(1), "later").unwrap();
     db.close().unwrap();
+}
+
+#[test]
+fn a_backup_has_what_was_loaded_and_not_yet_flushed() {
+    // Nothing happens in the background of a simulated world unless it is told to.
+    let env = SimEnv::new(1);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let ks = db.keyspace("k").unwrap();
+    load(&db, &ks, 0..1000, b"one");
+    db.backup("backups").unwrap();
+    restore(&*env, Path::new("backups"), Path::new("restored"), To::Latest).unwrap();
+    let restored = Database::builder().environment(env).open("restored").unwrap();
+    assert_eq!(count(&restored.existing_keyspace("k").unwrap(), b"one"), 1000);
+    assert!(restored.verify().unwrap().is_sound());
 }

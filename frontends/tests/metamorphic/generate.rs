@@ -7,7 +7,7 @@ use cuesta::env::sim::Random;
 use cuesta::{Durability, Isolation};
 
 use crate::operation::{
-    Change, End, Key, List, Move, Operation, Range, SPACES, Step, Value, Wait, Write,
+    By, Change, End, Key, List, Move, Operation, Range, SPACES, Step, Value, Wait, Write,
 };
 
 /// Operations of a list.
@@ -147,6 +147,27 @@ impl Generator {
         Operation::Transact { isolation, steps, end }
     }
 
+    /// Values of keys that ascend, in one keyspace or two.
+    fn load(&mut self) -> Operation {
+        let spaces = [self.space(), self.space()];
+        let first = self.below(NUMBERED);
+        let dense = self.one_in(2);
+        let mut entries = std::collections::BTreeMap::new();
+        for n in 0..1 + self.below(30) {
+            let key = if dense { numbered((first + n) as u16) } else { self.key() };
+            let space = spaces[self.random.index(2)];
+            let change = match self.one_in(4) {
+                true => Change::PutFor(self.value(space), self.below(60)),
+                false => Change::Put(self.value(space)),
+            };
+            entries.insert((key.clone(), space), Write { space, key, change });
+        }
+        let by = if self.one_in(3) { By::Files(1 + self.random.index(12)) } else { By::Load };
+        let end = if self.one_in(8) { End::Rollback } else { End::Commit };
+        let entries = entries.into_values().collect();
+        Operation::Load { entries, by, meanwhile: self.writes(3), end }
+    }
+
     fn durability(&mut self) -> Option<Durability> {
         let all = [Durability::Sync, Durability::Interval, Durability::Buffered, Durability::None];
         (!self.one_in(2)).then(|| all[self.random.index(4)])
@@ -158,7 +179,8 @@ impl Generator {
 
     fn operation(&mut self) -> Operation {
         match self.below(100) {
-            0..=21 => Operation::Write(self.write()),
+            0..=19 => Operation::Write(self.write()),
+            20 | 21 => self.load(),
             22..=29 => {
                 let wait = if self.one_in(3) { Wait::Handle } else { Wait::Commit };
                 Operation::Batch { writes: self.writes(12), durability: self.durability(), wait }

@@ -22,6 +22,7 @@ mod transact;
 mod clock;
 mod sets;
 mod world;
+mod load;
 mod compare;
 mod shrink;
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use cuesta::env::sim::START_MS;
 
 use crate::generate::numbered;
-use crate::operation::{Change, Key, List, Move, Operation, Range, SPACES, Value, Write};
+use crate::operation::{Change, End, Key, List, Move, Operation, Range, SPACES, Value, Write};
 
 /// A value, and when it expires.
 #[derive(Clone, Debug)]
@@ -211,6 +211,14 @@ impl Model {
                     self.write(&Write { space: *space, key, change });
                 }
                 String::new()
+            }
+            Operation::Load { entries, meanwhile, end, .. } => {
+                let answers = meanwhile.iter().map(|write| self.write(write)).collect::<Vec<_>>();
+                if matches!(end, End::Rollback) {
+                    return Some(answers.join(" ") + " dropped");
+                }
+                entries.iter().for_each(|write| self.contents.apply(write, self.clock_ms));
+                format!("{} {}", answers.join(" "), entries.len())
             }
             Operation::Merges { space, key, count } => {
                 for n in 0..*count {

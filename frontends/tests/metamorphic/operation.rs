@@ -115,6 +115,14 @@ pub enum Wait {
     Handle,
 }
 
+/// How keys get past the log.
+#[derive(Clone, Copy, Debug)]
+pub enum By {
+    Load,
+    /// In prepared files of so many keys.
+    Files(usize),
+}
+
 #[derive(Clone, Debug)]
 pub enum Operation {
     Write(Write),
@@ -130,6 +138,13 @@ pub enum Operation {
         count: u16,
         value: Value,
         ttl_ms: Option<u64>,
+    },
+    /// Values of keys in their order, and what is written before they are there.
+    Load {
+        entries: Vec<Write>,
+        by: By,
+        meanwhile: Vec<Write>,
+        end: End,
     },
     /// Merges of one key, one commit each.
     Merges {
@@ -200,6 +215,7 @@ impl Operation {
     fn size(&self) -> usize {
         match self {
             Operation::Batch { writes, .. } => writes.len(),
+            Operation::Load { entries, meanwhile, .. } => entries.len() + meanwhile.len(),
             Operation::Transact { steps, .. } => steps.len() + 1,
             Operation::Walk { moves, .. } => moves.len(),
             _ => 1,
@@ -217,6 +233,14 @@ impl Operation {
                 let (durability, wait) = (*durability, *wait);
                 let batch = |writes| Operation::Batch { writes, durability, wait };
                 without(writes).map(batch).collect()
+            }
+            Operation::Load { entries, by, meanwhile, end } => {
+                let load = |entries: &[Write], meanwhile: &[Write]| {
+                    let (entries, meanwhile) = (entries.to_vec(), meanwhile.to_vec());
+                    Operation::Load { entries, by: *by, meanwhile, end: *end }
+                };
+                let fewer = without(entries).map(|entries| load(&entries, meanwhile));
+                fewer.chain(without(meanwhile).map(|writes| load(entries, &writes))).collect()
             }
             Operation::Transact { isolation, steps, end } => {
                 let (isolation, end) = (*isolation, *end);

@@ -37,9 +37,9 @@ pub struct World {
 }
 
 /// What ends when the database is closed.
-struct Open {
-    db: Database,
-    spaces: Vec<Keyspace>,
+pub struct Open {
+    pub db: Database,
+    pub spaces: Vec<Keyspace>,
     snapshots: Vec<(Snapshot, Vec<Keyspace>)>,
     feed: Option<cuesta::Changes>,
     watches: [Watch; 2],
@@ -53,7 +53,7 @@ fn refused(error: &cuesta::Error) -> String {
     }
 }
 
-fn outcome(result: Result<()>) -> String {
+pub fn outcome(result: Result<()>) -> String {
     result.map_or_else(|error| refused(&error), |()| "done".to_owned())
 }
 
@@ -83,7 +83,7 @@ fn add_to(tx: &Transaction, space: &Keyspace, write: &Write) -> Result<()> {
     write_to!(tx, space, write)
 }
 
-fn write(space: &Keyspace, write: &Write) -> Result<()> {
+pub fn write(space: &Keyspace, write: &Write) -> Result<()> {
     let key = &write.key;
     match &write.change {
         Change::Put(value) => space.put(key, value.bytes()),
@@ -195,6 +195,14 @@ impl World {
         world
     }
 
+    pub fn set(&self) -> &'static Set {
+        self.set
+    }
+
+    pub fn clock(&self) -> Arc<Stopped> {
+        self.clock.clone()
+    }
+
     fn create(&self, db: &Database, space: usize) -> Result<Keyspace> {
         let (operator, ttl_ms) = SPACES[space];
         db.keyspace_with(&self.names[space], &self.set.keyspace(operator, ttl_ms))
@@ -216,7 +224,7 @@ impl World {
         db.close()
     }
 
-    fn now(&self) -> &Open {
+    pub fn now(&self) -> &Open {
         self.open.as_ref().unwrap()
     }
 
@@ -225,7 +233,7 @@ impl World {
     }
 
     /// Background work goes on for so many steps, or as many as the option set says.
-    fn work(&mut self, steps: Option<u32>) {
+    pub fn work(&mut self, steps: Option<u32>) {
         let Some(sim) = &self.sim else { return };
         // Nothing here looks back.
         sim.disk().keep_last(1);
@@ -236,7 +244,7 @@ impl World {
     }
 
     /// A path that is not there yet.
-    fn copy(&mut self) -> PathBuf {
+    pub fn copy(&mut self) -> PathBuf {
         self.copies += 1;
         self.dir.join(format!("copy {}", self.copies))
     }
@@ -457,6 +465,9 @@ impl World {
                     }
                 }
                 batch.commit()?;
+            }
+            Operation::Load { entries, by, meanwhile, end } => {
+                answer = self.load(entries, *by, meanwhile, *end)?;
             }
             Operation::Merges { space, key, count } => {
                 // Whether it is refused is asked elsewhere.
