@@ -72,6 +72,17 @@ pub enum Move {
     SeekBack(Vec<u8>),
 }
 
+/// Values past the log.
+#[derive(Clone, Debug)]
+pub struct Load {
+    pub entries: Vec<Write>,
+    /// The layout of files that they are prepared in, if they are.
+    pub prepared: Option<u8>,
+    /// What is written before the load ends.
+    pub meanwhile: Option<Write>,
+    pub finished: bool,
+}
+
 /// How a database ends.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
@@ -99,6 +110,7 @@ pub enum Operation {
         count: u8,
         value: Vec<u8>,
     },
+    Load(Load),
     Batch {
         writes: Vec<Write>,
         durability: Durability,
@@ -266,6 +278,16 @@ impl Operation {
             56 => Operation::Verify,
             57 | 58 => Operation::Fail(fault(input)),
             59 => Operation::Heal,
+            60 => {
+                let (flags, layout) = (byte(input), byte(input));
+                let count = flags >> 4;
+                Operation::Load(Load {
+                    entries: (0..=count).map(|_| write(input)).collect(),
+                    prepared: (flags & 3 == 3).then_some(layout),
+                    meanwhile: (flags & 4 != 0).then(|| write(input)),
+                    finished: flags & 8 == 0 || flags & 3 == 0,
+                })
+            }
             _ => Operation::Reopen { end: end(input), healed: !byte(input).is_multiple_of(4) },
         }
     }

@@ -20,6 +20,7 @@ mod clock;
 mod contents;
 mod walk;
 mod world;
+mod load;
 mod read;
 mod write;
 

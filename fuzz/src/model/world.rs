@@ -69,6 +69,8 @@ pub struct World {
     opened: u64,
     /// What the last value of a series was filled with.
     pub filling: u8,
+    /// How many files were prepared.
+    pub prepared: u64,
 }
 
 impl Trouble {
@@ -135,6 +137,7 @@ impl World {
             disk_ops: 0,
             opened: 0,
             filling: 0,
+            prepared: 0,
         };
         for name in 0..3 {
             world.create(name, settings.layout);
@@ -155,6 +158,7 @@ impl World {
             Operation::Fill { space, first, count, value } => {
                 self.fill(space, first, count, &value);
             }
+            Operation::Load(load) => self.load(&load),
             Operation::Batch { writes, durability } => self.batch(&writes, durability),
             Operation::Series { space, key, count, len, durability } => {
                 self.series(space, key, (count, len), durability);
@@ -458,7 +462,7 @@ fn nothing(settings: &Settings) -> Database {
     open(settings, env.disk(), &Stopped::new(env.clone(), START_MS)).expect("a new database")
 }
 
-fn layout_of(layout: u8) -> KeyspaceOptions {
+pub fn layout_of(layout: u8) -> KeyspaceOptions {
     let compression = [Compression::None, Compression::Lz4, Compression::Zstd];
     let mut options = KeyspaceOptions::new();
     if layout & 3 < 3 {
