@@ -5,30 +5,32 @@ use cuesta_engine::env::sim::{Fault, Repeat};
 use crate::harness::examine::{Depth, Examiner};
 use crate::harness::fail::{Failing, Failures, fail_calls, fill_disk};
 use crate::harness::workload::{Op, Source, Workload};
+use crate::loads;
 use crate::lsm::cast;
 
-fn sources() -> [Source; 4] {
-    [Source::Short(380), Source::Short(551), Source::Random(3), Source::Random(14)]
+/// Short and random workloads and one with bulk loads; their names.
+fn workloads() -> Vec<(String, Workload)> {
+    let sources = [Source::Short(380), Source::Short(551), Source::Random(3), Source::Random(14)];
+    let plain = sources.map(|source| (source.to_string(), Workload::of(source)));
+    let with_loads = ("random 5 with loads".to_owned(), loads::workload(5));
+    let mut all: Vec<_> = plain.into_iter().chain([with_loads]).collect();
+    for (_, workload) in &mut all {
+        workload.ops.retain(|op| !matches!(op, Op::Crash(_)));
+    }
+    all
 }
 
-fn without_crashes(source: Source) -> Workload {
-    let mut workload = Workload::of(source);
-    workload.ops.retain(|op| !matches!(op, Op::Crash(_)));
-    workload
-}
-
-/// Fails calls of short and of random workloads.
+/// Fails calls of all workloads.
 fn hold(fault: Fault, repeat: Repeat, stride: u64) {
     let cast = cast();
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let mut failures = Failures::default();
-    for (number, source) in sources().into_iter().enumerate() {
-        let workload = without_crashes(source);
+    for (number, (name, workload)) in workloads().into_iter().enumerate() {
         let calls = (1 + number as u64 % stride, stride);
         let failing = Failing { fault, repeat };
         let result = fail_calls(&cast, &mut examiner, &workload, failing, calls, &mut failures);
         if let Err(what) = result {
-            panic!("workload {source}: {what}");
+            panic!("workload {name}: {what}");
         }
     }
     println!("{fault:?} {repeat:?}: {failures:?}, {} recoveries", examiner.counts.recoveries());
@@ -59,12 +61,11 @@ fn a_disk_that_fills_up_loses_nothing_and_goes_on_when_there_is_room() {
     let cast = cast();
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let mut failures = Failures::default();
-    for source in sources() {
-        let workload = without_crashes(source);
+    for (name, workload) in workloads() {
         for pages in 1..60 {
             let filled = fill_disk(&cast, &mut examiner, &workload, pages * 4096, &mut failures);
             if let Err(what) = filled {
-                panic!("workload {source}: {what}");
+                panic!("workload {name}: {what}");
             }
         }
     }
