@@ -1,6 +1,6 @@
 //! Makes a database out of a backup, and of the archived log behind it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use crate::batch::Body;
 use crate::env::{Env, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::name;
-use crate::id::{LogNo, LogPos, SeqNo};
+use crate::id::{FileId, IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::Uuid;
 use crate::index::SegmentMeta;
 use crate::log::{Kind, Record, SEGMENT_HEADER_BYTES, SegmentHeader, find_logs};
+use crate::version::CatalogOp;
 
 /// Up to where to restore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,23 +191,49 @@ fn archived_header(pool: &Pool<'_>, number: LogNo, entry: &Entry) -> Result<(Seg
     Ok((header, bytes))
 }
 
-/// Whether what a record behind the backup has ingested is there.
-fn check_files(new: &NewDatabase<'_>, entry: &Entry, record: &Record<'_>) -> Result<()> {
-    let seq = record.header.seq;
-    if record.kind()? != Kind::Ingest || seq <= entry.commit {
-        return Ok(());
-    }
-    for (_, metas) in Body::decode(record.body)?.segments() {
-        if let Some(file) = metas?.iter().flat_map(SegmentMeta::files).find(|id| !new.has(*id)) {
-            return Err(Error::not_found(format!(
-                "commit {seq} is a bulk load, whose file {} is in no backup at or before it: \
-                 restore to commit {} or earlier, or from a backup made after it",
-                name::data(file),
-                seq.0 - 1
-            )));
+/// What bulk loads behind the backup have ingested and no backup has: of each index the first.
+#[derive(Default)]
+struct Missing(BTreeMap<IndexId, (SeqNo, FileId)>);
+
+impl Missing {
+    /// Takes in a record. Whatever was loaded into an index that is dropped is not needed.
+    fn see(&mut self, new: &NewDatabase<'_>, entry: &Entry, record: &Record<'_>) -> Result<()> {
+        let seq = record.header.seq;
+        if seq <= entry.commit {
+            return Ok(());
         }
+        match record.kind()? {
+            Kind::Ingest => {
+                for (id, metas) in Body::decode(record.body)?.segments() {
+                    let metas = metas?;
+                    let mut files = metas.iter().flat_map(SegmentMeta::files);
+                    if let Some(file) = files.find(|file| !new.has(*file)) {
+                        self.0.entry(id).or_insert((seq, file));
+                    }
+                }
+            }
+            Kind::Commit if !self.0.is_empty() => {
+                let body = Body::decode(record.body)?;
+                for (_, op) in body.parts.iter().filter(|(id, _)| *id == IndexId::CATALOG) {
+                    if let CatalogOp::Drop { id } = CatalogOp::decode(op)? {
+                        self.0.remove(&id);
+                    }
+                }
+            }
+            Kind::Commit | Kind::Close => {}
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn check(&self) -> Result<()> {
+        let Some((seq, file)) = self.0.values().min() else { return Ok(()) };
+        Err(Error::not_found(format!(
+            "commit {seq} is a bulk load, whose file {} is in no backup at or before it: \
+             restore to commit {} or earlier, or from a backup made after it",
+            name::data(*file),
+            seq.0 - 1
+        )))
+    }
 }
 
 /// Cuts the log behind what is asked for; the last commit.
@@ -214,11 +241,12 @@ fn cut(new: &NewDatabase<'_>, entry: &Entry, to: RestoreTo, log_end: Option<End>
     let mut kept = entry.commit;
     let mut end: Option<(LogNo, LogPos)> = None;
     let mut is_over = false;
+    let mut missing = Missing::default();
     let found = new.read_log(&mut |number, record: Record<'_>| {
         let header = record.header;
         is_over |= record.kind()?.is_commit() && !to.includes(header.seq, header.clock_ms);
         if !is_over {
-            check_files(new, entry, &record)?;
+            missing.see(new, entry, &record)?;
             kept = kept.max(header.seq);
             end = Some((number, LogPos(record.at.0 + header.record_len())));
         }
@@ -229,6 +257,7 @@ fn cut(new: &NewDatabase<'_>, entry: &Entry, to: RestoreTo, log_end: Option<End>
         "the log ends with commit {}, before the last of the backup",
         found.last_seq
     );
+    missing.check()?;
     let missing = log_end.map(|end| format!("; log segment {} is not archived", end.missing));
     let missing = missing.unwrap_or_default();
     match to {

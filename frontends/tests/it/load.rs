@@ -372,6 +372,50 @@ fn copies_of_a_database_have_what_was_loaded() {
 }
 
 #[test]
+fn a_load_of_a_keyspace_that_is_dropped_later_is_not_needed_behind_the_drop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, pool) = (dir.path().join("db"), dir.path().join("backups"));
+    let builder = Database::builder().durability(Durability::Buffered).archive_log(&pool);
+    let db = builder.open(&path).unwrap();
+    let (ks, kept) = (db.keyspace("dropped").unwrap(), db.keyspace("kept").unwrap());
+    kept.put("before", "").unwrap();
+    db.backup(&pool).unwrap();
+    let loaded = load(&db, &ks, 0..1000, b"one");
+    kept.put("between", "").unwrap();
+    drop(ks);
+    db.drop_keyspace("dropped").unwrap();
+    let dropped = last(&db);
+    kept.put("after", "").unwrap();
+    drop(kept);
+    db.close().unwrap();
+    let restore = |name: &str, to| Backups::at(&pool).restore(dir.path().join(name), to);
+    for commit in loaded..dropped {
+        let error = restore("between", RestoreTo::Commit(commit)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let text = format!("commit {loaded} is a bulk load");
+        assert!(error.to_string().contains(&text), "{error}");
+    }
+    let wanted = [RestoreTo::Commit(dropped), RestoreTo::Latest];
+    for (number, to) in wanted.into_iter().enumerate() {
+        let name = format!("restored-{number}");
+        restore(&name, to).unwrap();
+        for _ in 0..2 {
+            let copy = open(&dir.path().join(&name));
+            assert!(copy.existing_keyspace("dropped").is_err());
+            let kept = copy.existing_keyspace("kept").unwrap();
+            assert!(kept.get("between").unwrap().is_some());
+            assert_eq!(kept.get("after").unwrap().is_some(), number == 1);
+            // Its file may get no number that the log still has for another.
+            kept.put(key(number as u32), vec![1; 50_000]).unwrap();
+            copy.flush().unwrap();
+            assert!(copy.verify().unwrap().is_sound());
+            drop(kept);
+            copy.close().unwrap();
+        }
+    }
+}
+
+#[test]
 fn the_stored_sample_is_written_and_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/prepared-v1");
     let env = SimEnv::new(17);
