@@ -34,7 +34,7 @@ pub struct Engine {
     identity: Identity,
     report: RecoveryReport,
     running: Mutex<Vec<Arc<dyn Running>>>,
-    lock: Mutex<Option<Box<dyn Lock>>>,
+    lock: Mutex<Option<Arc<dyn Lock>>>,
 }
 
 /// What an index is at the moment.
@@ -305,6 +305,8 @@ impl Engine {
         &self,
         op: impl FnOnce(IndexId, &Catalog) -> Result<CatalogOp>,
     ) -> Result<IndexId> {
+        self.parts.check_writable()?;
+        let _ours = self.parts.hold()?;
         let _one_at_a_time = self.parts.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.parts.tail().next_index;
         let mut catalog = (*self.catalog()).clone();
@@ -384,9 +386,13 @@ impl Engine {
             control.compact.retain(|id| current.value.state(*id).is_ok());
             !control.compact.iter().any(|id| ids.contains(id))
         })?;
+        let _ours = self.parts.hold()?;
+        self.parts.tail().check()?;
         clear_released(&self.parts);
         forget_log(&self.parts)?;
-        self.parts.tail().log.shrink()
+        let mut tail = self.parts.tail();
+        tail.check()?;
+        tail.log.shrink()
     }
 
     /// Waits until no flush and no merge is under way or worth doing, and the files that they made
@@ -409,6 +415,7 @@ impl Engine {
                 && control.flushes + control.merges == 0
                 && current.value.states().all(|(id, state)| idle(id, state))
         })?;
+        let _ours = self.parts.hold()?;
         clear_released(&self.parts);
         Ok(())
     }

@@ -14,11 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::budget::{Part, Strictness};
-use crate::env::{Env, Event};
+use crate::env::{Env, Event, Lock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feeds::Feeds;
 use crate::file::{Extent, FileTable, LogFiles};
@@ -45,6 +45,8 @@ pub struct Parts {
     pub dir: PathBuf,
     /// The settings.
     pub options: Options,
+    /// The lock of the directory, while it is ours: see [`Parts::hold`].
+    pub lock: OnceLock<Weak<dyn Lock>>,
     /// The counters.
     pub stats: Arc<Stats>,
     /// The index types.
@@ -297,6 +299,7 @@ impl Parts {
             env,
             dir,
             options,
+            lock: OnceLock::new(),
             stats: services.stats.clone(),
             registry,
             services,
@@ -362,6 +365,16 @@ impl Parts {
             Access::Read => Err(Error::invalid("the database is open for reading only")),
             Access::Create | Access::Write => Ok(()),
         }
+    }
+
+    /// Keeps the directory ours until what is returned is dropped, even if the database is closed
+    /// meanwhile: for those who change its files and are not waited for when it is.
+    ///
+    /// # Errors
+    /// `Invalid` when the database was closed: the directory may be somebody else's.
+    pub fn hold(&self) -> Result<Arc<dyn Lock>> {
+        let held = self.lock.get().and_then(Weak::upgrade);
+        held.ok_or_else(|| Error::invalid("the database is closed"))
     }
 
     /// The last published commit.

@@ -20,7 +20,7 @@ mod replay;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::budget::Budget;
@@ -74,7 +74,7 @@ pub(crate) struct Opened {
     pub(crate) parts: Arc<Parts>,
     pub(crate) identity: Identity,
     pub(crate) report: RecoveryReport,
-    pub(crate) lock: Option<Box<dyn Lock>>,
+    pub(crate) lock: Option<Arc<dyn Lock>>,
 }
 
 /// Opens the database in `dir`.
@@ -131,9 +131,17 @@ pub(crate) fn open(
     let parts =
         assemble(env.clone(), dir, options, registry, &identity, &state, manifest, &found, mark)?;
     let parts = Arc::new(parts);
+    let lock: Option<Arc<dyn Lock>> = lock.map(Arc::from);
+    if let Some(lock) = &lock {
+        parts.lock.get_or_init(|| Arc::downgrade(lock));
+    }
     parts.tail().log.adopt(kept);
     if writable && state.log_start() == LogNo(0) {
         begin_log(&parts)?;
+    }
+    // A file that went with its index may be named by the log still: no other gets its number.
+    if let Some(last) = loads.files.last() {
+        parts.next_file.fetch_max(last.0.saturating_add(1), Ordering::SeqCst);
     }
     report.replayed = replay(&parts, &state, &found, &loads, &identity)?;
     // What was loaded into an index that was dropped since goes when work begins.

@@ -64,13 +64,12 @@ impl Drop for Ingesting {
     }
 }
 
-/// Removes the files of a load that was given up. Once the database is closed their numbers may
-/// belong to another handle: then they are left to the next opening.
+/// Removes the files of a load that was given up. Once the directory is not ours any more their
+/// numbers may belong to another handle: then they are left to the next opening.
 pub(crate) fn remove(parts: &Parts, mut out: FileOutput) {
-    if parts.tail().is_closed() {
-        out.leave();
-    } else {
-        out.abandon(|_| false);
+    match parts.hold() {
+        Ok(_ours) => out.abandon(|_| false),
+        Err(_) => out.leave(),
     }
 }
 

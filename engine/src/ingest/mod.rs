@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Until the commit, nobody sees anything of it, and dropping it removes what was written; so does
-//! opening the database after a crash.
+//! opening the database after a crash. A load may be forgotten while the database is closed: each
+//! call that touches files holds the lock of the directory while it goes on, and when the lock is
+//! gone touches nothing.
 //!
 //! Not for: what the commit does (see `commit/ingest`), and where segments come to lie, which their
 //! index types know.
@@ -76,6 +78,7 @@ impl BulkLoad {
     /// written.
     pub fn add(&mut self, index: IndexId, ops: &[u8]) -> Result<()> {
         let Some(out) = &mut self.out else { return Err(given_up()) };
+        let _ours = self.parts.hold()?;
         let place = match self.loads.iter().position(|(id, _)| *id == index) {
             Some(place) => place,
             None => {
@@ -112,6 +115,7 @@ impl BulkLoad {
     /// index; `NotFound` when there is no such index; `Full`, `Io`.
     pub fn take(&mut self, index: IndexId, path: &Path) -> Result<u64> {
         let Some(out) = &mut self.out else { return Err(given_up()) };
+        let _ours = self.parts.hold()?;
         self.parts.tail().check()?;
         let current = self.parts.versions.current();
         let kind = current.value.state(index)?.type_name();
@@ -166,6 +170,7 @@ impl BulkLoad {
     /// As [`BulkLoad::finish`].
     pub fn into_commit(mut self) -> Result<Option<Commit>> {
         let Some(out) = &mut self.out else { return Err(given_up()) };
+        let _ours = self.parts.hold()?;
         self.parts.tail().check()?;
         for (id, mut load) in std::mem::take(&mut self.loads) {
             let metas = load.finish(out)?;

@@ -6,6 +6,7 @@ mod api;
 mod between;
 mod budget;
 mod caches;
+mod closing;
 mod erase;
 mod feed;
 mod dump;
