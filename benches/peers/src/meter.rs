@@ -54,6 +54,15 @@ pub enum Line {
     Row(Row),
     /// A figure.
     Fact(Fact),
+    /// The process ended as it should.
+    Ran(Ran),
+}
+
+/// The end of a stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its name.
+    pub ran: String,
 }
 
 /// Latencies by size, 3 % wide.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::meter::Line;
+use crate::meter::{Line, Ran};
 use crate::results::{self, Record, Setting};
 use crate::stages::{Sizes, Stage};
 use crate::store::{Engine, Outcome};
@@ -21,11 +21,21 @@ pub struct Race {
 }
 
 impl Race {
-    /// Runs all of it. A store that fails loses the rows that it did not get to.
+    /// Runs all of it, or what is missing of it: a round that results know already, whole, is not
+    /// run again. A store that fails loses the rows that it did not get to.
     pub fn run(&self) -> Outcome<()> {
         std::fs::create_dir_all(&self.dir)?;
         let mut file = results::begin(&self.results, &self.setting())?;
+        let known = results::read(&self.results)?;
         for round in 0..self.rounds {
+            let ran = |engine: Engine, stage: Stage| {
+                !stage.concerns(engine) || known.ran(engine, stage.name()).contains(&round)
+            };
+            let all = |stage: &Stage| self.engines.iter().all(|engine| ran(*engine, *stage));
+            if self.stages.iter().all(all) {
+                eprintln!("round {} of {} is known", round + 1, self.rounds);
+                continue;
+            }
             let scratch: Vec<_> = self
                 .engines
                 .iter()
@@ -69,14 +79,18 @@ impl Race {
             eprintln!("{} failed in stage {}: {}", engine.name(), stage.name(), output.status);
         }
         let text = String::from_utf8(output.stdout)?;
-        text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+        let read = |line: &str| Ok(serde_json::from_str(line)?);
+        let mut lines: Vec<Line> = text.lines().map(read).collect::<Outcome<_>>()?;
+        if output.status.success() {
+            lines.push(Line::Ran(Ran { ran: stage.name().to_string() }));
+        }
+        Ok(lines)
     }
 
     fn setting(&self) -> Setting {
         Setting {
             keys: self.sizes.keys,
             memory_bytes: self.sizes.memory_bytes,
-            rounds: self.rounds,
             date: today(),
             machine: machine(),
             system: system(&self.dir),

@@ -1,7 +1,9 @@
 //! What a race left: one line of JSON for the race, then one for each row of each process.
+//!
+//! Of what was run twice in a round, the later counts: a round that was broken off is run again.
 
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
@@ -17,8 +19,6 @@ pub struct Setting {
     pub keys: u64,
     /// Cache and write buffers of each store.
     pub memory_bytes: u64,
-    /// How often everything ran.
-    pub rounds: u32,
     /// The day, in UTC.
     pub date: String,
     /// Processor, number of them, memory.
@@ -48,8 +48,22 @@ pub struct Results {
     records: Vec<Record>,
 }
 
-/// Begins a file of results.
+/// Begins a file of results, or goes on with one of the same setting.
 pub fn begin(path: &Path, setting: &Setting) -> Outcome<File> {
+    if path.exists() {
+        let found = read(path)?.setting;
+        if (found.keys, found.memory_bytes) != (setting.keys, setting.memory_bytes) {
+            return Err(format!(
+                "{} has results of {} keys and {} bytes of memory: remove it, or name another \
+                 with --results",
+                path.display(),
+                found.keys,
+                found.memory_bytes
+            )
+            .into());
+        }
+        return Ok(OpenOptions::new().append(true).open(path)?);
+    }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -108,7 +122,16 @@ impl Results {
         })
     }
 
-    /// The rounds that a store's processes got through.
+    /// The rounds in which a store got through a stage.
+    pub fn ran(&self, engine: Engine, stage: &str) -> BTreeSet<u32> {
+        let of = |record: &Record| match &record.line {
+            Line::Ran(found) if record.engine == engine && found.ran == stage => Some(record.round),
+            _ => None,
+        };
+        self.records.iter().filter_map(of).collect()
+    }
+
+    /// Whether anything is known of a store.
     pub fn has(&self, engine: Engine) -> bool {
         self.records.iter().any(|record| record.engine == engine)
     }

@@ -1,11 +1,12 @@
 //! The text of the page.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::rows::{Metric, OPERATIONS, PLOTS, figure};
 use super::targets;
 use crate::results::{Results, median};
-use crate::stages::Sizes;
+use crate::stages::{Sizes, Stage};
 use crate::store::Engine;
 
 /// All of the page; plots are in `folder` beside it.
@@ -68,31 +69,54 @@ const COSTS: [(&str, Metric); 22] = [
 fn head(page: &mut String, results: &Results) {
     let setting = &results.setting;
     let mib = setting.memory_bytes >> 20;
+    let rounds = rounds(results);
     let _ = write!(
         page,
         "# Benchmarks\n\n\
          The same workloads on Cuesta and on the stores that people use today, in one interleaved \
          run. This page is written by that run:\n\n\
-         ```sh\ncargo run --release --manifest-path benches/peers/Cargo.toml -- --keys {} --rounds \
-         {} --memory-mib {mib}\n```\n\n\
+         ```sh\ncargo run --release --manifest-path benches/peers/Cargo.toml -- --keys {} \
+         --memory-mib {mib} --rounds {}\n```\n\n\
          - Machine: {}; {}; {}; {}. It is shared with other work: the wall clock moves by up to \
          two times, ratios of processor time by about a tenth.\n\
          - {} keys of 16 bytes, values of 100 bytes, half of which compress: {} MiB. Every store \
          gets {mib} MiB for cache and write buffers together; one set (`big`) is four times that.\n\
-         - Median of {} rounds; in each, every stage runs on every store by turns, in a process of \
-         its own.\n\
+         - Medians of {}; in each, every stage runs on every store by turns, in a process of its \
+         own.\n\
          - Rows of writes end when what is in memory was flushed and background work has settled; \
          processor time is counted to there. Rows of reads check what they read.\n",
         setting.keys,
-        setting.rounds,
+        rounds.last_key_value().map_or(0, |(most, _)| *most),
         setting.machine,
         setting.system,
         setting.compiler,
         setting.date,
         setting.keys,
         (setting.keys * Sizes::ENTRY_BYTES) >> 20,
-        setting.rounds,
+        in_words(&rounds),
     );
+}
+
+/// Stages by the number of rounds that all stores got through, as far as they are raced.
+fn rounds(results: &Results) -> BTreeMap<usize, Vec<&'static str>> {
+    let mut rounds: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for stage in Stage::ALL {
+        let ran = Engine::ALL.iter().filter(|engine| stage.concerns(**engine));
+        let ran = ran.map(|engine| results.ran(*engine, stage.name()).len());
+        if let Some(least) = ran.filter(|rounds| *rounds > 0).min() {
+            rounds.entry(least).or_default().push(stage.name());
+        }
+    }
+    rounds
+}
+
+fn in_words(rounds: &BTreeMap<usize, Vec<&str>>) -> String {
+    let counted = |count: usize| format!("{count} round{}", if count == 1 { "" } else { "s" });
+    let parts = rounds.iter().rev().map(|(count, stages)| match rounds.len() {
+        1 => counted(*count),
+        _ => format!("{} of {}", counted(*count), stages.join(", ")),
+    });
+    parts.collect::<Vec<_>>().join(", and ")
 }
 
 fn goals(page: &mut String, results: &Results) {
