@@ -110,7 +110,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Locked` when another handle or process has it open, naming the holder; `NotFound` when
-    /// there is none and none is to be created; `Corrupt`, `Unsupported`, `Full`, `Io`.
+    /// there is none and none is to be created; `Exists` when one is to be created among files of
+    /// others; `Corrupt`, `Unsupported`, `Full`, `Io`.
     pub fn open(
         env: Arc<dyn Env>,
         dir: &Path,

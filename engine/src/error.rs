@@ -133,6 +133,12 @@ impl Error {
         self
     }
 
+    /// This error with its message followed by what can be done about it.
+    pub fn advice(mut self, advice: impl fmt::Display) -> Error {
+        self.0.message = format!("{}: {advice}", self.0.message);
+        self
+    }
+
     /// This error as another kind, with itself as the source.
     pub fn into_kind(self, kind: ErrorKind) -> Error {
         let message = self.0.message.clone();

@@ -276,6 +276,34 @@ pub fn refuse_database(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     }
 }
 
+/// Refuses to begin something in a directory with things of others: with anything whose name is
+/// none of `is_ours`. `what` says who needs a directory of its own. What begins with a dot, and
+/// `lost+found` at the root of a file system, is in nobody's way.
+///
+/// # Errors
+/// `Exists` names what is there; `Io`.
+pub fn refuse_others(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    what: &str,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let listing = |e| Error::io(format_args!("listing {}", dir.display()), e);
+    let names = match vfs.list(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names.map_err(listing)?,
+    };
+    let folders = vfs.folders(dir).map_err(listing)?;
+    let is_other = |name: &&String| {
+        !name.starts_with('.') && name.as_str() != "lost+found" && !is_ours(name.as_str())
+    };
+    let Some(other) = names.iter().chain(&folders).find(is_other) else { return Ok(()) };
+    Err(Error::exists(format!(
+        "{} holds {other:?}: {what} a directory that is empty or not there yet",
+        dir.display()
+    )))
+}
+
 /// Looks what `dir` holds, judged by the names of its files and by the identity.
 ///
 /// # Errors

@@ -377,6 +377,12 @@ impl Parts {
         held.ok_or_else(|| Error::invalid("the database is closed"))
     }
 
+    /// An index as errors name it.
+    #[cold]
+    pub fn title(&self, id: IndexId) -> String {
+        self.versions.read(|version, _| version.catalog.title(id))
+    }
+
     /// The last published commit.
     pub fn published(&self) -> SeqNo {
         SeqNo(self.versions.published())

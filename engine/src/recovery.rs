@@ -80,7 +80,7 @@ pub(crate) struct Opened {
 /// Opens the database in `dir`.
 ///
 /// # Errors
-/// `Locked`, `NotFound`, `Corrupt`, `Unsupported`, `Full`, `Io`.
+/// `Locked`, `NotFound`, `Exists`, `Corrupt`, `Unsupported`, `Full`, `Io`.
 pub(crate) fn open(
     env: Arc<dyn Env>,
     dir: &Path,
@@ -90,12 +90,11 @@ pub(crate) fn open(
     let began = env.now();
     let vfs = env.vfs();
     let writable = options.access != Access::Read;
-    if options.access == Access::Create {
-        vfs.create_dir_all(dir)
-            .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
-    }
-    if options.access != Access::Create && !vfs.exists(&dir.join(name::IDENTITY)).unwrap_or(true) {
-        return Err(no_database(dir));
+    let is_there = vfs.exists(&dir.join(name::IDENTITY)).unwrap_or(true);
+    match options.access {
+        Access::Create => make_place(vfs, dir, is_there)?,
+        Access::Write | Access::Read if is_there => {}
+        Access::Write | Access::Read => return Err(no_database(dir)),
     }
     let lock = take_lock(&*env, dir, options.access)?;
     let rotate_at = RotateAt { bytes_min: options.manifest_bytes, ..RotateAt::default() };
@@ -150,6 +149,15 @@ pub(crate) fn open(
     parts.update_pressure();
     report.took = env.now().saturating_sub(began);
     Ok(Opened { parts, identity, report, lock })
+}
+
+/// Makes the directory, unless it holds things of others and no database.
+fn make_place(vfs: &dyn Vfs, dir: &Path, is_there: bool) -> Result<()> {
+    if !is_there {
+        let is_ours = |file: &str| FileName::parse(file).is_some();
+        identity::refuse_others(vfs, dir, "a new database needs", is_ours)?;
+    }
+    vfs.create_dir_all(dir).map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))
 }
 
 fn no_database(dir: &Path) -> Error {

@@ -51,7 +51,7 @@ impl Watch {
         if let Scope::Range(index, _) = &scope
             && tail.writer(*index).is_none()
         {
-            return Err(Error::not_found(format!("index {index} was dropped")));
+            return Err(Error::not_found(format!("{} was dropped", parts.title(*index))));
         }
         let before = tail.log.last_seq();
         let wait = matches!(scope, Scope::Range(..)) && parts.published() < before;

@@ -13,7 +13,10 @@ use cuesta_engine::{Access, Engine, Options};
 use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
 
 use crate::named::Named;
-use crate::{Durability, Error, RecoveryReport, Result, ScrubReport, VerifyReport};
+use crate::{Durability, Error, ErrorKind, RecoveryReport, Result, ScrubReport, VerifyReport};
+
+/// What can be done when a database does not open.
+const DAMAGED: &str = "restore a backup, or `cuesta repair` saves what is intact";
 
 /// An open database. Cloning is cheap and shares it; it is closed by [`Database::close`] or when
 /// the last clone, keyspace, batch and snapshot of it is gone.
@@ -42,8 +45,10 @@ impl Database {
     /// What a crash left is recovered: see [`Database::recovery`].
     ///
     /// # Errors
-    /// `Locked` when another process or handle has it open, naming the holder; `Corrupt` when
-    /// stored bytes are damaged; `Unsupported` when a newer version wrote it; `Full`, `Io`.
+    /// `Locked` when another process or handle has it open, naming the holder; `Exists` when there
+    /// is no database in the directory but something else, other than `lost+found` and what begins
+    /// with a dot; `Corrupt` when stored bytes are damaged; `Unsupported` when a newer version
+    /// wrote it; `Full`, `Io`.
     pub fn open(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().open(path)
     }
@@ -349,7 +354,12 @@ impl Builder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         let env = self.env.unwrap_or_else(|| OsEnv::new());
         let registry = Registry::new().with_factory(Factory::new(self.operators.clone()));
-        let engine = Engine::open(env, path.as_ref(), self.options, registry)?;
+        let path = path.as_ref();
+        let engine = Engine::open(env, path, self.options, registry);
+        let engine = engine.map_err(|error| match error.kind() {
+            ErrorKind::Corrupt => error.context(path.display()).advice(DAMAGED),
+            _ => error,
+        })?;
         let shared = Shared { operators: self.operators, named: Named::default() };
         Ok(Database { engine: Arc::new(engine), shared: Arc::new(shared) })
     }

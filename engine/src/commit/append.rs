@@ -24,7 +24,7 @@ pub(super) fn append(commit: &mut Commit) -> Result<(SeqNo, LogPos)> {
     tail.check()?;
     for (id, _) in &commit.ops {
         if *id != IndexId::CATALOG && tail.writer(*id).is_none() {
-            return Err(Error::not_found(format!("index {id} was dropped")));
+            return Err(Error::not_found(format!("{} was dropped", parts.title(*id))));
         }
     }
     validate::check(parts, tail, &commit.claims)?;

@@ -7,10 +7,10 @@
 
 use crate::batch::Batch;
 use crate::commit::Commit;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::index::{ErasedIngested, Footprint};
-use crate::oracle::{ReadSet, Reads, Written};
+use crate::oracle::{Conflict, ReadSet, Reads, Written};
 use crate::parts::Parts;
 use crate::stats::Stats;
 use crate::tail::Tail;
@@ -95,7 +95,7 @@ pub(super) fn advance(parts: &Parts, reads: &mut Reads) -> Result<bool> {
     let Some(oracle) = &tail.oracle else { return Ok(true) };
     for (at, reads) in reads.groups_mut() {
         if oracle.distance(*at) > STEPS {
-            oracle.advance(at, reads, STEPS).inspect_err(|error| count(parts, error))?;
+            oracle.advance(at, reads, STEPS).map_err(|conflict| refused(parts, &conflict))?;
             return Ok(false);
         }
     }
@@ -106,7 +106,8 @@ pub(super) fn advance(parts: &Parts, reads: &mut Reads) -> Result<bool> {
 pub(super) fn check(parts: &Parts, tail: &Tail, reads: &Reads) -> Result<()> {
     let Some(oracle) = &tail.oracle else { return Ok(()) };
     for (at, reads) in reads.groups() {
-        oracle.check(*at, reads).inspect_err(|error| count(parts, error))?;
+        oracle.check_since(*at)?;
+        oracle.check(*at, reads).map_err(|conflict| refused(parts, &conflict))?;
     }
     Ok(())
 }
@@ -120,11 +121,11 @@ pub(crate) fn prove(parts: &Parts, reads: &mut Reads) -> Result<()> {
     check(parts, &parts.tail(), reads)
 }
 
-/// Counts an error that is a conflict.
-fn count(parts: &Parts, error: &crate::Error) {
-    if error.kind() == ErrorKind::Conflict {
-        Stats::add(&parts.stats.conflicts, 1);
-    }
+/// Counts a conflict; the error that it is.
+#[cold]
+fn refused(parts: &Parts, conflict: &Conflict) -> Error {
+    Stats::add(&parts.stats.conflicts, 1);
+    conflict.error(&parts.title(conflict.index))
 }
 
 /// Records what the commit `seq` has written, under the commit lock.

@@ -118,10 +118,14 @@ pub trait Vfs: Send + Sync + Debug {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Names of the files in a directory, sorted; directories are left out.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Names of the directories in a directory, sorted.
+    fn folders(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Whether a file or directory is there.
     fn exists(&self, path: &Path) -> io::Result<bool>;
     /// Creates a directory and its missing parents.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// Removes a directory that is empty.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes names created, renamed or removed in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Takes the exclusive lock of the file at `path`, which is created when missing; `WouldBlock`

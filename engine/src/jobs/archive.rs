@@ -27,9 +27,12 @@ use crate::stats::Stats;
 /// How often to look for finished segments, and to try again after a failure.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The folder of the archived log in a directory of backups.
+pub const ARCHIVE: &str = "log";
+
 /// Where the log is archived in a directory of backups.
 pub fn archive_of(backups: &Path) -> PathBuf {
-    backups.join("log")
+    backups.join(ARCHIVE)
 }
 
 /// Begins to archive the log in the directory of backups `backups`; before background work begins.

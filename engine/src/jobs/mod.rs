@@ -14,7 +14,7 @@ mod merge;
 mod scrub;
 mod sync;
 
-pub use archive::{Archiver, archive_of};
+pub use archive::{ARCHIVE, Archiver, archive_of};
 pub(crate) use archive::{archive_all, begin_archive};
 pub(crate) use clear::clear_released;
 pub(crate) use flush::flush_now;

@@ -177,7 +177,8 @@ impl Maker<'_> {
                 state.verify_waiting(&*self.parts.files, note)?;
                 if let Some(problem) = first {
                     return Err(Error::corrupt(format!(
-                        "index {id} is damaged and was not backed up: {problem}"
+                        "{} is damaged and was not backed up: {problem}",
+                        self.parts.title(id)
                     )));
                 }
             }
@@ -193,8 +194,9 @@ impl Maker<'_> {
                 state.verify_segment(listed.id, files, note)?;
                 if let Some(problem) = first {
                     return Err(Error::corrupt(format!(
-                        "segment {} of index {id} is damaged and was not backed up: {problem}",
-                        listed.id
+                        "segment {} of {} is damaged and was not backed up: {problem}",
+                        listed.id,
+                        self.parts.title(id)
                     )));
                 }
             }

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileKind;
 use crate::format::{Crc, name};
 use crate::id::{FileId, LogNo, LogPos, SeqNo};
-use crate::identity::{Identity, Uuid};
+use crate::identity::{self, Identity, Uuid};
 use crate::log::{CloseMark, Record, Scan, close_copy, copy_segment, cut_copy, scan};
 use crate::manifest::record::FileTag;
 use crate::manifest::{ManifestState, ManifestWriter, RotateAt};
@@ -35,6 +35,8 @@ pub(super) struct NewDatabase<'e> {
     dir: PathBuf,
     identity: Identity,
     made: Vec<PathBuf>,
+    /// Whether the directory was not there, and goes again if there will be no database in it.
+    is_new: bool,
     state: ManifestState,
     /// A number that the manifest is above.
     known: u64,
@@ -47,19 +49,15 @@ impl<'e> NewDatabase<'e> {
     /// `Exists` when there are files in `dir`; `Io`.
     pub(super) fn begin(env: &'e dyn Env, dir: &Path, model: &Identity) -> Result<Self> {
         let vfs = env.vfs();
+        let is_new = !vfs.exists(dir).unwrap_or(true);
+        if !is_new {
+            identity::refuse_others(vfs, dir, "a copy needs", |_| false)?;
+        }
         vfs.create_dir_all(dir)
             .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
-        let names =
-            vfs.list(dir).map_err(|e| Error::io(format_args!("listing {}", dir.display()), e))?;
-        if let Some(first) = names.first() {
-            return Err(Error::exists(format!(
-                "{} is not empty: it has a file {first}",
-                dir.display()
-            )));
-        }
         let identity = Identity { uuid: Uuid::random(env), created_ms: env.wall_ms(), ..*model };
         let (dir, made, state) = (dir.to_path_buf(), Vec::new(), ManifestState::default());
-        Ok(NewDatabase { env, dir, identity, made, state, known: 0 })
+        Ok(NewDatabase { env, dir, identity, made, is_new, state, known: 0 })
     }
 
     /// The identity that it will have.
@@ -169,6 +167,12 @@ impl<'e> NewDatabase<'e> {
         Ok(())
     }
 
+    /// Leaves everything where it is.
+    fn keep(&mut self) {
+        self.made.clear();
+        self.is_new = false;
+    }
+
     /// Makes it a database, whose last commit is `last`.
     ///
     /// # Errors
@@ -187,12 +191,12 @@ impl<'e> NewDatabase<'e> {
         match self.identity.create(vfs, &self.dir) {
             // Without its name there is no database.
             Err(error) if vfs.exists(&self.dir.join(name::IDENTITY)).unwrap_or(true) => {
-                self.made.clear();
+                self.keep();
                 Err(error)
             }
             Err(error) => Err(error),
             Ok(()) => {
-                self.made.clear();
+                self.keep();
                 Ok(self.identity)
             }
         }
@@ -204,6 +208,9 @@ impl Drop for NewDatabase<'_> {
         for path in &self.made {
             // What was not made is not there; what stays is no database.
             let _ = self.env.vfs().remove(path);
+        }
+        if self.is_new {
+            let _ = self.env.vfs().remove_dir(&self.dir);
         }
     }
 }

@@ -28,6 +28,8 @@ use crate::staged::Staged;
 const MAGIC: [u8; 8] = *b"CuestaBK";
 const VERSION: u16 = 1;
 const PREFIX: &str = "backup-";
+const FILES: &str = "files";
+const TAILS: &str = "tails";
 
 /// A data file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +174,8 @@ impl<'e> Pool<'e> {
     /// Opens the directory to add or remove backups; it is created when missing.
     ///
     /// # Errors
-    /// `Locked` when somebody else does so; `Io`.
+    /// `Locked` when somebody else does so; `Exists` when there are no backups but something else;
+    /// `Io`.
     pub(super) fn change(env: &'e dyn Env, dir: &Path) -> Result<Pool<'e>> {
         let vfs = env.vfs();
         let pool = Pool { env, dir: dir.to_path_buf(), _lock: None };
@@ -182,7 +185,10 @@ impl<'e> Pool<'e> {
                 dir.display()
             )));
         }
-        for folder in [pool.files(), pool.archive(), dir.join("tails")] {
+        if pool.numbers()?.is_empty() {
+            identity::refuse_others(vfs, dir, "backups need", is_ours)?;
+        }
+        for folder in [pool.files(), pool.archive(), dir.join(TAILS)] {
             make_dir(vfs, &folder)?;
         }
         let lock = vfs.lock(&dir.join(name::LOCK)).map_err(|e| locked(dir, e))?;
@@ -206,7 +212,7 @@ impl<'e> Pool<'e> {
 
     /// Where data files are.
     pub(super) fn files(&self) -> PathBuf {
-        self.dir.join("files")
+        self.dir.join(FILES)
     }
 
     /// Where the log is archived.
@@ -216,7 +222,7 @@ impl<'e> Pool<'e> {
 
     /// Where the log of a backup is.
     pub(super) fn tail(&self, backup: u64) -> PathBuf {
-        self.dir.join("tails").join(format!("{backup:08}"))
+        self.dir.join(TAILS).join(format!("{backup:08}"))
     }
 
     /// The names of files in a directory; none when there is no directory.
@@ -272,6 +278,15 @@ impl<'e> Pool<'e> {
     pub(super) fn entry_path(&self, number: u64) -> PathBuf {
         self.dir.join(entry_name(number))
     }
+}
+
+/// Whether a name in a directory of backups is one of theirs.
+fn is_ours(name: &str) -> bool {
+    let folders = [FILES, TAILS, crate::jobs::ARCHIVE];
+    folders.contains(&name)
+        || name == name::LOCK
+        || name.ends_with(".tmp")
+        || name.starts_with(PREFIX)
 }
 
 fn entry_name(number: u64) -> String {

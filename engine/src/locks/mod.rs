@@ -120,10 +120,10 @@ impl Holder {
             Answer::Had | Answer::Held => None,
             Answer::Wait(ticket, event) => Some((ticket, event)),
             Answer::Deadlock => {
-                return Err(Error::conflict(format!(
-                    "deadlock: whoever holds or wants this lock of index {index} waits for this \
-                     transaction: end it, and try again"
-                )));
+                return Err(Error::conflict(
+                    "deadlock: whoever holds or wants this lock waits for this transaction: end \
+                     it, and try again",
+                ));
             }
         };
         Ok(Request { locks: self.locks.clone(), index, waiting, is_new, deadline })
@@ -178,6 +178,11 @@ impl Request {
         self.is_new
     }
 
+    /// The index that it is of.
+    pub fn index(&self) -> IndexId {
+        self.index
+    }
+
     /// Goes on, at the time `now`.
     ///
     /// # Errors
@@ -198,10 +203,7 @@ impl Request {
             return Ok(LockStep::Done);
         }
         self.waiting = None;
-        Err(Error::new(
-            crate::ErrorKind::Timeout,
-            format!("a lock of index {} was not to be had in time", self.index),
-        ))
+        Err(Error::timeout("a lock was not to be had in time, see lock_timeout"))
     }
 }
 

@@ -229,17 +229,25 @@ impl Oracle {
         self.indexes.get(&index).copied().unwrap_or(unknown)
     }
 
-    /// Checks that nothing in `reads` was written after `at`.
+    /// Fails unless all commits after `at` were recorded.
     ///
     /// # Errors
-    /// `Conflict` when something was, or may have been.
-    pub fn check(&self, at: SeqNo, reads: &ReadSet) -> Result<()> {
-        if at < self.since {
-            return Err(Error::internal(format!(
-                "reads as of commit {at}, and commits up to {} were not recorded",
-                self.since
-            )));
+    /// `Internal`.
+    pub fn check_since(&self, at: SeqNo) -> Result<()> {
+        if at >= self.since {
+            return Ok(());
         }
+        Err(Error::internal(format!(
+            "reads as of commit {at}, and commits up to {} were not recorded",
+            self.since
+        )))
+    }
+
+    /// Checks that nothing in `reads` was written after `at`, which [`Oracle::check_since`] passes.
+    ///
+    /// # Errors
+    /// A conflict when something was, or may have been.
+    pub fn check(&self, at: SeqNo, reads: &ReadSet) -> Checked {
         for part in reads.parts() {
             if self.marks(part.index()).last > at {
                 self.check_coarse(at, part)?;
@@ -250,42 +258,42 @@ impl Oracle {
     }
 
     /// Checks what needs no look at single keys.
-    fn check_coarse(&self, at: SeqNo, part: &IndexReads) -> Result<()> {
+    fn check_coarse(&self, at: SeqNo, part: &IndexReads) -> Checked {
         let marks = self.marks(part.index());
         if part.is_empty() || marks.last <= at {
             return Ok(());
         }
         if marks.unbounded > at || part.is_whole() {
-            return Err(conflict(part.index(), None, at, marks.last));
+            return Err(Conflict::new(part.index(), None, at, marks.last));
         }
         for write in self.ranges.iter().rev().take_while(|write| write.seq > at) {
             if write.index == part.index() && part.meets(&write.range) {
-                return Err(conflict(part.index(), Some(&write.range.0), at, write.seq));
+                return Err(Conflict::new(part.index(), Some(&write.range.0), at, write.seq));
             }
         }
         Ok(())
     }
 
-    fn check_points(&self, at: SeqNo, part: &IndexReads) -> Result<()> {
+    fn check_points(&self, at: SeqNo, part: &IndexReads) -> Checked {
         let exact = self.recent.reaches(at);
         for (hash, key) in part.points().iter() {
             let seq = SeqNo(self.table[self.bucket(hash)]);
             if seq > at && !(exact && self.recent.lacks(at, hash)) {
-                return Err(conflict(part.index(), Some(key), at, seq));
+                return Err(Conflict::new(part.index(), Some(key), at, seq));
             }
         }
         Ok(())
     }
 
     /// Checks ranges against single keys.
-    fn check_spans(&self, at: SeqNo, reads: &ReadSet) -> Result<()> {
+    fn check_spans(&self, at: SeqNo, reads: &ReadSet) -> Checked {
         if planted::is(Bug::BlindRangeValidation) || !reads.has_spans() {
             return Ok(());
         }
         if self.recent.reaches(at) {
             return self.recent.after(at).try_for_each(|write| match reads.get(write.index) {
                 Some(part) if part.spans().contain(write.key) => {
-                    Err(conflict(write.index, Some(write.key), at, write.seq))
+                    Err(Conflict::new(write.index, Some(write.key), at, write.seq))
                 }
                 _ => Ok(()),
             });
@@ -293,7 +301,7 @@ impl Oracle {
         for part in reads.parts().iter().filter(|part| !part.spans().is_empty()) {
             let last = self.marks(part.index()).last;
             if last > at {
-                return Err(conflict(part.index(), None, at, last));
+                return Err(Conflict::new(part.index(), None, at, last));
             }
         }
         Ok(())
@@ -309,8 +317,8 @@ impl Oracle {
     /// which the commit lock is free.
     ///
     /// # Errors
-    /// `Conflict`.
-    pub fn advance(&self, at: &mut SeqNo, reads: &ReadSet, steps: usize) -> Result<()> {
+    /// A conflict.
+    pub fn advance(&self, at: &mut SeqNo, reads: &ReadSet, steps: usize) -> Checked {
         if !self.recent.reaches(*at) {
             return Ok(());
         }
@@ -328,7 +336,7 @@ impl Oracle {
             let Some(part) = reads.get(write.index) else { continue };
             let ranges = !planted::is(Bug::BlindRangeValidation);
             if part.points().has(write.hash) || ranges && part.spans().contain(write.key) {
-                return Err(conflict(write.index, Some(write.key), from, write.seq));
+                return Err(Conflict::new(write.index, Some(write.key), from, write.seq));
             }
         }
         *at = last;
@@ -343,18 +351,39 @@ fn bytes_of(range: &Span) -> usize {
 /// Bytes of a key that an error shows.
 const KEY_BYTES_SHOWN: usize = 48;
 
-#[cold]
-fn conflict(index: IndexId, key: Option<&[u8]>, at: SeqNo, seq: SeqNo) -> Error {
-    let what = match key {
-        None => "something".to_owned(),
-        Some(key) => {
+/// What stands in the way of a commit.
+#[derive(Debug)]
+pub struct Conflict {
+    /// The index that was written.
+    pub index: IndexId,
+    /// The key, as far as it is shown; unless it is not known.
+    key: Option<String>,
+    at: SeqNo,
+    seq: SeqNo,
+}
+
+/// Whether what was read is still so.
+pub type Checked = std::result::Result<(), Conflict>;
+
+impl Conflict {
+    #[cold]
+    fn new(index: IndexId, key: Option<&[u8]>, at: SeqNo, seq: SeqNo) -> Conflict {
+        let shown = |key: &[u8]| {
             let shown = key.get(..KEY_BYTES_SHOWN).unwrap_or(key);
             let more = if shown.len() < key.len() { ".." } else { "" };
             format!("key \"{}{more}\"", shown.escape_ascii())
-        }
-    };
-    Error::conflict(format!(
-        "{what} of index {index}, used as of commit {at}, was or may have been written up to \
-         commit {seq}: try the transaction again"
-    ))
+        };
+        Conflict { index, key: key.map(shown), at, seq }
+    }
+
+    /// The error, with the index called `title`.
+    #[cold]
+    pub fn error(&self, title: &str) -> Error {
+        let what = self.key.as_deref().unwrap_or("something");
+        Error::conflict(format!(
+            "{what} of {title}, used as of commit {}, was or may have been written up to commit \
+             {}: try the transaction again",
+            self.at, self.seq
+        ))
+    }
 }

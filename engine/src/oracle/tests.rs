@@ -34,8 +34,8 @@ fn reads(index: IndexId, points: &[&[u8]], spans: &[(&[u8], Option<&[u8]>)]) -> 
 fn conflicts(oracle: &Oracle, at: u64, reads: &ReadSet) -> bool {
     match oracle.check(SeqNo(at), reads) {
         Ok(()) => false,
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        Err(conflict) => {
+            assert_eq!(conflict.error("\"a\"").kind(), ErrorKind::Conflict);
             true
         }
     }

@@ -62,6 +62,7 @@ impl Transaction {
         let parts = &self.parts;
         let holder = self.holder.get_or_insert_with(|| parts.locks.holder());
         let request = holder.request(index, span, deadline);
+        let request = request.map_err(|error| error.context(parts.title(index)));
         let counter = match &request {
             Ok(request) if request.is_waiting() => &parts.stats.lock_waits,
             Ok(held) => {
@@ -143,8 +144,11 @@ pub fn await_lock(parts: &Parts, request: &mut Request, at_most: Duration) -> Re
     let enough = now.checked_add(at_most).unwrap_or(Duration::MAX);
     loop {
         let now = parts.env.now();
-        let step = request.step(now);
-        match step.inspect_err(|_| Stats::add(&parts.stats.lock_timeouts, 1))? {
+        let step = request.step(now).map_err(|error| {
+            Stats::add(&parts.stats.lock_timeouts, 1);
+            error.context(parts.title(request.index()))
+        });
+        match step? {
             LockStep::Done => return Ok(true),
             LockStep::Wait(..) if now >= enough => return Ok(false),
             LockStep::Wait(event, seen, until) => {

@@ -6,7 +6,7 @@
 //!                                      | tag 3 (drop):   nothing
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::error::{Error, Result};
 use crate::format::{Reader, put_bytes, put_varint};
@@ -14,6 +14,9 @@ use crate::id::IndexId;
 
 /// Longest name of an index in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
+
+/// Dropped indexes whose names errors still tell.
+const GONE_MAX: usize = 32;
 
 /// Indexes are numbered from 1 up to this.
 const INDEX_MAX: u32 = 1 << 31;
@@ -30,10 +33,20 @@ pub struct Entry {
 }
 
 /// All indexes by number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Catalog {
     entries: BTreeMap<IndexId, Entry>,
+    /// Names of those that were dropped last, for errors alone.
+    gone: VecDeque<(IndexId, String)>,
 }
+
+impl PartialEq for Catalog {
+    fn eq(&self, other: &Catalog) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl Eq for Catalog {}
 
 impl Catalog {
     /// An index by number.
@@ -44,6 +57,13 @@ impl Catalog {
     /// An index by name.
     pub fn find(&self, name: &str) -> Option<(IndexId, &Entry)> {
         self.entries.iter().find(|(_, entry)| entry.name == name).map(|(id, entry)| (*id, entry))
+    }
+
+    /// An index as errors name it: by its name in quotes, if it has one or had until lately.
+    pub fn title(&self, id: IndexId) -> String {
+        let had = || self.gone.iter().find(|(gone, _)| *gone == id).map(|(_, name)| name);
+        let name = self.get(id).map(|entry| &entry.name).or_else(had);
+        name.map_or_else(|| format!("index {id}"), |name| format!("{name:?}"))
     }
 
     /// All indexes, oldest first.
@@ -71,9 +91,13 @@ impl Catalog {
                 entry.name.clone_from(name);
             }
             CatalogOp::Drop { id } => {
-                if self.entries.remove(id).is_none() {
+                let Some(entry) = self.entries.remove(id) else {
                     return Err(Error::not_found(format!("no index {id}")));
+                };
+                if self.gone.len() == GONE_MAX {
+                    self.gone.pop_front();
                 }
+                self.gone.push_back((*id, entry.name));
             }
         }
         Ok(())

@@ -77,7 +77,7 @@ impl Version {
     pub fn state(&self, id: IndexId) -> Result<&Arc<dyn ErasedState>> {
         match self.states.binary_search_by_key(&id, |(id, _)| *id) {
             Ok(i) => Ok(&self.states[i].1),
-            Err(_) => Err(missing(id)),
+            Err(_) => Err(self.missing(id)),
         }
     }
 
@@ -95,6 +95,12 @@ impl Version {
         self.states.iter().map(|(id, state)| (*id, state))
     }
 
+    #[cold]
+    fn missing(&self, id: IndexId) -> Error {
+        let title = self.catalog.title(id);
+        Error::not_found(format!("{title} was dropped, or is newer than the view"))
+    }
+
     /// The oldest edit that a living version is of.
     pub fn oldest_living(&self) -> Option<EditNo> {
         self.living.oldest()
@@ -104,11 +110,6 @@ impl Version {
     pub fn memory(&self) -> BTreeMap<usize, usize> {
         self.states.iter().flat_map(|(_, state)| state.memory()).collect()
     }
-}
-
-#[cold]
-fn missing(id: IndexId) -> Error {
-    Error::not_found(format!("there is no index {id}: it was dropped, or the view is older"))
 }
 
 impl Drop for Version {

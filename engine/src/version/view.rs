@@ -138,7 +138,8 @@ impl View {
     #[cold]
     fn expired(&self) -> Error {
         Error::expired(format!(
-            "the view at commit {} held more memory than views may: take a new one",
+            "the snapshot at commit {} kept more memory than snapshots may: take a new one, hold \
+             it for less time, or open the database with a larger snapshot_budget or memory_budget",
             self.seq()
         ))
     }

@@ -14,11 +14,12 @@ impl Database {
         self.keyspace_with(name, &KeyspaceOptions::default())
     }
 
-    /// The keyspace `name`, created with `options` when missing. Options of an existing keyspace
-    /// stay as they were.
+    /// The keyspace `name`, created with `options` when missing. A keyspace that is there must have
+    /// what the options ask for; what they do not mention is as it was created.
     ///
     /// # Errors
-    /// As [`Database::keyspace`]; `Invalid` for options out of range.
+    /// As [`Database::keyspace`]; `Invalid` for options out of range, or when the keyspace was
+    /// created with others.
     pub fn keyspace_with(&self, name: &str, options: &KeyspaceOptions) -> Result<Keyspace> {
         Keyspace::open_or_create(self, name, options)
     }
@@ -28,7 +29,7 @@ impl Database {
     /// # Errors
     /// `NotFound` when there is none.
     pub fn existing_keyspace(&self, name: &str) -> Result<Keyspace> {
-        Keyspace::find(self, name)?
+        Keyspace::find(self, name, &KeyspaceOptions::default())?
             .ok_or_else(|| Error::not_found(format!("there is no keyspace {name:?}")))
     }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::ops::Bound;
 
+use cuesta_engine::IndexId;
 use cuesta_engine::budget::Charge;
 use cuesta_engine::version::View;
 use cuesta_indexes::lsm::Cursor as LsmCursor;
 
+use crate::kv::blame::in_view;
 use crate::kv::tracked::{Tracked, Way};
 use crate::kv::{Bounds, Keyspace, Snapshot};
 use crate::{Result, Value};
@@ -18,6 +20,7 @@ use crate::{Result, Value};
 /// last.
 pub struct Cursor {
     view: View,
+    index: IndexId,
     cursor: LsmCursor,
     /// Of a transaction: what is read.
     tracked: Option<Box<Tracked>>,
@@ -32,12 +35,12 @@ impl fmt::Debug for Cursor {
 
 impl Cursor {
     pub(super) fn new(
-        view: View,
+        (view, index): (View, IndexId),
         cursor: LsmCursor,
         tracked: Option<Tracked>,
         charge: Charge,
     ) -> Cursor {
-        Cursor { view, cursor, tracked: tracked.map(Box::new), _charge: charge }
+        Cursor { view, index, cursor, tracked: tracked.map(Box::new), _charge: charge }
     }
 
     #[inline]
@@ -73,7 +76,7 @@ impl Cursor {
         if let (Err(_), Some(tracked)) = (&result, &mut self.tracked) {
             tracked.fail();
         }
-        result
+        result.map_err(|error| in_view(error, &self.view, self.index))
     }
 
     /// Goes to the next key; whether there is one.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta_engine::IndexId;
-use cuesta_engine::index::{Handle, IndexType};
+use cuesta_engine::index::{Handle, IndexType, State};
 use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
 
 use crate::database::Database;
+use crate::kv::blame::in_keyspace;
 use crate::kv::lifetime::end_ms;
 use crate::kv::{Cursor, Iter, KeyspaceOptions, Snapshot};
 use crate::{ErrorKind, Result, Value};
@@ -36,7 +37,12 @@ impl fmt::Debug for Keyspace {
 }
 
 impl Keyspace {
-    pub(crate) fn find(db: &Database, name: &str) -> Result<Option<Keyspace>> {
+    /// The keyspace, if it is there; it must have what the options ask for.
+    pub(crate) fn find(
+        db: &Database,
+        name: &str,
+        options: &KeyspaceOptions,
+    ) -> Result<Option<Keyspace>> {
         let catalog = db.engine.catalog();
         let Some((id, entry)) = catalog.find(name) else { return Ok(None) };
         if entry.kind != Lsm::NAME {
@@ -45,8 +51,9 @@ impl Keyspace {
                 entry.kind
             )));
         }
-        let ttl_ms = Options::decode(&entry.options)?.ttl_ms;
-        Ok(Some(Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into(), ttl_ms }))
+        let has = Options::decode(&entry.options)?;
+        options.check(name, &has)?;
+        Ok(Some(Keyspace::of(db, id, name, has.ttl_ms)))
     }
 
     pub(crate) fn open_or_create(
@@ -54,17 +61,17 @@ impl Keyspace {
         name: &str,
         options: &KeyspaceOptions,
     ) -> Result<Keyspace> {
-        if let Some(found) = Keyspace::find(db, name)? {
+        if let Some(found) = Keyspace::find(db, name, options)? {
             return Ok(found);
         }
         db.check_operator(options.operator())?;
         let ttl_ms = options.ttl_ms();
         match db.engine.create_index(name, Lsm::NAME, &options.encode()) {
-            Ok(id) => {
-                Ok(Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into(), ttl_ms })
-            }
+            Ok(id) => Ok(Keyspace::of(db, id, name, ttl_ms)),
             // Another thread was faster.
-            Err(error) if error.kind() == ErrorKind::Exists => db.existing_keyspace(name),
+            Err(error) if error.kind() == ErrorKind::Exists => {
+                Keyspace::find(db, name, options)?.ok_or(error)
+            }
             Err(error) => Err(error),
         }
     }
@@ -208,7 +215,8 @@ impl Keyspace {
     #[inline]
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).get(key))
+        let answer = self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).get(key));
+        answer.map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// Hands the value of `key` to `take`, if it has one: no copy, no allocation. `take` may be
@@ -223,7 +231,8 @@ impl Keyspace {
         mut take: impl FnMut(&[u8]) -> R,
     ) -> Result<Option<R>> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).get_with(key, &mut take))
+        let ask = |state: &State<Lsm>, at| Reader::now(state, at).get_with(key, &mut take);
+        self.db.engine.ask(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// Whether `key` has a value.
@@ -233,7 +242,8 @@ impl Keyspace {
     #[inline]
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
-        self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).contains(key))
+        let ask = |state: &State<Lsm>, at| Reader::now(state, at).contains(key);
+        self.db.engine.ask(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// All entries, by key.

@@ -4,6 +4,7 @@
 //! Good for anything that can be put in order: a key is up to 65,535 bytes, ordered bytewise; a
 //! value is up to 4 GiB less one. Not for questions about what is inside values.
 
+mod blame;
 mod batch;
 mod door;
 mod erase;

@@ -6,6 +6,7 @@ use cuesta_engine::format::Codec;
 use cuesta_indexes::lsm;
 
 use crate::kv::lifetime::ttl_ms;
+use crate::{Error, Result};
 
 /// How blocks are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +19,49 @@ pub enum Compression {
     Zstd,
 }
 
-/// Options of a keyspace, fixed when it is created.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Options of a keyspace, fixed when it is created. What is not asked for is the default when it is
+/// created, and whatever it has when it is there.
+#[derive(Clone, Debug, Default)]
 pub struct KeyspaceOptions {
     lsm: lsm::Options,
+    /// What was asked for, of a keyspace that is there already as well.
+    asked: Vec<Asked>,
+}
+
+impl PartialEq for KeyspaceOptions {
+    fn eq(&self, other: &KeyspaceOptions) -> bool {
+        self.lsm == other.lsm
+    }
+}
+
+impl Eq for KeyspaceOptions {}
+
+/// An option that was asked for.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Compression(usize),
+    BlockBytes,
+    FilterBits,
+    BlobThreshold,
+    Ttl,
+    MergeOperator,
+}
+
+impl Asked {
+    /// Its name, and its value among `options`.
+    fn of(self, options: &lsm::Options) -> (&'static str, String) {
+        match self {
+            Asked::Compression(level) => {
+                let codec = options.codecs.get(level).copied().unwrap_or(Codec::None);
+                ("compression", format!("{codec:?} of level {level}"))
+            }
+            Asked::BlockBytes => ("block_bytes", options.block_bytes.to_string()),
+            Asked::FilterBits => ("filter_bits", options.filter_bits.to_string()),
+            Asked::BlobThreshold => ("blob_threshold", options.blob_threshold.to_string()),
+            Asked::Ttl => ("ttl", format!("{} ms", options.ttl_ms)),
+            Asked::MergeOperator => ("merge_operator", format!("{:?}", options.merge_operator)),
+        }
+    }
 }
 
 impl KeyspaceOptions {
@@ -33,6 +73,7 @@ impl KeyspaceOptions {
     /// Compresses all levels alike.
     pub fn compression(mut self, compression: Compression) -> KeyspaceOptions {
         self.lsm.codecs.fill(codec(compression));
+        self.asked.extend((0..self.lsm.codecs.len()).map(Asked::Compression));
         self
     }
 
@@ -41,6 +82,7 @@ impl KeyspaceOptions {
     pub fn compression_of(mut self, level: usize, compression: Compression) -> KeyspaceOptions {
         if let Some(of_level) = self.lsm.codecs.get_mut(level) {
             *of_level = codec(compression);
+            self.asked.push(Asked::Compression(level));
         }
         self
     }
@@ -49,21 +91,21 @@ impl KeyspaceOptions {
     /// compress better and make reading single keys slower.
     pub fn block_bytes(mut self, bytes: u32) -> KeyspaceOptions {
         self.lsm.block_bytes = bytes;
-        self
+        self.asking(Asked::BlockBytes)
     }
 
     /// Filter bits per key, 0 to 32; 10 by default. Each 5 more bits make a needless read about
     /// ten times rarer.
     pub fn filter_bits(mut self, bits: u8) -> KeyspaceOptions {
         self.lsm.filter_bits = bits;
-        self
+        self.asking(Asked::FilterBits)
     }
 
     /// Values of at least so many bytes lie apart from their keys, so that merging keys does not
     /// move them: 16 KiB by default, at least 1 KiB; 0 is never.
     pub fn blob_threshold(mut self, bytes: u32) -> KeyspaceOptions {
         self.lsm.blob_threshold = bytes;
-        self
+        self.asking(Asked::BlobThreshold)
     }
 
     /// Gives every value this time to live, unless it is put with another one; a part of a
@@ -90,7 +132,7 @@ impl KeyspaceOptions {
     /// ```
     pub fn ttl(mut self, ttl: Duration) -> KeyspaceOptions {
         self.lsm.ttl_ms = ttl_ms(ttl);
-        self
+        self.asking(Asked::Ttl)
     }
 
     /// Lets values be merged with operands: see [`Keyspace::merge`](crate::Keyspace::merge). The
@@ -106,7 +148,27 @@ impl KeyspaceOptions {
     /// A key without a value takes on the operand.
     pub fn merge_operator(mut self, name: &str) -> KeyspaceOptions {
         name.clone_into(&mut self.lsm.merge_operator);
+        self.asking(Asked::MergeOperator)
+    }
+
+    fn asking(mut self, option: Asked) -> KeyspaceOptions {
+        self.asked.push(option);
         self
+    }
+
+    /// Fails unless the keyspace `name`, which has the options `has`, has what was asked for.
+    pub(crate) fn check(&self, name: &str, has: &lsm::Options) -> Result<()> {
+        for option in &self.asked {
+            let (title, wanted) = option.of(&self.lsm);
+            let (_, there) = option.of(has);
+            if wanted != there {
+                return Err(Error::invalid(format!(
+                    "keyspace {name:?} was created with {title} {there}, which stays: ask for that \
+                     and not for {wanted}, or for none"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Changes options that have no door of their own: for tests.
@@ -126,7 +188,7 @@ impl KeyspaceOptions {
 
     /// Options as the index type has them.
     pub(crate) fn of(lsm: lsm::Options) -> KeyspaceOptions {
-        KeyspaceOptions { lsm }
+        KeyspaceOptions { lsm, asked: Vec::new() }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

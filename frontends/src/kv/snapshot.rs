@@ -10,6 +10,7 @@ use cuesta_engine::version::View;
 use cuesta_indexes::lsm::{Lsm, Options, Reader};
 
 use crate::database::Database;
+use crate::kv::blame::in_keyspace;
 use crate::kv::tracked::Tracked;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, after_prefix, bounds};
 use crate::transaction::Shared;
@@ -76,9 +77,7 @@ impl Snapshot {
     /// `NotFound` when there was no such keyspace; `Expired` when snapshots held too much memory
     /// and this was the oldest; `Corrupt`, `Io`.
     pub fn get(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
-        keyspace.check_same(&self.db)?;
-        let state = self.view.of(keyspace.handle())?;
-        Reader::new(&state, self.view.seq(), self.view.clock_ms()).get(key.as_ref())
+        self.ask(keyspace, |reader| reader.get(key.as_ref()))
     }
 
     /// Asks about a keyspace.
@@ -88,8 +87,10 @@ impl Snapshot {
         ask: impl FnOnce(Reader<'_>) -> Result<R>,
     ) -> Result<R> {
         keyspace.check_same(&self.db)?;
-        let state = self.view.of(keyspace.handle())?;
-        ask(Reader::new(&state, self.view.seq(), self.view.clock_ms()))
+        let state = self.view.of(keyspace.handle());
+        let asked =
+            state.and_then(|state| ask(Reader::new(&state, self.view.seq(), self.view.clock_ms())));
+        asked.map_err(|error| in_keyspace(error, keyspace.name()))
     }
 
     /// The time by which values expire here.
@@ -102,9 +103,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::get`].
     pub fn contains(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<bool> {
-        keyspace.check_same(&self.db)?;
-        let state = self.view.of(keyspace.handle())?;
-        Reader::new(&state, self.view.seq(), self.view.clock_ms()).contains(key.as_ref())
+        self.ask(keyspace, |reader| reader.contains(key.as_ref()))
     }
 
     /// All entries of a keyspace, by key.
@@ -152,13 +151,14 @@ impl Snapshot {
 
     pub(crate) fn cursor_within(&self, keyspace: &Keyspace, within: Bounds<'_>) -> Result<Cursor> {
         keyspace.check_same(&self.db)?;
-        let state = self.view.of(keyspace.handle())?;
+        let named = |error| in_keyspace(error, keyspace.name());
+        let state = self.view.of(keyspace.handle()).map_err(named)?;
         let cursor =
             Reader::new(&state, self.view.seq(), self.view.clock_ms()).cursor(within.0, within.1);
         let track = |shared| Tracked::begin(shared, self.view.seq(), keyspace.id(), within);
         let tracked = self.transaction.as_ref().map(track).transpose()?;
         let budget = &self.db.engine.parts().services.budget;
         let charge = Charge::new(budget, Part::Cursors, cursor.memory_max() as u64)?;
-        Ok(Cursor::new(self.view.clone(), cursor, tracked, charge))
+        Ok(Cursor::new((self.view.clone(), keyspace.id()), cursor, tracked, charge))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cuesta_engine::transaction::point;
 use cuesta_indexes::lsm::{Reader, op};
 
+use crate::kv::blame::in_keyspace;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds, half_open};
 use crate::transaction::Transaction;
 use crate::{Result, Value};
@@ -36,7 +37,7 @@ impl Transaction {
         ask: impl FnOnce(Reader<'_>, &[u8]) -> Result<R>,
     ) -> Result<R> {
         keyspace.check_same(&self.db)?;
-        self.shared.with(|engine| {
+        let looked_up = self.shared.with(|engine| {
             let view = engine.view(keyspace.id())?;
             let state = view.of(keyspace.handle())?;
             let reader = Reader::new(&state, view.seq(), view.clock_ms());
@@ -44,7 +45,8 @@ impl Transaction {
                 engine.note_point(keyspace.id(), key);
             }
             ask(reader, key)
-        })
+        });
+        looked_up.map_err(|error| in_keyspace(error, keyspace.name()))
     }
 
     /// Locks `key` and gives its value of now, if it has one. Waits while another transaction holds

@@ -64,7 +64,9 @@ fn the_oldest_snapshots_expire_when_all_hold_too_much() {
     }
     db.flush().unwrap();
     let state = |i: usize| snapshots[i].get(&ks, 0u32.to_be_bytes()).map(|value| value.is_some());
-    assert_eq!(state(0).unwrap_err().kind(), ErrorKind::Expired);
+    let expired = state(0).unwrap_err();
+    assert_eq!(expired.kind(), ErrorKind::Expired);
+    assert!(expired.message().contains("larger snapshot_budget"), "{expired}");
     assert!(state(39).unwrap(), "the newest is kept");
     let held = db.stats().get("snapshot_bytes").unwrap();
     assert!(held <= 3 << 20, "{held} bytes are held");

@@ -17,6 +17,7 @@ mod large;
 mod load;
 mod locks;
 mod model;
+mod refusals;
 mod threads;
 mod transactions;
 mod watch;

@@ -257,7 +257,12 @@ impl World {
         let name = NAMES[usize::from(name) % NAMES.len()];
         let mut next = self.history.now().clone();
         let known = next.get(name).is_some();
-        match self.db.keyspace_with(name, &layout_of(layout)) {
+        let made = match known {
+            // Options that it was not created with would be refused.
+            true => self.db.keyspace(name),
+            false => self.db.keyspace_with(name, &layout_of(layout)),
+        };
+        match made {
             Ok(handle) => {
                 if !known {
                     next.add(name, Space::new(merges_of(layout)));

@@ -2,7 +2,7 @@
 //!
 //! Not for: paths' meaning, retries, or caching.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,22 @@ impl OsVfs {
     }
 }
 
+/// Sorted names of what is of some kind in a directory. Names that are not Unicode are left out: no
+/// file of the engine has one.
+fn names(dir: &Path, wanted: fn(&FileType) -> bool) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(or_here(dir))? {
+        let entry = entry?;
+        if wanted(&entry.file_type()?)
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
 impl Vfs for OsVfs {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
         let mut options = OpenOptions::new();
@@ -61,20 +77,16 @@ impl Vfs for OsVfs {
         fs::hard_link(fs::canonicalize(from)?, to)
     }
 
-    /// Names that are not Unicode are left out: no file of the engine has one.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(or_here(dir))? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                continue;
-            }
-            if let Ok(name) = entry.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
+        names(dir, |kind| !kind.is_dir())
+    }
+
+    fn folders(&self, dir: &Path) -> io::Result<Vec<String>> {
+        names(dir, FileType::is_dir)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::remove_dir(dir)
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

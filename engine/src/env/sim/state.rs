@@ -237,6 +237,30 @@ impl State {
         Ok(names)
     }
 
+    pub(super) fn folders(&mut self, dir: &Path) -> io::Result<Vec<String>> {
+        self.look(OpKind::List, dir)?;
+        self.need_dir(dir)?;
+        let here = self.world.dirs.iter().filter(|path| path.parent() == Some(dir));
+        let names = here.filter_map(|path| path.file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into()).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Gone for good at once: no directory comes back after a crash.
+    pub(super) fn remove_dir(&mut self, dir: &Path) -> io::Result<()> {
+        let line = format!("remove-dir {}", show(dir));
+        self.change(OpKind::Remove, &[dir], &line)?;
+        self.need_dir(dir)?;
+        let inside = |path: &PathBuf| path.parent() == Some(dir);
+        if self.world.names.keys().chain(self.world.dirs.iter()).any(inside) {
+            return Err(error(io::ErrorKind::DirectoryNotEmpty, dir));
+        }
+        self.begin(line);
+        Arc::make_mut(&mut self.world.dirs).remove(dir);
+        Ok(())
+    }
+
     pub(super) fn read(
         &mut self,
         no: FileNo,

@@ -45,6 +45,10 @@ impl Vfs for SimDisk {
         self.state().list(&normal(dir))
     }
 
+    fn folders(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.state().folders(&normal(dir))
+    }
+
     fn exists(&self, path: &Path) -> io::Result<bool> {
         let path = normal(path);
         let mut state = self.state();
@@ -54,6 +58,10 @@ impl Vfs for SimDisk {
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         self.state().create_dir(&normal(dir))
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.state().remove_dir(&normal(dir))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

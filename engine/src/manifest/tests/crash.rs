@@ -217,6 +217,12 @@ fn a_reader_follows_a_manifest_that_is_replaced_while_it_reads() {
         fn list(&self, dir: &Path) -> std::io::Result<Vec<String>> {
             self.disk.list(dir)
         }
+        fn folders(&self, dir: &Path) -> std::io::Result<Vec<String>> {
+            self.disk.folders(dir)
+        }
+        fn remove_dir(&self, dir: &Path) -> std::io::Result<()> {
+            self.disk.remove_dir(dir)
+        }
         fn exists(&self, path: &Path) -> std::io::Result<bool> {
             self.disk.exists(path)
         }

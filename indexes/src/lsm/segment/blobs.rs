@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Region};
-use cuesta_engine::format::crc32;
+use cuesta_engine::format::{crc32, name};
 use cuesta_engine::index::SegmentMeta;
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, ensure_sound};
@@ -78,7 +78,8 @@ impl Segment {
         };
         ensure_sound!(
             block.len() == len,
-            "file {file} has a value of {} bytes at {offset}, and of {len}",
+            "{} has a value of {} bytes at {offset}, and of {len}",
+            name::data(file),
             block.len()
         );
         Ok(Value::in_block(block, 0, len))
@@ -103,13 +104,15 @@ impl Segment {
         let place = self.blobs.binary_search_by_key(&file, |blob| blob.file);
         let Some(blob) = place.ok().and_then(|place| self.blobs.get(place)) else {
             return Err(Error::corrupt(format!(
-                "a value lies in file {file}, which its segment does not list"
+                "a value lies in {}, which its segment does not list",
+                name::data(file)
             )));
         };
         let end = offset.checked_add(u64::from(len));
         ensure_sound!(
             end.is_some_and(|end| end <= blob.region.len()),
-            "a value lies at {offset}+{len} of file {file}, which has {} bytes",
+            "a value lies at {offset}+{len} of {}, which has {} bytes",
+            name::data(file),
             blob.region.len()
         );
         Ok(&blob.region)
@@ -119,6 +122,10 @@ impl Segment {
 fn check(pointer: &Pointer, bytes: &[u8]) -> Result<()> {
     let sound = crc32(bytes) == pointer.crc || planted::is(Bug::MissingChecksum);
     let Pointer { file, offset, len, .. } = pointer;
-    ensure_sound!(sound, "file {file}, value at {offset}+{len} does not match its checksum");
+    ensure_sound!(
+        sound,
+        "{}, value at {offset}+{len} does not match its checksum",
+        name::data(*file)
+    );
     Ok(())
 }

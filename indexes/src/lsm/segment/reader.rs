@@ -15,7 +15,7 @@ use cuesta_engine::budget::{Charge, Part};
 use cuesta_engine::cache::{Block, BlockCache};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Region};
-use cuesta_engine::format::{Codec, compress};
+use cuesta_engine::format::{Codec, compress, name};
 use cuesta_engine::index::{SegmentMeta, Services};
 use cuesta_engine::{Error, ensure_sound};
 
@@ -98,7 +98,7 @@ impl Segment {
         }
         let detail = Detail::decode(&meta.detail)?;
         let region = files.region(&extent)?;
-        let place = format!("segment in file {} at {}", region.file_id(), region.offset());
+        let place = format!("{}, segment at {}", name::data(region.file_id()), region.offset());
         let footer_at = region.len().checked_sub(FOOTER_BYTES as u64);
         let footer_at = footer_at
             .ok_or_else(|| Error::corrupt(format!("{place} is too short for its footer")))?;
@@ -250,9 +250,9 @@ impl Segment {
     }
 
     fn describe(&self, place: Place, problem: &str) -> String {
-        let (file, start) = (self.region.file_id(), self.region.offset());
+        let (file, start) = (name::data(self.region.file_id()), self.region.offset());
         let Place { ordinal, offset, len } = place;
-        format!("file {file}, segment at {start}, block {ordinal} at {offset}+{len} {problem}")
+        format!("{file}, segment at {start}, block {ordinal} at {offset}+{len} {problem}")
             .trim_end()
             .to_string()
     }

@@ -1,0 +1,190 @@
+//! What errors tell those who meet them: what it is about, and what to do.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use cuesta::{
+    Backups, Compression, Database, Error, ErrorKind, KeyspaceOptions, RestoreTo,
+    TransactionOptions,
+};
+
+fn files(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn check(error: &Error, kind: ErrorKind, parts: &[&str]) {
+    assert_eq!(error.kind(), kind, "{error}");
+    for part in parts {
+        assert!(error.message().contains(part), "{part:?} is not in {error}");
+    }
+    assert!(!error.message().contains("index "), "{error}");
+}
+
+#[test]
+fn conflicts_and_locks_name_the_keyspace() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let stock = db.keyspace("stock").unwrap();
+    let tx = db.begin().unwrap();
+    tx.get(&stock, "apples").unwrap();
+    tx.put(&stock, "pears", "1").unwrap();
+    stock.put("apples", "2").unwrap();
+    let conflict = tx.commit().unwrap_err();
+    check(&conflict, ErrorKind::Conflict, &["key \"apples\" of \"stock\""]);
+
+    let holder = db.begin().unwrap();
+    holder.get_for_update(&stock, "apples").unwrap();
+    let soon = TransactionOptions::new().lock_timeout(Duration::from_millis(1));
+    let late = db.begin_with(&soon).unwrap();
+    let error = late.get_for_update(&stock, "apples").unwrap_err();
+    check(&error, ErrorKind::Timeout, &["\"stock\": ", "lock_timeout"]);
+}
+
+#[test]
+fn what_was_dropped_or_came_later_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let before = db.snapshot();
+    let stock = db.keyspace("stock").unwrap();
+    let named = ["keyspace \"stock\""];
+    check(&before.get(&stock, "k").unwrap_err(), ErrorKind::NotFound, &named);
+    check(&before.iter(&stock).unwrap_err(), ErrorKind::NotFound, &named);
+    let tx = db.begin().unwrap();
+    db.drop_keyspace("stock").unwrap();
+    check(&stock.get("k").unwrap_err(), ErrorKind::NotFound, &named);
+    check(&stock.iter().unwrap_err(), ErrorKind::NotFound, &named);
+    for error in [
+        stock.put("k", "v").unwrap_err(),
+        stock.watch_prefix("k").unwrap_err(),
+        tx.put(&stock, "k", "v").and_then(|()| tx.commit()).unwrap_err(),
+    ] {
+        check(&error, ErrorKind::NotFound, &["\"stock\" was dropped"]);
+    }
+}
+
+#[test]
+fn damage_is_told_with_file_and_keyspace_and_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let db = Database::open(path).unwrap();
+    let stock = db.keyspace("stock").unwrap();
+    for n in 0..100_u32 {
+        stock.put(n.to_be_bytes(), [7; 200]).unwrap();
+    }
+    db.flush().unwrap();
+    db.close().unwrap();
+    let segment = files(path).into_iter().find(|name| name.ends_with(".seg")).unwrap();
+    let file = path.join(&segment);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let db = Database::open(path).unwrap();
+    let stock = db.keyspace("stock").unwrap();
+    let told = ["keyspace \"stock\"", &segment, "`cuesta verify`", "`cuesta repair`"];
+    let by_key = stock.get(1_u32.to_be_bytes()).unwrap_err();
+    check(&by_key, ErrorKind::Corrupt, &told);
+    let by_range = stock.iter().unwrap().find_map(Result::err).unwrap();
+    check(&by_range, ErrorKind::Corrupt, &told);
+    db.close().unwrap();
+
+    let identity = path.join("identity");
+    let mut bytes = fs::read(&identity).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&identity, &bytes).unwrap();
+    let error = Database::open(path).unwrap_err();
+    let told = [identity.to_str().unwrap(), "`cuesta repair`", "restore a backup"];
+    check(&error, ErrorKind::Corrupt, &told);
+}
+
+#[test]
+fn no_database_is_made_among_things_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("photos");
+    fs::create_dir(&dir).unwrap();
+    for ours in [".gitkeep", "lost+found"] {
+        fs::write(dir.join(ours), "").unwrap();
+    }
+    for (other, is_folder) in [("2024.jpg", false), ("holidays", true)] {
+        let path = dir.join(other);
+        if is_folder {
+            fs::create_dir(&path).unwrap()
+        } else {
+            fs::write(&path, "mine").unwrap()
+        }
+        let before = files(&dir);
+        check(&Database::open(&dir).unwrap_err(), ErrorKind::Exists, &[other, "empty"]);
+        assert_eq!(files(&dir), before, "nothing is left behind");
+        if is_folder { fs::remove_dir(&path).unwrap() } else { fs::remove_file(&path).unwrap() }
+    }
+    let db = Database::open(&dir).unwrap();
+    // Backups neither; and a database that is there does not mind what is put beside it.
+    let backups = folder.path().join("documents");
+    fs::create_dir(&backups).unwrap();
+    fs::write(backups.join("letter.txt"), "mine").unwrap();
+    check(&db.backup(&backups).unwrap_err(), ErrorKind::Exists, &["letter.txt", "backups need"]);
+    assert_eq!(files(&backups), ["letter.txt"]);
+    fs::write(dir.join("notes.txt"), "mine").unwrap();
+    db.close().unwrap();
+    Database::open(&dir).unwrap();
+}
+
+#[test]
+fn a_restore_that_fails_leaves_no_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backups) = (folder.path().join("data"), folder.path().join("backups"));
+    let db = Database::open(&data).unwrap();
+    db.keyspace("stock").unwrap().put("k", "v").unwrap();
+    db.flush().unwrap();
+    db.backup(&backups).unwrap();
+    let target = folder.path().join("restored");
+    let pool = Backups::at(&backups);
+    assert!(pool.restore(&target, RestoreTo::Commit(99)).is_err());
+    assert!(!target.exists());
+    for file in fs::read_dir(backups.join("files")).unwrap() {
+        fs::write(file.unwrap().path(), "damaged").unwrap();
+    }
+    let error = pool.restore(&target, RestoreTo::Latest).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(!target.exists());
+    // A directory that was there stays, and is empty again.
+    fs::create_dir(&target).unwrap();
+    assert!(pool.restore(&target, RestoreTo::Latest).is_err());
+    assert_eq!(files(&target), [""; 0]);
+    fs::write(target.join("mine"), "").unwrap();
+    check(&pool.restore(&target, RestoreTo::Latest).unwrap_err(), ErrorKind::Exists, &["mine"]);
+}
+
+#[test]
+fn a_keyspace_that_is_there_must_have_what_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let minute = Duration::from_secs(60);
+    let first = KeyspaceOptions::new().ttl(minute).compression_of(3, Compression::Zstd);
+    db.keyspace_with("sessions", &first).unwrap();
+    for same in [
+        first,
+        KeyspaceOptions::new(),
+        KeyspaceOptions::new().ttl(minute),
+        // What is the default is fine when it is what the keyspace has.
+        KeyspaceOptions::new().block_bytes(8 << 10).compression_of(3, Compression::Zstd),
+    ] {
+        db.keyspace_with("sessions", &same).unwrap();
+    }
+    for (other, name) in [
+        (KeyspaceOptions::new().ttl(minute * 2), "ttl 60000 ms"),
+        (KeyspaceOptions::new().ttl(minute).block_bytes(4096), "block_bytes 8192"),
+        (KeyspaceOptions::new().compression(Compression::Lz4), "compression"),
+        (KeyspaceOptions::new().filter_bits(5), "filter_bits 10"),
+        (KeyspaceOptions::new().blob_threshold(0), "blob_threshold 16384"),
+        (KeyspaceOptions::new().merge_operator("add"), "merge_operator \"\""),
+    ] {
+        let error = db.keyspace_with("sessions", &other).unwrap_err();
+        check(&error, ErrorKind::Invalid, &["keyspace \"sessions\"", name]);
+    }
+    db.keyspace("sessions").unwrap();
+}
