@@ -10,6 +10,7 @@ mod closing;
 mod erase;
 mod feed;
 mod dump;
+mod dump_harm;
 mod handles;
 mod lively;
 mod ids;
