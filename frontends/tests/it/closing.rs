@@ -78,12 +78,20 @@ impl Vfs for World {
         self.inner.vfs().list(dir)
     }
 
+    fn folders(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.inner.vfs().folders(dir)
+    }
+
     fn exists(&self, path: &Path) -> io::Result<bool> {
         self.inner.vfs().exists(path)
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         self.inner.vfs().create_dir_all(dir)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.inner.vfs().remove_dir(dir)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
