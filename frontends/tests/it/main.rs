@@ -18,6 +18,7 @@ mod large;
 mod load;
 mod locks;
 mod model;
+mod point_in_time;
 mod refusals;
 mod threads;
 mod transactions;
