@@ -95,6 +95,13 @@ pub fn cast_of_operands() -> Cast {
     Cast { shapes: vec![shape(), shape(), shape()], ..cast() }
 }
 
+/// Indexes of plain keys and nothing else.
+#[allow(dead_code, reason = "as above")]
+pub fn cast_of_keys() -> Cast {
+    let shape = || Shape::of::<Lsm>();
+    Cast { shapes: vec![shape(), shape(), shape()], ..cast() }
+}
+
 #[allow(dead_code, reason = "as above")]
 fn put_lively(ops: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     match Meaning::of(value) {

@@ -6,7 +6,9 @@ use cuesta_engine::planted::{self, Bug};
 use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
-use crate::lsm::{cast, cast_of_large_values, cast_of_operands, cast_of_passing_values};
+use crate::lsm::{
+    cast, cast_of_keys, cast_of_large_values, cast_of_operands, cast_of_passing_values,
+};
 use crate::{large, lively, loads};
 
 /// Random workloads within which every bug must be found.
@@ -37,6 +39,7 @@ fn find(bug: Bug) {
             (cast_of_large_values(), large::workload)
         }
         Bug::ExpiredResurfaces => (cast_of_passing_values(), lively::expiries),
+        Bug::RangeDeleteLostAtBorder => (cast_of_keys(), lively::ranges),
         Bug::OperandLost => (cast_of_operands(), lively::operands),
         Bug::IngestedUnsynced => (cast(), loads::workload),
         _ => (cast(), random),
