@@ -43,6 +43,7 @@ pub mod recovery;
 pub mod verify;
 pub mod keep;
 pub mod database;
+pub mod repair;
 
 pub use batch::Batch;
 pub use commit::CommitHandle;
@@ -54,6 +55,7 @@ pub use keep::CheckpointReport;
 pub use options::{Access, Durability, Options};
 pub use parts::ScrubReport;
 pub use recovery::RecoveryReport;
+pub use repair::RepairReport;
 pub use transaction::{Isolation, Transaction, TransactionOptions};
 pub use verify::VerifyReport;
 pub use watch::Watch;

@@ -1,10 +1,13 @@
 //! Checks everything that is stored against everything else that is stored.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::FileKind;
 use crate::format::name;
-use crate::id::LogNo;
+use crate::id::{FileId, LogNo};
 use crate::log::scan;
-use crate::manifest::{self, ManifestWriter};
+use crate::manifest::{self, ManifestState, ManifestWriter, label};
 use crate::options::Access;
 use crate::parts::Parts;
 
@@ -96,6 +99,26 @@ fn verify_manifest(
         let there = parts.env.vfs().exists(&path);
         if !there.map_err(|e| Error::io(path.display(), e))? {
             report.problems.push(format!("{} is missing", name::data(*file)));
+        }
+    }
+    verify_labels(parts, &found.state, report)
+}
+
+/// Whether files say of themselves what repair would need to know.
+fn verify_labels(parts: &Parts, state: &ManifestState, report: &mut VerifyReport) -> Result<()> {
+    let segments = state.indexes().values().flat_map(|record| record.segments.values());
+    let extents = segments.flat_map(|segment| segment.meta.extents.iter());
+    let sealed = extents.filter(|extent| extent.kind == FileKind::Sealed);
+    let files: BTreeSet<FileId> = sealed.map(|extent| extent.file).collect();
+    for file in files {
+        // A file that is gone was told of.
+        let there = parts.env.vfs().exists(&parts.dir.join(name::data(file)));
+        if there.unwrap_or(false) {
+            match label::read(parts.env.vfs(), &parts.dir, file) {
+                // Files that were loaded have none.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                read => drop(damage(read, "label", report)?),
+            }
         }
     }
     Ok(())

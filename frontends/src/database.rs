@@ -13,6 +13,7 @@ use cuesta_engine::{Access, Engine, Options};
 use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
 
 use crate::named::Named;
+use crate::repair::{self, RepairReport};
 use crate::{Durability, Error, ErrorKind, RecoveryReport, Result, ScrubReport, VerifyReport};
 
 /// What can be done when a database does not open.
@@ -56,6 +57,46 @@ impl Database {
     /// Settings to open a database with.
     pub fn builder() -> Builder {
         Builder { options: Options::default(), env: None, operators: Operators::default() }
+    }
+
+    /// Makes the directory `target` a new database out of what is intact in the directory
+    /// `damaged`, which may lack any of its files, and tells what is lost. Nothing in `damaged`
+    /// changes.
+    ///
+    /// Every block of a segment whose checksum holds is saved, and every intact commit of the log
+    /// behind them, newer ones over older ones. Where the newest write of a key is lost, an older
+    /// one may be in its place, even from before the key was deleted: the report tells which keys
+    /// and commits that may concern. Without a manifest data files tell what they are. Restoring a
+    /// backup, where there is one, is better.
+    ///
+    /// The new database has an identity of its own, and its commits are numbered anew. Reads all of
+    /// the old one. If it is interrupted, `target` holds a part: remove it, and begin again.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (path, new) = (dir.path().join("db"), dir.path().join("new"));
+    /// use cuesta::Database;
+    ///
+    /// let db = Database::open(&path)?;
+    /// db.keyspace("users")?.put("ada", "Ada Lovelace")?;
+    /// db.close()?;
+    /// std::fs::remove_file(path.join("manifest-00000001")).unwrap();
+    /// assert!(Database::open(&path).is_err());
+    ///
+    /// let report = Database::repair(&path, &new)?;
+    /// report.losses.iter().for_each(|loss| println!("{loss}"));
+    /// assert!(Database::open(&new)?.keyspace("users")?.contains("ada")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Exists` when there are files in `target`; `NotFound` when there is nothing of a database in
+    /// `damaged`; `Locked` while it is open for writing; `Full`, `Io`. Damage is no error: it is in
+    /// the report.
+    pub fn repair(damaged: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
+        Database::builder().repair(damaged, target)
     }
 
     /// The time by which values expire.
@@ -344,6 +385,23 @@ impl Builder {
     pub fn engine_options(mut self, change: impl FnOnce(&mut Options)) -> Builder {
         change(&mut self.options);
         self
+    }
+
+    /// As [`Database::repair`], with these settings for the new database while it is written: the
+    /// memory budget, and merge operators. Without its operator a keyspace keeps what waits to be
+    /// merged as it is.
+    ///
+    /// # Errors
+    /// As [`Database::repair`]; `Full` when a value does not fit the memory budget.
+    pub fn repair(
+        self,
+        damaged: impl AsRef<Path>,
+        target: impl AsRef<Path>,
+    ) -> Result<RepairReport> {
+        // Reading, where a map would end the process on hardware that fails.
+        let env = self.env.unwrap_or_else(|| OsEnv::without_maps());
+        let registry = Registry::new().with_factory(Factory::new(self.operators));
+        repair::repair(&env, (damaged.as_ref(), target.as_ref()), self.options, registry)
     }
 
     /// Opens the database in the directory `path`.

@@ -37,6 +37,7 @@
 //! - [`Transaction`] reads and writes, and commits only if nothing came between.
 //! - [`id`] has generators of identifiers: sequences, Snowflakes, UUIDs and ULIDs.
 //! - [`Database::backup`] and [`Backups`] keep copies to restore from, to any commit.
+//! - [`Database::repair`] saves what is intact of a database that will not open.
 //! - [`Database::checkpoint`] copies a database while it is in use.
 //! - [`Watch`] waits until something changes; [`Changes`] says what, commit by commit.
 //! - [`Database::dump`] and [`Database::load`] take everything out and in as text.
@@ -44,6 +45,7 @@
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
 mod named;
+mod repair;
 mod database;
 mod report;
 mod keep;
@@ -61,6 +63,7 @@ pub mod cache;
 pub use backup::{Backup, BackupInfo, Backups, Purged, RestoreTo, Restored};
 pub use cuesta_engine::env;
 pub use cuesta_engine::error::{Error, ErrorKind, Result};
+pub use cuesta_engine::index::Lost;
 pub use cuesta_engine::log::Torn;
 pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, Isolation, RecoveryReport, ScrubReport, VerifyReport};
@@ -74,6 +77,7 @@ pub use kv::{
     Batch, BulkLoad, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Loaded,
     Prepared, SegmentBuilder, Snapshot, Swap,
 };
+pub use repair::{Loss, RepairReport};
 pub use report::{KeyspaceStats, Stats};
 pub use transaction::{Retries, Savepoint, Transaction, TransactionOptions};
 pub use watch::{Changed, Watch};

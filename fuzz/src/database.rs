@@ -6,6 +6,7 @@
 //! switch 0 | checksums are made right after the damage, so that all of it is believed
 //!        1 | the database is opened for reading
 //!   2 to 3 | which database: closed, killed, compressed, large
+//!        4 | it is repaired before it is opened
 //! ```
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::{log, segment_file};
 
 const CHECKSUMS: u32 = 0;
 const READ_ONLY: u32 = 1;
+const REPAIR: u32 = 4;
 const DAMAGES_MAX: usize = 8;
 
 /// Keyspaces by name.
@@ -76,6 +78,9 @@ pub(crate) fn reached(bytes: &[u8]) -> Reached {
     let disk = SimDisk::new();
     files.iter().for_each(|(path, bytes)| disk.write_file(path, bytes));
     let states = (!switches.on(CHECKSUMS)).then_some(&template.states[..]);
+    if switches.on(REPAIR) {
+        repair(&disk, states);
+    }
     if switches.on(READ_ONLY) {
         let before = disk.content_hash();
         let db = opened(builder(&disk).read_only().open(input::dir()));
@@ -93,6 +98,44 @@ pub(crate) fn reached(bytes: &[u8]) -> Reached {
         write(db, found.flatten().filter(|_| states.is_some()), &disk);
     }
     reached
+}
+
+/// Makes a new database of what is intact.
+///
+/// Asserts that the damaged one stays as it is, that the new one is sound, and that, where
+/// checksums were not made right, all that is in it once was in the other.
+fn repair(disk: &Arc<SimDisk>, states: Option<&[Contents]>) {
+    let target = Path::new("repaired");
+    let others = |disk: &SimDisk| -> Vec<(PathBuf, Vec<u8>)> {
+        let paths = disk.files().into_iter().filter(|path| !path.starts_with(target));
+        paths.map(|path| (path.clone(), disk.read_file(&path))).collect()
+    };
+    let before = others(disk);
+    let report = match builder(disk).repair(input::dir(), target) {
+        Ok(report) => report,
+        Err(error) => return assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+    };
+    assert_eq!(before, others(disk), "repairing changed something");
+    assert!(report.losses.iter().all(|loss| !loss.to_string().is_empty()));
+    let db = builder(disk).must_exist().open(target).expect("a repaired database");
+    assert!(db.verify().expect("checking what was repaired").is_sound());
+    let found = read(&db).expect("reading what was repaired");
+    let Some(states) = states else { return };
+    for (name, entries) in &found {
+        for (key, value) in entries {
+            let was = |state: &Contents| {
+                let held = state.get(name).and_then(|entries| entries.get(key));
+                held == Some(value)
+            };
+            // An index whose name is lost has a new one.
+            let renamed = !states.iter().any(|state| state.contains_key(name));
+            assert!(
+                renamed || states.iter().any(was),
+                "{name}: {} is invented",
+                key.escape_ascii()
+            );
+        }
+    }
 }
 
 fn far(found: Option<&Option<Contents>>) -> Reached {

@@ -112,6 +112,7 @@ fn scan(files: &[Vec<u8>]) {
     let commits = seen.iter().filter(|(_, kind, ..)| kind.is_commit()).map(|seen| seen.2.0);
     let commits: Vec<u64> = commits.collect();
     assert!(commits.windows(2).all(|pair| pair[0] + 1 == pair[1]), "commits are missing");
+    salvage(&disk, scanned.as_ref().ok().filter(|found| found.torn.is_none()).map(|_| commits));
     let Ok(found) = scanned else { return };
     assert_eq!(found.segments.len(), files.len());
     if let Some((_, _, seq, at)) = seen.last() {
@@ -120,6 +121,30 @@ fn scan(files: &[Vec<u8>]) {
     }
     let torn = found.torn.is_none_or(|torn| torn.bytes > 0 && torn.log.0 >= FIRST.0);
     assert!(torn, "a torn tail of nothing, or nowhere");
+}
+
+/// Reads what repair would read: each commit once, in order; all of them where nothing is wrong.
+fn salvage(disk: &SimDisk, sound: Option<Vec<u64>>) {
+    let names: Vec<String> = disk
+        .files()
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+        .collect();
+    let lines = log::find_lines(disk, input::dir(), &names);
+    let mut commits = Vec::new();
+    let done =
+        log::salvage(disk, input::dir(), &lines, (Some(UUID), FIRST), &mut |_| {}, &mut |record| {
+            if let Ok(Kind::Commit) = record.kind() {
+                commits.push(record.header.seq.0);
+            }
+            Ok(())
+        });
+    let done = done.expect("damage is no error");
+    assert!(commits.windows(2).all(|pair| pair[0] < pair[1]), "commits are out of order");
+    assert!(commits.len() as u64 <= done.commits);
+    if let Some(sound) = sound {
+        assert_eq!(commits, sound, "not all of a sound log was saved");
+    }
 }
 
 /// Makes the header of a segment follow the end of the one before.

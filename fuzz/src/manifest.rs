@@ -18,7 +18,7 @@ use cuesta_engine::identity::Uuid;
 use cuesta_engine::index::{Blob, SegmentMeta};
 use cuesta_engine::manifest::record::{self, FileTag, HEADER_BYTES, RECORD_BYTES, RecordKind};
 use cuesta_engine::manifest::{
-    self, Change, Counters, ManifestEdit, ManifestState, ManifestWriter, RotateAt,
+    self, Change, Counters, ManifestEdit, ManifestState, ManifestWriter, RotateAt, label,
 };
 
 use crate::input::{self, put_u32_at, put_u64_at, u32_at, u64_at};
@@ -41,6 +41,7 @@ const RECORD_CRC_AT: usize = RECORD_BYTES - 4;
 pub fn bytes_manifest(bytes: &[u8]) {
     let (switches, rest) = input::switches(bytes);
     if switches.on(PAYLOAD) {
+        check_label(rest);
         return check_changes(rest);
     }
     let mut file = rest.to_vec();
@@ -52,6 +53,25 @@ pub fn bytes_manifest(bytes: &[u8]) {
     };
     let uuid = file.get(UUID_AT..).and_then(|rest| rest.first_chunk()).copied();
     recover(&file, number, Uuid(uuid.unwrap_or_default()));
+}
+
+/// Reads the bytes as the payload of a label, and as the end of a data file.
+fn check_label(bytes: &[u8]) {
+    let file = FileId(7);
+    let mut label = bytes.to_vec();
+    label.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    label.extend_from_slice(&[1, 0, 0, 0]);
+    label.extend_from_slice(&file.0.to_le_bytes());
+    label.extend_from_slice(b"CuestaLb");
+    let crc = crc32(&label);
+    label.extend_from_slice(&crc.to_le_bytes());
+    if let Ok(owners) = label::decode(file, &label) {
+        let encoded = label::encode(file, &owners).expect("a short label");
+        assert_eq!(encoded, label, "a label was read as other bytes");
+    }
+    let disk = SimDisk::new();
+    disk.write_file(input::dir().join(name::data(file)), bytes);
+    let _ = label::read(&*disk, input::dir(), file);
 }
 
 fn check_changes(payload: &[u8]) {
@@ -81,7 +101,11 @@ fn check_snapshot(state: &ManifestState) {
 fn recover(file: &[u8], number: u64, uuid: Uuid) {
     let (disk, dir) = (SimDisk::new(), input::dir());
     disk.write_file(dir.join(name::manifest(number)), file);
+    let saved = manifest::salvage(&*disk, dir, number);
     let Ok(recovered) = manifest::recover(&*disk, dir, uuid) else { return };
+    let saved = saved.expect("what is recovered can be saved");
+    assert_eq!((saved.uuid, saved.position.len), (recovered.uuid, recovered.len));
+    assert_eq!(saved.state, recovered.state);
     assert_eq!((recovered.number, recovered.uuid), (number, uuid));
     assert!(recovered.snapshot_len <= recovered.synced && recovered.synced <= recovered.len);
     let torn = recovered.torn.as_ref().map_or(0, |torn| torn.bytes);

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::Arc;
 
 use cuesta_engine::env::sim::SimDisk;
@@ -16,7 +17,7 @@ use cuesta_engine::env::{OpenMode, Vfs};
 use cuesta_engine::error::{ErrorKind, Result};
 use cuesta_engine::file::{DataFile, Extent, FileKind, Files, Region};
 use cuesta_engine::id::{EditNo, FileId, SegmentId, SeqNo};
-use cuesta_engine::index::{IndexType, Live, SegmentMeta, State};
+use cuesta_engine::index::{IndexType, KnownBy, Live, Lost, Salvage, SegmentMeta, State};
 use cuesta_indexes::lsm::{Cursor, Lsm, Options, Reader};
 
 use crate::input::{self, u64_at};
@@ -127,6 +128,7 @@ pub fn check(
         let file = DataFile::new(FILE, FileKind::Sealed, file)?;
         state(meta.clone(), &OneFile(Arc::new(file)))
     };
+    salvage(&disk, &path, &meta);
     let mapped = open();
     disk.disable_maps();
     let (mapped, read) = match (mapped, open()) {
@@ -144,6 +146,39 @@ pub fn check(
         check_sound(&mapped);
     }
     Some(mapped)
+}
+
+/// Has what is intact saved: operations that the type itself takes.
+fn salvage(disk: &Arc<SimDisk>, path: &Path, meta: &SegmentMeta) {
+    let file = disk.open(path, OpenMode::Read).expect("a file that was just written");
+    let file = DataFile::new(FILE, FileKind::Sealed, file).expect("a simulated file");
+    let index = Lsm::configure(&[], &services(64 << 10)).expect("the default options");
+    let files = OneFile(Arc::new(file));
+    for known in [KnownBy::Manifest, KnownBy::Labels] {
+        let mut saving = Saving { index: &index };
+        let saved = index.salvage(&[Arc::new(meta.clone())], known, &files, &mut saving);
+        saved.expect("damage is no error");
+    }
+}
+
+struct Saving<'i> {
+    index: &'i Lsm,
+}
+
+impl Salvage for Saving<'_> {
+    fn operations(&mut self, ops: &[u8]) -> Result<()> {
+        let mut prepared = ops.to_vec();
+        // An index without an operator takes no operands.
+        if let Err(error) = self.index.prepare(&mut prepared, None) {
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        }
+        self.index.builds_on(ops, &mut |_| {});
+        Ok(())
+    }
+
+    fn lost(&mut self, what: Lost, why: String) {
+        assert!(!what.to_string().is_empty() && !why.is_empty());
+    }
 }
 
 /// A data file under the name of any.

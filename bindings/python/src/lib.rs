@@ -26,6 +26,7 @@ mod load;
 mod transaction;
 mod feed;
 mod keep;
+mod repair;
 mod report;
 mod cache;
 mod database;
@@ -47,6 +48,7 @@ fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     transaction::register(module)?;
     feed::register(module)?;
     keep::register(module)?;
+    repair::register(module)?;
     report::register(module)?;
     cache::register(module)?;
     database::register(module)

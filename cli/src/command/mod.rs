@@ -25,6 +25,7 @@ mod checkpoint;
 mod backup;
 mod backups;
 mod restore;
+mod repair;
 mod dump;
 mod load;
 mod inspect;
@@ -85,6 +86,8 @@ pub enum Command {
     Backups(backups::Backups),
     /// Make a database out of a backup
     Restore(restore::Restore),
+    /// Make a new database out of what is intact in a damaged one
+    Repair(repair::Repair),
     /// Write everything as text that every version reads
     Dump(dump::Dump),
     /// Take in what dump wrote
@@ -128,6 +131,7 @@ impl Command {
             Command::Backup(backup) => backup.run(output),
             Command::Backups(backups) => backups.run(output),
             Command::Restore(restore) => restore.run(output),
+            Command::Repair(repair) => repair.run(output),
             Command::Dump(dump) => dump.run(output),
             Command::Load(load) => load.run(output),
             Command::Inspect(inspect) => inspect.run(output),

@@ -91,3 +91,35 @@ fn backups_are_listed_checked_restored_and_removed() {
     assert_eq!(desk.run("backups backups").code, 3);
     assert_eq!(desk.failure("backups nowhere").0, 1);
 }
+
+#[test]
+fn a_damaged_database_is_repaired_as_far_as_it_goes() {
+    let desk = filled();
+    desk.text("compact db");
+    desk.text("put db notes a 1");
+    assert_eq!(desk.json("repair db whole")["whole"], true);
+    assert_eq!(desk.text("scan whole rows"), desk.text("scan db rows"));
+    assert_eq!(desk.text("get whole notes a"), "1\n");
+    std::fs::remove_file(desk.path("db/identity")).unwrap();
+    assert_eq!(desk.failure("verify db").0, 3);
+    let repaired = desk.run("repair db new");
+    assert_eq!(repaired.code, 3);
+    let said = String::from_utf8_lossy(&repaired.out).into_owned();
+    assert!(said.starts_with("lost: identity: "), "{said}");
+    assert!(said.contains("saved 2 keyspaces: "), "{said}");
+    assert_eq!(desk.text("scan new rows"), desk.text("scan whole rows"));
+    let lines = desk.run("repair db again --json");
+    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&lines.out)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (lines[0]["lost"].as_str(), lines[0]["name"].as_str()),
+        (Some("file"), Some("identity"))
+    );
+    assert_eq!((lines[1]["whole"].as_bool(), lines[1]["losses"].as_u64()), (Some(false), Some(1)));
+    // What is there is not written over, and where there is nothing, nothing is made.
+    assert_eq!(desk.failure("repair db new").1, "Exists");
+    assert_eq!(desk.failure("repair nowhere other").0, 1);
+    assert!(!desk.path("other").exists() && !desk.path("nowhere").exists());
+}

@@ -67,7 +67,7 @@ fn the_manual_has_every_command() {
         .map_while(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert_eq!(names.len(), 28, "{names:?}");
+    assert_eq!(names.len(), 29, "{names:?}");
     for name in names {
         assert!(manual.contains(&format!("cuesta {name}")), "{name}");
         assert!(manual.contains(&format!("`{name}`")), "{name}");

@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Files, Output};
 use crate::id::{EditNo, FileId, SegmentId, SeqNo};
 use crate::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Ingested, Layer, Live, Load, Memtable, MemtableWriter,
-    MergePlan, Private, SegmentMeta, Services, State, Work,
+    Aim, Debt, Edit, Footprint, IndexType, Ingested, KnownBy, Layer, Live, Load, Memtable,
+    MemtableWriter, MergePlan, Private, Salvage, SegmentMeta, Services, State, Work,
 };
 
 /// A segment as the manifest lists it, with its number and the edit that installed it.
@@ -184,6 +184,19 @@ pub trait ErasedState: Any + Send + Sync {
         files: &dyn Files,
         report: &mut dyn FnMut(String),
     ) -> Result<()>;
+    /// See [`IndexType::salvage`].
+    ///
+    /// # Errors
+    /// As there.
+    fn salvage(
+        &self,
+        segments: &[Arc<SegmentMeta>],
+        known: KnownBy,
+        files: &dyn Files,
+        found: &mut dyn Salvage,
+    ) -> Result<()>;
+    /// See [`IndexType::builds_on`].
+    fn builds_on(&self, ops: &[u8], tell: &mut dyn FnMut(&[u8]));
 }
 
 impl<T: IndexType> State<T> {
@@ -475,6 +488,20 @@ impl<T: IndexType> ErasedState for State<T> {
             None => Ok(()),
         }
     }
+
+    fn salvage(
+        &self,
+        segments: &[Arc<SegmentMeta>],
+        known: KnownBy,
+        files: &dyn Files,
+        found: &mut dyn Salvage,
+    ) -> Result<()> {
+        self.index.salvage(segments, known, files, found)
+    }
+
+    fn builds_on(&self, ops: &[u8], tell: &mut dyn FnMut(&[u8])) {
+        self.index.builds_on(ops, tell);
+    }
 }
 
 fn verify_anew<T: IndexType>(
@@ -551,6 +578,12 @@ impl Registry {
     pub fn with_factory(mut self, factory: impl IndexFactory + 'static) -> Registry {
         self.factories.push(Box::new(factory));
         self
+    }
+
+    /// The name of the type that it knows, unless it knows several or none.
+    pub fn only(&self) -> Option<&'static str> {
+        let [factory] = self.factories.as_slice() else { return None };
+        Some(factory.name())
     }
 
     /// The factory for a type.

@@ -21,12 +21,14 @@
 
 mod erased;
 mod meta;
+mod salvage;
 mod services;
 
 pub use erased::{
     ErasedIngested, ErasedPrivate, ErasedState, IndexFactory, Listed, Opened, Registry,
 };
 pub use meta::{Blob, Edit, MergePlan, SegmentMeta};
+pub use salvage::{KnownBy, Lost, Salvage};
 pub use services::Services;
 
 use std::collections::BTreeSet;
@@ -165,6 +167,25 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     /// # Errors
     /// Only what prevents checking, such as `Io`; damage is reported, not returned.
     fn verify(&self, segment: &Live<Self>, report: &mut dyn FnMut(String)) -> Result<()>;
+
+    /// Reads what is intact of all segments that are known of an index of these options, which may
+    /// be damaged, cut or missing: hands it on as operations, older ones before newer ones, and
+    /// tells what is lost. Those of one call are prepared together. In the order of their files
+    /// and offsets, as they were written.
+    ///
+    /// # Errors
+    /// What `found` fails with; what cannot be read is lost.
+    fn salvage(
+        &self,
+        segments: &[Arc<SegmentMeta>],
+        known: KnownBy,
+        files: &dyn Files,
+        found: &mut dyn Salvage,
+    ) -> Result<()>;
+
+    /// Tells the keys whose older content matters to operations, as far as these make sense. Where
+    /// that may be lost, what comes of them may be wrong.
+    fn builds_on(&self, ops: &[u8], tell: &mut dyn FnMut(&[u8]));
 }
 
 /// Why merging is planned.

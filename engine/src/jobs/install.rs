@@ -1,7 +1,7 @@
 //! The one function that orders syncs: what background work made becomes part of the database.
 //!
 //! ```text
-//!  1. sync the data files
+//!  1. label and sync the data files
 //!  2. sync the directory                  their names are durable
 //!  3. append the edit to the manifest,
 //!     which syncs it                      from here on a crash finds the new segments
@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Edit, ErasedState, Listed, Opened};
+use crate::jobs::label::label;
 use crate::log::{CloseMark, Keep};
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
 use crate::options::Access;
@@ -63,6 +64,7 @@ pub(crate) fn install(
     out: &mut FileOutput,
     count: impl FnOnce(&Stats),
 ) -> Result<()> {
+    label(parts, &installing, out)?;
     out.finish()?;
     out.sync()?;
     if out.has_new_files() && !planted::is(Bug::SkippedDirectorySync) {

@@ -9,6 +9,7 @@
 mod archive;
 mod clear;
 mod flush;
+mod label;
 mod install;
 mod merge;
 mod scrub;

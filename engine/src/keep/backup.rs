@@ -21,6 +21,7 @@ use crate::format::name;
 use crate::id::{FileId, LogNo, SeqNo};
 use crate::identity::{Identity, Uuid};
 use crate::log::{copy_segment, find_logs, scan};
+use crate::manifest::label;
 use crate::parts::Parts;
 use crate::staged::{remove_if_there, temporary};
 
@@ -198,6 +199,14 @@ impl Maker<'_> {
                         listed.id,
                         self.parts.title(id)
                     )));
+                }
+                let (vfs, dir) = (self.parts.env.vfs(), &self.parts.dir);
+                let sealed = listed.meta.extents.iter().filter(|e| e.kind == FileKind::Sealed);
+                for file in sealed.map(|extent| extent.file).filter(|file| new(*file)) {
+                    match label::read(vfs, dir, file) {
+                        Err(error) if error.kind() == ErrorKind::NotFound => {}
+                        read => drop(read?),
+                    }
                 }
             }
         }

@@ -25,6 +25,7 @@
 mod copy;
 mod reader;
 mod record;
+mod salvage;
 mod segment;
 mod sync;
 mod retained;
@@ -39,6 +40,7 @@ pub use follow::Follow;
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
 pub use retained::{Keep, Place, Retained, find_kept};
+pub use salvage::{Lines, Salvaged, Trouble, find_lines, salvage};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 pub use sync::{SyncTarget, SyncTurn};
 pub use writer::{Append, LogOptions, LogSetup, LogWriter};

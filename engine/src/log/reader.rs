@@ -59,13 +59,13 @@ pub fn find_logs(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<LogNo>> {
     Ok(logs)
 }
 
-enum Bytes {
+pub(super) enum Bytes {
     Map(Map),
     Copy(Vec<u8>),
 }
 
 impl Bytes {
-    fn get(&self) -> &[u8] {
+    pub(super) fn get(&self) -> &[u8] {
         match self {
             Bytes::Map(map) => (**map).as_ref(),
             Bytes::Copy(bytes) => bytes,
@@ -74,7 +74,14 @@ impl Bytes {
 }
 
 fn load(vfs: &dyn Vfs, dir: &Path, number: LogNo) -> Result<Bytes> {
-    let file_name = name::log(number);
+    load_file(vfs, dir, name::log(number))
+}
+
+/// All bytes of a file.
+///
+/// # Errors
+/// `Corrupt` when it is missing; `Io`.
+pub(super) fn load_file(vfs: &dyn Vfs, dir: &Path, file_name: String) -> Result<Bytes> {
     let failed = |e| Error::io(format_args!("reading {file_name}"), e);
     let file = match vfs.open(&dir.join(&file_name), OpenMode::Read) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -267,7 +274,12 @@ impl Scan {
 
 /// The header of a whole valid record of this generation. The cheap tests come first: this is
 /// asked for every byte of a tail.
-fn plausible(number: LogNo, at: LogPos, bytes: &[u8], last: SeqNo) -> Option<RecordHeader> {
+pub(super) fn plausible(
+    number: LogNo,
+    at: LogPos,
+    bytes: &[u8],
+    last: SeqNo,
+) -> Option<RecordHeader> {
     let (kind, flags) = (bytes.get(12)?, bytes.get(13)?);
     if *kind == 0 || *kind > 8 || *flags != 0 {
         return None;

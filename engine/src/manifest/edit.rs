@@ -263,7 +263,7 @@ fn decode_body(tag: u8, body: &[u8]) -> Result<Change> {
     Ok(change)
 }
 
-fn index_id(reader: &mut Reader<'_>) -> Result<IndexId> {
+pub(super) fn index_id(reader: &mut Reader<'_>) -> Result<IndexId> {
     let id = reader.varint()?;
     u32::try_from(id).map(IndexId).map_err(|_| reader.corrupt("index id too large"))
 }

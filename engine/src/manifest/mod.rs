@@ -16,6 +16,7 @@
 mod apply;
 mod describe;
 mod edit;
+pub mod label;
 pub mod record;
 mod recover;
 mod state;
@@ -28,6 +29,6 @@ pub use describe::describe;
 pub use edit::{
     Change, Counters, ManifestEdit, decode as decode_changes, encode as encode_changes,
 };
-pub use recover::{ManifestPosition, Recovered, TornTail, check_known, recover};
+pub use recover::{ManifestPosition, Recovered, Salvaged, TornTail, check_known, recover, salvage};
 pub use state::{FileUse, IndexRecord, Installed, ManifestState, NUMBER_MAX};
 pub use writer::{ManifestWriter, RotateAt};

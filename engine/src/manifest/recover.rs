@@ -104,6 +104,49 @@ pub fn recover(vfs: &dyn Vfs, dir: &Path, uuid: Uuid) -> Result<Recovered> {
     )))
 }
 
+/// As much of a damaged manifest as can be read.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// The database.
+    pub uuid: Uuid,
+    /// What the snapshot says, and the edits up to the first that cannot be read.
+    pub state: ManifestState,
+    /// Where the last record that was read ends.
+    pub position: ManifestPosition,
+    /// Why what lies behind cannot be read, if something does.
+    pub problem: Option<Error>,
+}
+
+/// Reads manifest file `number` up to the first record that cannot be read. Changes nothing.
+///
+/// # Errors
+/// `Corrupt` when not even the snapshot can be read; `Unsupported`, `Io`.
+pub fn salvage(vfs: &dyn Vfs, dir: &Path, number: u64) -> Result<Salvaged> {
+    let bytes = load(vfs, dir, number)?.ok_or_else(|| Error::corrupt("it is gone"))?;
+    let tag = record::decode_header(&bytes)?;
+    crate::ensure_sound!(tag.number == number, "says that it is {}", name::manifest(tag.number));
+    let first = read_record(tag, HEADER_BYTES, &bytes, RecordKind::Snapshot)
+        .map_err(|e| e.into_error(HEADER_BYTES))?;
+    let mut state = edit::decode(first.payload)
+        .and_then(|changes| ManifestState::from_snapshot(first.no, &changes))?;
+    let mut at = HEADER_BYTES + first.bytes();
+    let problem = loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if rest.iter().all(|&byte| byte == 0) {
+            break None;
+        }
+        let applied = read_record(tag, at, &bytes, RecordKind::Edit)
+            .map_err(|e| e.into_error(at))
+            .and_then(|record| apply(&record, &mut state).map(|()| record.bytes()));
+        match applied {
+            Ok(len) => at += len,
+            Err(error) => break Some(error),
+        }
+    };
+    let position = ManifestPosition { number, len: at as u64 };
+    Ok(Salvaged { uuid: tag.uuid, state, position, problem })
+}
+
 /// Checks a recovered manifest against a position that the log knows to have been synced, and
 /// takes note of it.
 ///

@@ -424,6 +424,18 @@ impl ErasedState for Still {
     fn verify_segment(&self, _: SegmentId, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {
         Ok(())
     }
+
+    fn salvage(
+        &self,
+        _: &[Arc<SegmentMeta>],
+        _: crate::index::KnownBy,
+        _: &dyn Files,
+        _: &mut dyn crate::index::Salvage,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    fn builds_on(&self, _: &[u8], _: &mut dyn FnMut(&[u8])) {}
 }
 
 /// A state of `bytes` bytes at `address`.

@@ -15,6 +15,7 @@ mod backup;
 mod checkpoint;
 mod lifecycle;
 mod random;
+mod repair;
 mod scrub;
 mod seam;
 mod space;

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32_seeded, put_bytes, put_varint};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, Load, MergePlan, SegmentMeta, Services, State,
-    Work,
+    Aim, Debt, Edit, Footprint, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
+    SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{EditNo, Error, FileId, Result, SegmentId, SeqNo, ensure_sound};
 
@@ -260,6 +260,25 @@ impl IndexType for Pages {
         Ok(if same { merged } else { Edit::default() })
     }
 
+    fn salvage(
+        &self,
+        segments: &[Arc<SegmentMeta>],
+        _known: KnownBy,
+        files: &dyn Files,
+        found: &mut dyn Salvage,
+    ) -> Result<()> {
+        for meta in segments {
+            match self.open(meta, files).and_then(|segment| segment.saved()) {
+                Ok(ops) if ops.is_empty() => {}
+                Ok(ops) => found.operations(&ops)?,
+                Err(error) => found.lost(Lost::Other, format!("{} entries: {error}", meta.entries)),
+            }
+        }
+        Ok(())
+    }
+
+    fn builds_on(&self, _ops: &[u8], _tell: &mut dyn FnMut(&[u8])) {}
+
     fn verify(&self, live: &Live<Pages>, report: &mut dyn FnMut(String)) -> Result<()> {
         let tree = &live.segment;
         match tree.walk() {
@@ -467,6 +486,15 @@ impl Tree {
             }
         }
         Ok((entries, pages))
+    }
+
+    /// Everything, as operations.
+    fn saved(&self) -> Result<Vec<u8>> {
+        let mut ops = Vec::new();
+        for (key, value) in self.entries()? {
+            put_op(&mut ops, &key, &value);
+        }
+        Ok(ops)
     }
 
     fn entries(&self) -> Result<Entries> {

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32, put_bytes, put_u32, put_u64};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, Load, MergePlan, SegmentMeta, Services, State,
-    Work,
+    Aim, Debt, Edit, Footprint, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
+    SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{Error, ErrorKind, FileId, Result, SegmentId, SeqNo, ensure_sound};
 use roaring::RoaringBitmap;
@@ -296,6 +296,25 @@ impl IndexType for Rows {
         Ok(edit)
     }
 
+    fn salvage(
+        &self,
+        segments: &[Arc<SegmentMeta>],
+        _known: KnownBy,
+        files: &dyn Files,
+        found: &mut dyn Salvage,
+    ) -> Result<()> {
+        for meta in segments {
+            match self.open(meta, files).and_then(|segment| segment.saved()) {
+                Ok(ops) if ops.is_empty() => {}
+                Ok(ops) => found.operations(&ops)?,
+                Err(error) => found.lost(Lost::Other, format!("{} entries: {error}", meta.entries)),
+            }
+        }
+        Ok(())
+    }
+
+    fn builds_on(&self, _ops: &[u8], _tell: &mut dyn FnMut(&[u8])) {}
+
     fn verify(&self, live: &Live<Rows>, report: &mut dyn FnMut(String)) -> Result<()> {
         let segment = &live.segment;
         if segment.live.len() != live.meta.entries {
@@ -370,6 +389,15 @@ impl Sealed {
     fn entry(&self, ordinal: u32) -> Result<(u64, u32, u32, u32)> {
         let entry = self.list.get(ordinal as usize);
         entry.copied().ok_or_else(|| Error::corrupt(format!("no row {ordinal} in the list")))
+    }
+
+    /// Every row that lives, as operations.
+    fn saved(&self) -> Result<Vec<u8>> {
+        let mut ops = Vec::new();
+        for ordinal in &self.live {
+            put_op(&mut ops, &self.id(ordinal)?.to_be_bytes(), &self.body(ordinal)?);
+        }
+        Ok(ops)
     }
 
     fn id(&self, ordinal: u32) -> Result<u64> {

@@ -20,6 +20,7 @@ mod locks;
 mod model;
 mod point_in_time;
 mod refusals;
+mod repair;
 mod threads;
 mod transactions;
 mod watch;

@@ -61,6 +61,7 @@ mod loaded;
 mod front;
 mod gaps;
 mod query;
+mod salvage;
 mod factory;
 #[cfg(test)]
 mod tests;
@@ -72,7 +73,8 @@ use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Live, Load, MergePlan, SegmentMeta, Services, Work,
+    Aim, Debt, Edit, Footprint, IndexType, KnownBy, Live, Load, MergePlan, Salvage, SegmentMeta,
+    Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
@@ -441,5 +443,19 @@ impl IndexType for Lsm {
 
     fn verify(&self, live: &Live<Lsm>, report: &mut dyn FnMut(String)) -> Result<()> {
         segment::verify(&live.segment, report)
+    }
+
+    fn salvage(
+        &self,
+        segments: &[Arc<SegmentMeta>],
+        known: KnownBy,
+        files: &dyn Files,
+        found: &mut dyn Salvage,
+    ) -> Result<()> {
+        salvage::salvage(segments, known, (files, &self.rules), found)
+    }
+
+    fn builds_on(&self, ops: &[u8], tell: &mut dyn FnMut(&[u8])) {
+        salvage::builds_on(ops, tell);
     }
 }

@@ -144,6 +144,36 @@ pub(super) enum Below {
     Expiring,
 }
 
+/// A stored entry taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Saved {
+    /// What is there before the operands; `None` where that lies deeper.
+    pub base: Option<Outcome>,
+    /// Operands that are not merged with it, oldest first.
+    pub operands: Vec<Vec<u8>>,
+}
+
+/// Takes a stored entry apart; merges its operands if it has what they build on, and the operator
+/// is known here.
+///
+/// # Errors
+/// `Corrupt`.
+pub(super) fn saved(stored: &[u8], rules: &Rules) -> Result<Saved> {
+    let mut pile = Pile::new();
+    if pile.add(Kind::Merge, stored)?
+        && let Ok(outcome) = pile.outcome(rules)
+    {
+        return Ok(Saved { base: Some(outcome), operands: Vec::new() });
+    }
+    let operands = pile.oldest_first().map(|operand| operand.bytes.to_vec()).collect();
+    let base = match pile.base {
+        Base::Below => None,
+        Base::Nothing => Some(None),
+        Base::Value(value, expiry_ms) => Some(Some((value.into_owned(), expiry_ms))),
+    };
+    Ok(Saved { base, operands })
+}
+
 /// A value, and when it expires.
 pub(super) type Outcome = Option<(Vec<u8>, Option<u64>)>;
 

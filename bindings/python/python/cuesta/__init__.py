@@ -55,11 +55,13 @@ from cuesta._cuesta import (
     Keyspace,
     Loaded,
     LockedError,
+    Loss,
     NotFoundError,
     Operation,
     PoisonedError,
     Purged,
     RecoveryReport,
+    RepairReport,
     Restored,
     Savepoint,
     Scan,
@@ -73,6 +75,7 @@ from cuesta._cuesta import (
     Watch,
     __version__,
     open,
+    repair,
 )
 
 __all__ = [
@@ -102,11 +105,13 @@ __all__ = [
     "Keyspace",
     "Loaded",
     "LockedError",
+    "Loss",
     "NotFoundError",
     "Operation",
     "PoisonedError",
     "Purged",
     "RecoveryReport",
+    "RepairReport",
     "Restored",
     "Savepoint",
     "Scan",
@@ -121,4 +126,5 @@ __all__ = [
     "__version__",
     "id",
     "open",
+    "repair",
 ]

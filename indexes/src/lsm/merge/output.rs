@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{FileKind, Output};
@@ -19,7 +20,7 @@ use cuesta_engine::{Error, FileId, SeqNo};
 
 use crate::lsm::blob::{BlobWriter, Pointer};
 use crate::lsm::kind::Kind;
-use crate::lsm::segment::{Detail, Shape, Writer, Written, format_of};
+use crate::lsm::segment::{Detail, Segment, Shape, Writer, Written, format_of};
 use crate::lsm::span::{self, Span};
 
 /// Entries of a segment at most: the hashes of their keys wait in memory, eight bytes each.
@@ -56,6 +57,8 @@ pub(super) struct Outputs {
     /// Bytes of these.
     begun_bytes: usize,
     written: Vec<Written>,
+    /// Segments that were moved below `level` from above it.
+    moved: Vec<(Span, (FileId, u64))>,
 }
 
 impl Outputs {
@@ -79,6 +82,7 @@ impl Outputs {
             begun: 0,
             begun_bytes: 0,
             written: Vec::new(),
+            moved: Vec::new(),
         }
     }
 
@@ -95,6 +99,12 @@ impl Outputs {
     /// Segments that are complete.
     pub(super) fn written(&self) -> &[Written] {
         &self.written
+    }
+
+    /// Has the segments say which of these they lie over, which what their files say of levels
+    /// does not tell.
+    pub(super) fn lie_over<'s>(&mut self, moved: impl Iterator<Item = &'s Arc<Segment>>) {
+        self.moved = moved.map(|segment| (segment.span().clone(), segment.place())).collect();
     }
 
     /// Bytes of memory held.
@@ -266,14 +276,8 @@ impl Outputs {
         let ranges = std::mem::take(&mut self.ranges).into();
         self.end(out, ranges)?;
         let written = std::mem::take(&mut self.written);
-        let meta = |written: Written| SegmentMeta {
-            format: format_of(written.ranges.is_some()),
-            extents: vec![written.extent],
-            blobs: written.blobs,
-            entries: written.entries,
-            newest,
-            key_id: 0,
-            detail: Detail {
+        let meta = |written: Written| {
+            let mut detail = Detail {
                 level: self.level,
                 recency,
                 tombstones: written.tombstones,
@@ -283,8 +287,21 @@ impl Outputs {
                 facts: written.facts,
                 ranges: written.ranges,
                 sealed_as: (self.ties == Ties::Apart).then_some(written.extent.file),
+                written: None,
+                over: Vec::new(),
+            };
+            let span = detail.span();
+            let over = self.moved.iter().filter(|(moved, _)| span.meets(moved));
+            detail.over = over.map(|(_, place)| *place).collect();
+            SegmentMeta {
+                format: format_of(detail.ranges.is_some()),
+                extents: vec![written.extent],
+                blobs: written.blobs,
+                entries: written.entries,
+                newest,
+                key_id: 0,
+                detail: detail.encode(),
             }
-            .encode(),
         };
         Ok(written.into_iter().map(meta).collect())
     }

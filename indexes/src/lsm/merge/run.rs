@@ -209,9 +209,12 @@ impl MergeWork {
             met: 0,
             met_max: job.segment_bytes.saturating_mul(MET_MAX),
         };
+        let mut outputs = Outputs::new(job.shape, job.target, share, job.blob_file_bytes);
+        let below = job.deeper.iter().flat_map(|run| run.segments());
+        outputs.lie_over(below.filter(|segment| segment.detail().written() < job.target));
         MergeWork {
+            outputs,
             merging: Merging::new(job.runs.iter().map(|run| of_run(run, Fill::Pass)).collect()),
-            outputs: Outputs::new(job.shape, job.target, share, job.blob_file_bytes),
             depths: Depths::new(job.deeper.clone()),
             beyond,
             runs: job.runs,
@@ -323,6 +326,7 @@ impl MoveWork {
     ) -> MoveWork {
         let add = |(_, meta, segment): &(SegmentId, Arc<SegmentMeta>, Arc<Segment>)| {
             let mut detail = segment.detail().clone();
+            detail.written = Some(detail.written());
             detail.level = target;
             SegmentMeta { detail: detail.encode(), ..SegmentMeta::clone(meta) }
         };

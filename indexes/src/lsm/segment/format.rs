@@ -11,11 +11,10 @@ use cuesta_engine::format::{Codec, Reader, crc32_seeded, put_bytes, put_u32, put
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, ensure_sound};
 
+use super::facts::Facts;
+use crate::lsm::fields;
 use crate::lsm::filter::BUCKET_BYTES;
-use crate::lsm::kind::Kind;
-use crate::lsm::operand::has_expiring_base;
 use crate::lsm::span::{self, Span};
-use crate::lsm::{expiry, fields};
 
 /// Bytes of a trailer.
 pub(in crate::lsm) const TRAILER_BYTES: usize = 8;
@@ -32,14 +31,14 @@ const MAGIC: [u8; 8] = *b"CuestaLs";
 pub(in crate::lsm) const FORMAT: u16 = 2;
 /// Version of [`Detail`].
 const DETAIL: u8 = 2;
-/// Field of details and properties: what expires.
-const FIELD_EXPIRING: u64 = 1;
-/// Field of details and properties: what waits to be merged.
-const FIELD_MERGES: u64 = 2;
 /// Field of details: range deletes.
 const FIELD_RANGES: u64 = 3;
 /// Field of details: the number that checksums are tied to, where it is not that of the file.
 const FIELD_SEALED_AS: u64 = 4;
+/// Field of details: the level that it was written for.
+const FIELD_WRITTEN: u64 = 5;
+/// Field of details: what it lies over.
+const FIELD_OVER: u64 = 6;
 
 /// The version that a segment has.
 pub(in crate::lsm) fn format_of(has_ranges: bool) -> u16 {
@@ -305,110 +304,6 @@ impl Footer {
     }
 }
 
-/// What is special about the entries of a segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::lsm) struct Facts {
-    /// Entries with values that expire.
-    pub expiring: u64,
-    /// When the first of them expires; 0 when there are none.
-    pub expiry_first: u64,
-    /// When the last of them expires; 0 when there are none.
-    pub expiry_last: u64,
-    /// Entries with operands.
-    pub merges: u64,
-    /// Those of them that have a value that expires.
-    pub merges_expiring: u64,
-}
-
-impl Facts {
-    fn add_expiry(&mut self, expiry_ms: u64) {
-        let none = self.expiring == 0;
-        self.expiry_first = if none { expiry_ms } else { self.expiry_first.min(expiry_ms) };
-        self.expiry_last = self.expiry_last.max(expiry_ms);
-        self.expiring += 1;
-    }
-
-    /// Takes in an entry.
-    ///
-    /// # Errors
-    /// `Corrupt` for an entry that makes no sense.
-    pub(in crate::lsm) fn add(&mut self, kind: Kind, stored: &[u8]) -> Result<()> {
-        match kind {
-            Kind::Put | Kind::Delete | Kind::Blob => {}
-            Kind::Merge => {
-                self.merges += 1;
-                self.merges_expiring += u64::from(has_expiring_base(stored)?);
-            }
-            Kind::Expiring => self.add_expiry(expiry::split(stored)?.0),
-        }
-        Ok(())
-    }
-
-    /// About how many values have expired at `now_ms`, if they expire evenly; at least one if any
-    /// has, all of them only if all have.
-    pub(in crate::lsm) fn expired(&self, now_ms: u64) -> u64 {
-        if self.expiring == 0 || now_ms < self.expiry_first {
-            return 0;
-        }
-        if now_ms >= self.expiry_last {
-            return self.expiring;
-        }
-        let part = (now_ms - self.expiry_first) as f64;
-        let share = part / (self.expiry_last - self.expiry_first) as f64;
-        ((self.expiring as f64 * share) as u64).clamp(1, self.expiring - 1)
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Facts::default()
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        let mut field = Vec::new();
-        if self.expiring > 0 {
-            put_varint(&mut field, self.expiring);
-            put_varint(&mut field, self.expiry_first);
-            put_varint(&mut field, self.expiry_last);
-            fields::put(out, FIELD_EXPIRING, &field);
-        }
-        if self.merges > 0 {
-            field.clear();
-            put_varint(&mut field, self.merges);
-            put_varint(&mut field, self.merges_expiring);
-            fields::put(out, FIELD_MERGES, &field);
-        }
-    }
-
-    fn decode(reader: &mut Reader<'_>, what: &str) -> Result<Facts> {
-        let (mut facts, mut last) = (Facts::default(), 0);
-        while let Some((number, bytes)) = fields::take(reader, &mut last)? {
-            facts.take(number, bytes, what)?;
-        }
-        Ok(facts)
-    }
-
-    /// Takes in a field.
-    fn take(&mut self, number: u64, bytes: &[u8], what: &str) -> Result<()> {
-        let mut field = Reader::new(bytes, "segment facts");
-        match number {
-            FIELD_EXPIRING => {
-                self.expiring = field.varint()?;
-                self.expiry_first = field.varint()?;
-                self.expiry_last = field.varint()?;
-                let sound = self.expiring > 0 && self.expiry_first <= self.expiry_last;
-                ensure_sound!(sound, "{what}: {self:?}");
-            }
-            FIELD_MERGES => {
-                self.merges = field.varint()?;
-                self.merges_expiring = field.varint()?;
-                let sound = self.merges > 0 && self.merges_expiring <= self.merges;
-                ensure_sound!(sound, "{what}: {self:?}");
-            }
-            other => return Err(fields::unknown(what, other)),
-        }
-        field.finish()
-    }
-}
-
 /// What a segment says of itself, for repair and curiosity; questions do not need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::lsm) struct Properties {
@@ -469,6 +364,11 @@ pub(in crate::lsm) struct Detail {
     pub ranges: Option<Ranges>,
     /// What its checksums are tied to in the place of its file: it was written before it had one.
     pub sealed_as: Option<FileId>,
+    /// The level that it was written for, if it was moved since: all that its file knows of.
+    pub written: Option<u8>,
+    /// Where segments lie that are older, of the same keys, and were written for a level above its
+    /// own and moved below it: file and offset.
+    pub over: Vec<(FileId, u64)>,
 }
 
 /// What the manifest keeps of a segment's range deletes.
@@ -504,6 +404,11 @@ impl Ranges {
 }
 
 impl Detail {
+    /// The level that it was written for.
+    pub(in crate::lsm) fn written(&self) -> u8 {
+        self.written.unwrap_or(self.level)
+    }
+
     /// All that the segment says anything of: from the first key of its entries and range deletes
     /// to behind the last.
     pub(in crate::lsm) fn span(&self) -> Span {
@@ -532,6 +437,7 @@ impl Detail {
     /// Its bytes.
     pub(in crate::lsm) fn encode(&self) -> Vec<u8> {
         let plain = self.facts.is_empty() && self.ranges.is_none() && self.sealed_as.is_none();
+        let plain = plain && self.written.is_none() && self.over.is_empty();
         let version = if plain { 1 } else { DETAIL };
         let mut out = vec![version, self.level, self.codec];
         put_varint(&mut out, self.recency);
@@ -544,6 +450,17 @@ impl Detail {
         }
         if let Some(number) = self.sealed_as {
             fields::put(&mut out, FIELD_SEALED_AS, &number.0.to_le_bytes());
+        }
+        if let Some(written) = self.written {
+            fields::put(&mut out, FIELD_WRITTEN, &[written]);
+        }
+        if !self.over.is_empty() {
+            let mut field = Vec::new();
+            for (file, offset) in &self.over {
+                put_varint(&mut field, file.0);
+                put_varint(&mut field, *offset);
+            }
+            fields::put(&mut out, FIELD_OVER, &field);
         }
         out
     }
@@ -568,6 +485,8 @@ impl Detail {
             facts: Facts::default(),
             ranges: None,
             sealed_as: None,
+            written: None,
+            over: Vec::new(),
         };
         let mut last = 0;
         while let Some((number, bytes)) = fields::take(&mut reader, &mut last)? {
@@ -577,6 +496,13 @@ impl Detail {
                     let mut field = Reader::new(bytes, "what checksums are tied to");
                     detail.sealed_as = Some(FileId(field.u64()?));
                     field.finish()?;
+                }
+                FIELD_WRITTEN => detail.written = Some(Reader::new(bytes, "level").u8()?),
+                FIELD_OVER => {
+                    let mut field = Reader::new(bytes, "what a segment lies over");
+                    while !field.is_empty() {
+                        detail.over.push((FileId(field.varint()?), field.varint()?));
+                    }
                 }
                 other => detail.facts.take(other, bytes, "segment detail")?,
             }

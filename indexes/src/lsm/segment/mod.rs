@@ -13,6 +13,7 @@
 //!
 //! Not for: levels, and several segments together.
 
+mod facts;
 mod format;
 mod index;
 mod ranges;
@@ -20,6 +21,7 @@ mod blobs;
 mod writer;
 mod reader;
 mod cursor;
+mod salvage;
 mod verify;
 mod summary;
 #[cfg(test)]
@@ -30,5 +32,6 @@ pub(super) use format::{Detail, FORMAT, format_of};
 pub(super) use ranges::RangeFrame;
 pub use reader::Segment;
 pub(super) use reader::{Fill, Held, Hit};
+pub(super) use salvage::{Part, Remains};
 pub(super) use verify::verify;
 pub(super) use writer::{Shape, Writer, Written};

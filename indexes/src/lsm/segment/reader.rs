@@ -17,7 +17,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Region};
 use cuesta_engine::format::{Codec, compress, name};
 use cuesta_engine::index::{SegmentMeta, Services};
-use cuesta_engine::{Error, ensure_sound};
+use cuesta_engine::{Error, FileId, ensure_sound};
 
 use super::blobs::{self, BlobFile};
 use super::format::{
@@ -34,7 +34,7 @@ use crate::lsm::span::Span;
 use crate::lsm::value::Value;
 
 /// Most bytes of a decompressed block: a value of 4 GiB with the longest key and all fields.
-const BLOCK_BYTES_MAX: usize = (1 << 32) + (1 << 18);
+pub(super) const BLOCK_BYTES_MAX: usize = (1 << 32) + (1 << 18);
 
 /// What becomes of blocks that had to be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +153,11 @@ impl Segment {
     #[inline]
     pub(in crate::lsm) fn span(&self) -> &Span {
         &self.span
+    }
+
+    /// Its file, and where in it the segment begins.
+    pub(in crate::lsm) fn place(&self) -> (FileId, u64) {
+        (self.region.file_id(), self.region.offset())
     }
 
     /// Bytes of the segment.

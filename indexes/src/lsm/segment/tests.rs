@@ -62,7 +62,7 @@ fn write_deleting(
         largest: written.largest,
         facts: written.facts,
         ranges: written.ranges,
-        sealed_as: None,
+        ..Detail::default()
     };
     SegmentMeta {
         format: format_of(detail.ranges.is_some()),
@@ -597,4 +597,94 @@ fn a_damaged_range_block_is_noticed() {
     detail.ranges = None;
     let none = SegmentMeta { detail: detail.encode(), ..meta };
     assert_eq!(open(&disk, &none).err().unwrap().kind(), ErrorKind::Corrupt);
+}
+
+/// What salvage gets out of a segment, and how many places it finds nothing at.
+fn remains(disk: &Disk, meta: &SegmentMeta) -> (Entries, usize, Option<Vec<Span>>) {
+    let detail = Detail::decode(&meta.detail).unwrap();
+    let remains = Remains::find(&meta.extents[0], (detail.ranges.as_ref(), None), disk).unwrap();
+    let (mut found, mut lost) = (Entries::new(), 0);
+    for part in &remains.parts {
+        match part {
+            Part::Block(place) => match remains.entries(*place) {
+                Ok(entries) => {
+                    let entries = entries.into_iter();
+                    found.extend(entries.map(|(key, kind, stored)| (key, (kind, stored))));
+                }
+                Err(_) => lost += 1,
+            },
+            Part::Lost(_) => lost += 1,
+        }
+    }
+    (found, lost, remains.ranges.ok())
+}
+
+#[test]
+fn what_is_intact_is_saved_wherever_a_byte_is_damaged_or_the_rest_cut_off() {
+    let entries: Entries = (0..400u32)
+        .map(|n| {
+            (format!("key {n:05}").into_bytes(), (Kind::Put, vec![n as u8; 20 + n as usize % 9]))
+        })
+        .collect();
+    let span = |start: &[u8], end: &[u8]| Span { start: start.to_vec(), end: Some(end.to_vec()) };
+    let ranges = [span(b"a", b"b"), span(b"x", b"y")];
+    for codec in [Codec::None, Codec::Lz4] {
+        let mut disk = Disk::new(Maps::No);
+        // The segment is not the first in its file.
+        let file = disk.create(FileKind::Sealed).unwrap();
+        disk.append(file, &[0xaa; 96]).unwrap();
+        disk.share_bytes = 1 << 20;
+        let meta = write_deleting(&mut disk, &entries, &ranges, shape(codec, 512));
+        let whole = (entries.clone(), 0, Some(ranges.to_vec()));
+        assert_eq!(remains(&disk, &meta), whole);
+        let extent = meta.extents[0];
+        let blocks = entries.len() / 8;
+        for at in (0..extent.len).step_by(37).chain(extent.len - 200..extent.len) {
+            let place = (extent.offset + at) as usize;
+            disk.edit(extent.file, |bytes| bytes[place] ^= 4);
+            let (found, lost, spans) = remains(&disk, &meta);
+            assert!(found.iter().all(|(key, entry)| entries.get(key) == Some(entry)), "{at}");
+            assert!(found.len() + 60 > entries.len(), "{} of {blocks} blocks, {at}", found.len());
+            assert!(lost > 0 || found.len() == entries.len(), "{at}");
+            assert!(spans.is_none_or(|spans| spans == ranges), "{at}");
+            disk.edit(extent.file, |bytes| bytes[place] ^= 4);
+        }
+        let full: usize = disk.len_of(extent.file) as usize;
+        let mut saved = 0;
+        for len in (96..full).step_by(101) {
+            let mut cut = Disk::new(Maps::No);
+            let again = cut.create(FileKind::Sealed).unwrap();
+            assert_eq!(again, extent.file);
+            cut.append(again, &disk.region_bytes(again)[..len]).unwrap();
+            let (found, lost, _) = remains(&cut, &meta);
+            assert!(found.iter().all(|(key, entry)| entries.get(key) == Some(entry)));
+            assert!(found.len() >= saved && (lost > 0 || found.len() == entries.len()), "{len}");
+            saved = found.len();
+        }
+        assert_eq!(saved, entries.len());
+    }
+}
+
+#[test]
+fn without_an_index_block_what_it_lists_is_found() {
+    // Long separators: index blocks of their own below the root.
+    let entries: Entries = (0..400u32)
+        .map(|n| (format!("{}{n:04}", "k".repeat(900)).into_bytes(), (Kind::Put, vec![1; 9])))
+        .collect();
+    let mut disk = Disk::new(Maps::No);
+    let meta = write(&mut disk, &entries, shape(Codec::None, 256));
+    let segment = open(&disk, &meta).unwrap();
+    assert_eq!(segment.footer.depth, 2);
+    let (body, frame) = segment.root(Fill::Pass).unwrap();
+    let leaves = frame.place(body.bytes(), 0).unwrap().offset..segment.footer.root.0;
+    let (extent, mut damaged) = (meta.extents[0], 0);
+    for at in leaves.step_by(307) {
+        let place = (extent.offset + at) as usize;
+        disk.edit(extent.file, |bytes| bytes[place] ^= 1);
+        let (found, lost, _) = remains(&disk, &meta);
+        assert!(found == entries && lost == 0, "{at}: {} of {}", found.len(), entries.len());
+        damaged += 1;
+        disk.edit(extent.file, |bytes| bytes[place] ^= 1);
+    }
+    assert!(damaged > 3, "{damaged}");
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use cuesta_engine::FileId;
 use cuesta_engine::error::{ErrorKind, Result};
 
-use super::format::{Facts, Place, Ranges};
+use super::facts::Facts;
+use super::format::{Place, Ranges};
 use super::reader::{Fill, Segment};
 use crate::lsm::blob::Pointer;
 use crate::lsm::block::{Frame, Interval, KEY_BYTES_MAX};

@@ -10,9 +10,9 @@ use cuesta_engine::format::{Codec, compress};
 use cuesta_engine::index::Blob;
 use cuesta_engine::{Error, FileId, ensure_sound};
 
+use super::facts::Facts;
 use super::format::{
-    CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Facts, Footer, Properties, Ranges, TRAILER_BYTES,
-    seal, seed,
+    CHUNK_BUCKETS, CHUNK_BYTES, FOOTER_BYTES, Footer, Properties, Ranges, TRAILER_BYTES, seal, seed,
 };
 use super::index::IndexBuilder;
 use super::ranges;

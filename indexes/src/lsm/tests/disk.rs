@@ -99,6 +99,11 @@ impl Disk {
         self.files.lock().unwrap().get(&file).map_or(0, |bytes| bytes.len() as u64)
     }
 
+    /// All bytes of a file.
+    pub fn region_bytes(&self, file: FileId) -> Vec<u8> {
+        self.files.lock().unwrap().get(&file).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    }
+
     /// Changes the bytes of a file.
     pub fn edit(&self, file: FileId, change: impl FnOnce(&mut Vec<u8>)) {
         let mut files = self.files.lock().unwrap();

@@ -51,6 +51,11 @@ from cuesta._cuesta.keep import (
     Restored as Restored,
     ScrubReport as ScrubReport,
 )
+from cuesta._cuesta.repair import (
+    Loss as Loss,
+    RepairReport as RepairReport,
+    repair as repair,
+)
 from cuesta._cuesta.report import (
     RecoveryReport as RecoveryReport,
     VerifyReport as VerifyReport,

@@ -1,0 +1,85 @@
+//! `repair`: what is intact of a damaged database.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cuesta::{Database, Error, Loss, Lost, Result};
+use serde_json::{Value, json};
+
+use crate::figures;
+use crate::output::Output;
+use crate::place::Place;
+
+/// The damaged database stays as it is. What is lost is printed, a line for each, and gives exit
+/// code 3; the new database is there all the same. Exit code 0: nothing is lost.
+#[derive(Debug, Args)]
+pub struct Repair {
+    #[command(flatten)]
+    place: Place,
+    /// Directory of the new database, which must not exist, or be empty
+    new: PathBuf,
+}
+
+impl Repair {
+    pub fn run(self, output: &mut Output) -> Result<()> {
+        let report = Database::repair(&self.place.path, &self.new)?;
+        for loss in &report.losses {
+            output.show(|| format!("lost: {loss}"), || described(loss))?;
+        }
+        output.show(
+            || {
+                format!(
+                    "saved {} keyspaces: {} out of {} segments, {} commits read in the log, in {}",
+                    figures::count(report.keyspaces as u64),
+                    figures::bytes(report.segment_bytes),
+                    figures::count(report.segments as u64),
+                    figures::count(report.log_commits),
+                    figures::time(report.took),
+                )
+            },
+            || {
+                json!({
+                    "whole": report.is_whole(),
+                    "losses": report.loss_count,
+                    "keyspaces": report.keyspaces,
+                    "segments": report.segments,
+                    "segment_bytes": report.segment_bytes,
+                    "log_commits": report.log_commits,
+                    "last_commit": report.last_commit,
+                    "seconds": figures::seconds(report.took),
+                })
+            },
+        )?;
+        output.finish()?;
+        match report.losses.first() {
+            None => Ok(()),
+            Some(first) => Err(Error::corrupt(format!(
+                "the database in {} is not whole: {} losses, such as: {first}",
+                self.new.display(),
+                report.loss_count
+            ))),
+        }
+    }
+}
+
+fn described(loss: &Loss) -> Value {
+    let text = |key: &[u8]| key.escape_ascii().to_string();
+    let mut line = match &loss.what {
+        Lost::Keys { first, last } => {
+            json!({ "lost": "keys", "first": text(first), "last": last.as_deref().map(text) })
+        }
+        Lost::Value { key } => json!({ "lost": "value", "key": text(key) }),
+        Lost::Deletes { first, end } => {
+            json!({ "lost": "deletes", "first": text(first), "end": end.as_deref().map(text) })
+        }
+        Lost::Base { key } => json!({ "lost": "base", "key": text(key) }),
+        Lost::Commits { first, last } => json!({ "lost": "commits", "first": first, "last": last }),
+        Lost::File { name } => json!({ "lost": "file", "name": name }),
+        _ => json!({ "lost": "other" }),
+    };
+    if let Value::Object(fields) = &mut line {
+        fields.insert("keyspace".to_owned(), json!(loss.keyspace));
+        fields.insert("why".to_owned(), json!(loss.why));
+    }
+    line
+}

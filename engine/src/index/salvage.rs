@@ -1,0 +1,104 @@
+//! What is saved of a damaged index, and what is lost of it.
+
+use std::fmt;
+
+use crate::error::Result;
+
+/// What the segments of a damaged index are known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// The manifest: these are all of them, as they were.
+    Manifest,
+    /// What their files say of themselves, from when each was written. Some may have been replaced
+    /// by others since.
+    Labels,
+}
+
+/// Takes what is saved of a damaged index.
+pub trait Salvage {
+    /// Takes operations of the index's type.
+    ///
+    /// # Errors
+    /// What putting them elsewhere fails with.
+    fn operations(&mut self, ops: &[u8]) -> Result<()>;
+
+    /// Takes note that something is lost, and why.
+    fn lost(&mut self, what: Lost, why: String);
+}
+
+/// Something that is lost, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// What was newest of keys from the first to the last, these included; older content of them
+    /// may be there. `None` is the end of all keys.
+    Keys {
+        /// The first.
+        first: Vec<u8>,
+        /// The last.
+        last: Option<Vec<u8>>,
+    },
+    /// The value of a key. The key is gone.
+    Value {
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Deletes of ranges of keys: what was deleted may be back.
+    Deletes {
+        /// The first key that may be concerned.
+        first: Vec<u8>,
+        /// The first key behind them; `None` is the end of all keys.
+        end: Option<Vec<u8>>,
+    },
+    /// What operands of a key build on. What comes of them may be wrong.
+    Base {
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Commits, or parts of them.
+    Commits {
+        /// The number of the first.
+        first: u64,
+        /// The number of the last; `None` where nobody knows.
+        last: Option<u64>,
+    },
+    /// A file, or a part of it.
+    File {
+        /// Its name in the directory.
+        name: String,
+    },
+    /// Anything else: why it is lost says what it is.
+    Other,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lost::Keys { first, last } => {
+                write!(f, "keys from {} to ", first.escape_ascii())?;
+                match last {
+                    Some(last) => write!(f, "{}", last.escape_ascii()),
+                    None => write!(f, "the end"),
+                }
+            }
+            Lost::Value { key } => write!(f, "value of key {}", key.escape_ascii()),
+            Lost::Deletes { first, end } => {
+                write!(f, "range deletes from {} ", first.escape_ascii())?;
+                match end {
+                    Some(end) => write!(f, "to before {}", end.escape_ascii()),
+                    None => write!(f, "to the end"),
+                }
+            }
+            Lost::Base { key } => {
+                write!(f, "what was merged with, or before, key {}", key.escape_ascii())
+            }
+            Lost::Commits { first, last: Some(last) } if first == last => {
+                write!(f, "commit {first}")
+            }
+            Lost::Commits { first, last: Some(last) } => write!(f, "commits {first} to {last}"),
+            Lost::Commits { first, last: None } => write!(f, "commits from {first} on"),
+            Lost::File { name } => write!(f, "{name}"),
+            Lost::Other => write!(f, "other content"),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Has new data files say of themselves what the manifest is about to say of them.
+//!
+//! Not for: reading it, which only repair does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Result;
+use crate::file::{FileKind, FileOutput, Output};
+use crate::id::{EditNo, FileId, SeqNo};
+use crate::index::SegmentMeta;
+use crate::jobs::Installing;
+use crate::manifest::label::{self, Owner};
+use crate::parts::Parts;
+
+/// Appends its label to each new sealed file of `out` in which segments of `installing` lie.
+///
+/// # Errors
+/// `Full`, `Io`.
+pub(super) fn label(parts: &Parts, installing: &[Installing], out: &mut FileOutput) -> Result<()> {
+    let new: BTreeSet<FileId> = out.new_files().collect();
+    let mut labels: BTreeMap<FileId, Vec<Owner>> = BTreeMap::new();
+    for one in installing {
+        let files = |meta: &SegmentMeta| -> Vec<FileId> {
+            let sealed = meta.extents.iter().filter(|extent| extent.kind == FileKind::Sealed);
+            sealed.map(|extent| extent.file).filter(|file| new.contains(file)).collect()
+        };
+        let made: Vec<(&SegmentMeta, Vec<FileId>)> =
+            one.edit.add.iter().map(|meta| (meta, files(meta))).collect();
+        let all: BTreeSet<FileId> = made.iter().flat_map(|(_, files)| files).copied().collect();
+        let Some(owner) = owner(parts, one).filter(|_| !all.is_empty()) else { continue };
+        for file in all {
+            let here = made.iter().filter(|(_, files)| files.contains(&file));
+            let segments = here.map(|(meta, _)| SegmentMeta::clone(meta)).collect();
+            labels.entry(file).or_default().push(Owner { segments, ..owner.clone() });
+        }
+    }
+    for (file, owners) in labels {
+        out.append(file, &label::encode(file, &owners)?)?;
+    }
+    Ok(())
+}
+
+/// What all files of a job say of an index; `None` when it was dropped meanwhile.
+fn owner(parts: &Parts, one: &Installing) -> Option<Owner> {
+    let current = parts.versions.current();
+    let entry = current.value.catalog.get(one.id)?;
+    let listed = current.value.state(one.id).ok()?.listed();
+    let (before, edit) = match parts.manifest().as_ref() {
+        Some(manifest) => {
+            let record = manifest.state().index(one.id);
+            (record.map(|record| record.flushed).unwrap_or_default(), manifest.next_edit())
+        }
+        None => (SeqNo(0), EditNo(0)),
+    };
+    let (removed, kept): (Vec<_>, Vec<_>) =
+        listed.iter().partition(|listed| one.edit.remove.contains(&listed.id));
+    Some(Owner {
+        index: one.id,
+        name: entry.name.clone(),
+        kind: entry.kind.clone(),
+        options: entry.options.clone(),
+        before,
+        flushed: one.up_to.unwrap_or(SeqNo(0)),
+        edit,
+        removed: removed.into_iter().map(|listed| label::places(&listed.meta)).collect(),
+        kept: kept.into_iter().map(|listed| label::places(&listed.meta)).collect(),
+        made: one.edit.add.iter().map(label::places).collect(),
+        segments: Vec::new(),
+    })
+}

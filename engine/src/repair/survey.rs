@@ -1,0 +1,511 @@
+//! What there is of a damaged database: indexes, segments, how far they go, and the log.
+//!
+//! ```text
+//! manifest whole ──────────────────────────────────────► as it says
+//! manifest torn, damaged, missing, ─► labels of files ─► without what others have replaced,
+//! or older than files and log know    and its rest       without a flush that was not finished
+//! ```
+//!
+//! Not for: the content of segments and commits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::RepairReport;
+use crate::batch::Body;
+use crate::env::Vfs;
+use crate::error::Result;
+use crate::format::name::{self, FileName};
+use crate::id::{EditNo, FileId, IndexId, LogNo, SeqNo};
+use crate::identity::Identity;
+use crate::index::{KnownBy, Lost, SegmentMeta};
+use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
+use crate::manifest::label::{self, Owner, Places, places};
+use crate::manifest::{self, ManifestState};
+use crate::version::{CatalogOp, Entry};
+
+/// An index of the damaged database.
+pub(super) struct Index {
+    /// Its name in the new database, its type, and its options.
+    pub entry: Entry,
+    /// Commits up to this one are in its segments.
+    pub flushed: SeqNo,
+    /// In the order of their files and offsets.
+    pub segments: Vec<Arc<SegmentMeta>>,
+}
+
+/// What there is.
+pub(super) struct Survey {
+    /// What segments are known by.
+    pub known: KnownBy,
+    pub indexes: BTreeMap<IndexId, Index>,
+    pub lines: Lines,
+    /// The database, if that is known, and the first segment of the log that may be of use.
+    pub log: (Option<[u8; 16]>, LogNo),
+    /// Commits that are missing in the log, from the first to the last.
+    pub gaps: Vec<(SeqNo, SeqNo)>,
+}
+
+/// The manifest, as far as it goes.
+#[derive(Default)]
+struct Listed {
+    state: ManifestState,
+    uuid: Option<[u8; 16]>,
+    /// Up to where it is known, if it can be trusted to be the last word.
+    whole: Option<manifest::ManifestPosition>,
+}
+
+/// Looks at everything in `dir`, which has the files `names`. An index of which nothing is known
+/// but its number is of type `only`.
+///
+/// # Errors
+/// Only what prevents looking.
+pub(super) fn survey(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    names: &[String],
+    only: Option<&str>,
+    report: &mut RepairReport,
+) -> Result<Survey> {
+    let mut listed = read_manifest(vfs, dir, names, report);
+    let lines = log::find_lines(vfs, dir, names);
+    let log = (listed.uuid, listed.state.log_start());
+    let seen = look_at_log(vfs, dir, &lines, log)?;
+    let (files, mut labels) = (data_files(names), Vec::new());
+    if let Some(position) = listed.whole
+        && let Some(why) = contradiction(&listed.state, position, &seen, &files)
+    {
+        report.lose(None, Lost::File { name: name::manifest(position.number) }, why);
+        listed.whole = None;
+    }
+    let known = if listed.whole.is_some() { KnownBy::Manifest } else { KnownBy::Labels };
+    if known == KnownBy::Labels {
+        labels = read_labels(vfs, dir, &files, &lines, &listed.state, report);
+    }
+    let mut found = Found::new(&listed.state, known);
+    found.labels(&labels, &seen, report);
+    found.catalog(&seen, &listed.state, only, report);
+    let indexes = found.finish(report);
+    tell_of_log(&seen, &listed.state, known, &indexes, report);
+    report.log_commits = seen.done.commits;
+    report.last_commit = seen.done.last_seq;
+    let gaps = seen.gaps().collect();
+    Ok(Survey { known, indexes, lines, log, gaps })
+}
+
+fn data_files(names: &[String]) -> BTreeSet<FileId> {
+    let id = |name: &String| match FileName::parse(name) {
+        Some(FileName::Data(id)) => Some(id),
+        _ => None,
+    };
+    names.iter().filter_map(id).collect()
+}
+
+/// The newest manifest that can be read, as far as it can.
+fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut RepairReport) -> Listed {
+    let identity = Identity::read(vfs, dir);
+    if let Err(error) = &identity {
+        let what = Lost::File { name: name::IDENTITY.to_owned() };
+        report.lose(None, what, format!("{error}; the new database has one of its own"));
+    }
+    let uuid = identity.ok().map(|identity| identity.uuid);
+    let number = |name: &String| match FileName::parse(name) {
+        Some(FileName::Manifest(number)) => Some(number),
+        _ => None,
+    };
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    for number in numbers.iter().rev() {
+        let what = Lost::File { name: name::manifest(*number) };
+        let salvaged = match manifest::salvage(vfs, dir, *number) {
+            Ok(salvaged) => salvaged,
+            Err(error) => {
+                report.lose(None, what, error.to_string());
+                continue;
+            }
+        };
+        if uuid.is_some_and(|uuid| uuid != salvaged.uuid) {
+            report.lose(None, what, "it is of another database");
+            continue;
+        }
+        let last = Some(number) == numbers.last();
+        let whole = last && salvaged.problem.is_none();
+        if let Some(problem) = salvaged.problem {
+            report.lose(None, what, format!("{problem}; data files tell of what came later"));
+        }
+        return Listed {
+            state: salvaged.state,
+            uuid: Some(salvaged.uuid.0),
+            whole: whole.then_some(salvaged.position),
+        };
+    }
+    if numbers.is_empty() {
+        let what = Lost::File { name: name::manifest(1) };
+        report.lose(None, what, "there is no manifest; data files tell what they are");
+    }
+    Listed { uuid: uuid.map(|uuid| uuid.0), ..Listed::default() }
+}
+
+/// Why a manifest that ends in order cannot be the last word, if it cannot.
+fn contradiction(
+    state: &ManifestState,
+    position: manifest::ManifestPosition,
+    seen: &Seen,
+    files: &BTreeSet<FileId>,
+) -> Option<String> {
+    if let Some(mark) = seen.done.manifest
+        && (mark.manifest, mark.manifest_len) > (position.number, position.len)
+    {
+        return Some(format!(
+            "it ends at byte {}, but the log knows of byte {} of {}",
+            position.len,
+            mark.manifest_len,
+            name::manifest(mark.manifest)
+        ));
+    }
+    let missing = state.files().keys().find(|file| !files.contains(file))?;
+    let newer = files.iter().any(|file| *file >= state.counters().next_file);
+    newer.then(|| format!("{} is missing, and there are files newer than it", name::data(*missing)))
+}
+
+/// What data files say of themselves.
+fn read_labels(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    files: &BTreeSet<FileId>,
+    lines: &Lines,
+    state: &ManifestState,
+    report: &mut RepairReport,
+) -> Vec<Owner> {
+    let mut unread = Vec::new();
+    let mut owners = Vec::new();
+    for file in files {
+        match label::read(vfs, dir, *file) {
+            Ok(said) => owners.extend(said),
+            Err(error) => unread.push((*file, error)),
+        }
+    }
+    let blobs = |meta: &SegmentMeta| meta.blobs.iter().map(|blob| blob.file).collect::<Vec<_>>();
+    let mut told: BTreeSet<FileId> = state.files().keys().copied().collect();
+    told.extend(owners.iter().flat_map(|owner| owner.segments.iter().flat_map(blobs)));
+    for (file, error) in unread {
+        let name = name::data(file);
+        // A segment of the log that has become a data file is read as part of the log.
+        if !told.contains(&file)
+            && !lines.values().any(|line| *line == name)
+            && !is_log(vfs, dir, &name)
+        {
+            report.lose(None, Lost::File { name }, error.to_string());
+        }
+    }
+    owners
+}
+
+fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
+    !log::find_lines(vfs, dir, &[name.to_owned()]).is_empty()
+}
+
+/// What the first reading of the log has found.
+#[derive(Default)]
+struct Seen {
+    done: Salvaged,
+    troubles: Vec<Trouble>,
+    catalog: Vec<(SeqNo, CatalogOp)>,
+    /// The first and the last commit that write to an index.
+    writes: BTreeMap<IndexId, (SeqNo, SeqNo)>,
+    /// Commits that make no sense.
+    senseless: Vec<(SeqNo, String)>,
+}
+
+impl Seen {
+    fn gaps(&self) -> impl Iterator<Item = (SeqNo, SeqNo)> {
+        self.troubles.iter().filter_map(|trouble| match trouble {
+            Trouble::Commits(first, last) => Some((*first, *last)),
+            Trouble::File(..) | Trouble::Missing(..) => None,
+        })
+    }
+
+    /// Whether the log has all commits behind `after`, up to `last`.
+    fn has(&self, after: SeqNo, last: SeqNo) -> bool {
+        let gap = self.gaps().any(|(first, end)| first <= last && end > after);
+        self.done.before <= after && self.done.last_seq >= last && !gap
+    }
+
+    fn record(&mut self, record: Record<'_>) {
+        let seq = record.header.seq;
+        let body = match record.kind() {
+            Ok(Kind::Close) => return,
+            Ok(Kind::Commit | Kind::Ingest) => Body::decode(record.body),
+            Err(error) => Err(error),
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return self.senseless.push((seq, error.to_string())),
+        };
+        for (id, ops) in body.parts {
+            if id != IndexId::CATALOG {
+                self.writes.entry(id).or_insert((seq, seq)).1 = seq;
+                continue;
+            }
+            match CatalogOp::decode(ops) {
+                Ok(op) => self.catalog.push((seq, op)),
+                Err(error) => self.senseless.push((seq, error.to_string())),
+            }
+        }
+    }
+}
+
+fn look_at_log(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    lines: &Lines,
+    log: (Option<[u8; 16]>, LogNo),
+) -> Result<Seen> {
+    let (mut seen, mut troubles) = (Seen::default(), Vec::new());
+    seen.done =
+        log::salvage(vfs, dir, lines, log, &mut |trouble| troubles.push(trouble), &mut |record| {
+            seen.record(record);
+            Ok(())
+        })?;
+    seen.troubles = troubles;
+    Ok(seen)
+}
+
+/// Indexes as they are found.
+struct Found<'s> {
+    state: &'s ManifestState,
+    known: KnownBy,
+    indexes: BTreeMap<IndexId, Index>,
+    dropped: BTreeSet<IndexId>,
+}
+
+impl<'s> Found<'s> {
+    /// What the manifest says.
+    fn new(state: &'s ManifestState, known: KnownBy) -> Found<'s> {
+        let index = |record: &manifest::IndexRecord| Index {
+            entry: Entry {
+                name: record.name.clone(),
+                kind: record.kind.clone(),
+                options: record.options.clone(),
+            },
+            flushed: record.flushed,
+            segments: record.listed().into_iter().map(|listed| listed.meta).collect(),
+        };
+        let indexes = state.indexes().iter().map(|(id, record)| (*id, index(record))).collect();
+        Found { state, known, indexes, dropped: BTreeSet::new() }
+    }
+
+    /// What files say of what came after the manifest, or of everything where there is none.
+    fn labels(&mut self, labels: &[Owner], seen: &Seen, report: &mut RepairReport) {
+        let mut by_index: BTreeMap<IndexId, BTreeMap<EditNo, Vec<&Owner>>> = BTreeMap::new();
+        for owner in labels.iter().filter(|owner| owner.edit > self.state.edit()) {
+            by_index.entry(owner.index).or_default().entry(owner.edit).or_default().push(owner);
+        }
+        for (id, jobs) in by_index {
+            let Some(newest) = jobs.values().next_back().and_then(|owners| owners.first()) else {
+                continue;
+            };
+            let entry = Entry {
+                name: newest.name.clone(),
+                kind: newest.kind.clone(),
+                options: newest.options.clone(),
+            };
+            let index = self.indexes.entry(id).or_insert_with(|| Index {
+                entry: entry.clone(),
+                flushed: SeqNo(0),
+                segments: Vec::new(),
+            });
+            index.entry = entry;
+            Jobs::new(id, labels, index).follow(&jobs, index, seen, report);
+        }
+    }
+
+    /// What the log says of names, and indexes that it alone knows of.
+    fn catalog(
+        &mut self,
+        seen: &Seen,
+        state: &ManifestState,
+        only: Option<&str>,
+        report: &mut RepairReport,
+    ) {
+        for (seq, op) in seen.catalog.iter().filter(|(seq, _)| *seq > state.catalog_flushed()) {
+            match op {
+                CatalogOp::Create { id, entry } => {
+                    let index = self.indexes.entry(*id).or_insert_with(|| Index {
+                        entry: entry.clone(),
+                        flushed: *seq,
+                        segments: Vec::new(),
+                    });
+                    index.flushed = index.flushed.max(*seq);
+                }
+                CatalogOp::Rename { id, name } => {
+                    if let Some(index) = self.indexes.get_mut(id) {
+                        index.entry.name.clone_from(name);
+                    }
+                }
+                CatalogOp::Drop { id } => {
+                    self.indexes.remove(id);
+                    self.dropped.insert(*id);
+                }
+            }
+        }
+        for (id, (first, last)) in &seen.writes {
+            let was_known = self.known == KnownBy::Manifest && *id < state.counters().next_index;
+            if self.indexes.contains_key(id) || self.dropped.contains(id) || was_known {
+                continue;
+            }
+            let name = format!("index {id}");
+            let what = Lost::Commits { first: first.0, last: Some(last.0) };
+            match only {
+                Some(kind) => {
+                    let why = "the name and the options of the index are lost; commits to it are \
+                               here, if it was not dropped";
+                    report.lose(Some(&name), what, why);
+                    let entry = Entry { name, kind: kind.to_owned(), options: Vec::new() };
+                    let index = Index { entry, flushed: SeqNo(0), segments: Vec::new() };
+                    self.indexes.insert(*id, index);
+                }
+                None => report.lose(Some(&name), what, "the name and type of the index are lost"),
+            }
+        }
+        for (seq, why) in &seen.senseless {
+            let what = Lost::Commits { first: seq.0, last: Some(seq.0) };
+            report.lose(None, what, why.clone());
+        }
+    }
+
+    /// Gives every index a name of its own, and brings segments in order.
+    fn finish(mut self, report: &mut RepairReport) -> BTreeMap<IndexId, Index> {
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        // Of two with one name the later one has it: the other was dropped or renamed.
+        for (id, index) in self.indexes.iter_mut().rev() {
+            let name = &mut index.entry.name;
+            if !taken.insert(name.clone()) {
+                let mut cut = name.len().min(200);
+                while !name.is_char_boundary(cut) {
+                    cut -= 1;
+                }
+                let new = format!("{} (index {id})", &name[..cut]);
+                let why = format!("its name was {name:?}, as that of a later one is");
+                report.lose(Some(&new), Lost::Other, why);
+                taken.insert(new.clone());
+                *name = new;
+            }
+            index.segments.sort_by_cached_key(|meta| places(meta));
+        }
+        self.indexes
+    }
+}
+
+/// Segments of an index by where they lie.
+struct Jobs(BTreeMap<Places, Arc<SegmentMeta>>);
+
+impl Jobs {
+    /// Those that the manifest or some file tells of.
+    fn new(id: IndexId, labels: &[Owner], index: &Index) -> Jobs {
+        let mut segments = BTreeMap::new();
+        for owner in labels.iter().filter(|owner| owner.index == id) {
+            let told = owner.segments.iter().map(|meta| (places(meta), Arc::new(meta.clone())));
+            segments.extend(told);
+        }
+        // The manifest knows of moves, too.
+        segments.extend(index.segments.iter().map(|meta| (places(meta), meta.clone())));
+        Jobs(segments)
+    }
+
+    fn has(&self, all: &[Places]) -> bool {
+        all.iter().all(|places| self.0.contains_key(places))
+    }
+
+    /// Brings an index to what it was after the last of `jobs` that was installed.
+    fn follow(
+        &self,
+        jobs: &BTreeMap<EditNo, Vec<&Owner>>,
+        index: &mut Index,
+        seen: &Seen,
+        report: &mut RepairReport,
+    ) {
+        let mut missing: Vec<&Places> = Vec::new();
+        for job in jobs.values().filter_map(|owners| owners.first()) {
+            index.flushed = index.flushed.max(job.before);
+            let is_there = self.has(&job.made);
+            if is_there || !self.has(&job.removed) {
+                // Its inputs may be gone because it was installed, and then its outputs count.
+                index.flushed = index.flushed.max(job.flushed);
+            } else if job.flushed > index.flushed && !seen.has(index.flushed, job.flushed) {
+                let what =
+                    Lost::Commits { first: index.flushed.next().0, last: Some(job.flushed.0) };
+                let why = "segments that have them are missing";
+                report.lose(Some(&index.entry.name), what, why);
+                index.flushed = job.flushed;
+            } else if job.flushed > index.flushed || !job.removed.is_empty() {
+                // It came to nothing, or what it was made of is still there.
+                continue;
+            }
+            let current = || job.kept.iter().chain(&job.made);
+            index.segments = current().filter_map(|at| self.0.get(at).cloned()).collect();
+            missing = current().filter(|at| !self.0.contains_key(*at)).collect();
+        }
+        for (file, offset) in missing.into_iter().filter_map(|at| at.first()) {
+            let what = Lost::File { name: name::data(*file) };
+            let why = format!("the segment at {offset} is missing, or was let go of");
+            report.lose(Some(&index.entry.name), what, why);
+        }
+    }
+}
+
+/// Tells what is missing in the log and may matter.
+fn tell_of_log(
+    seen: &Seen,
+    state: &ManifestState,
+    known: KnownBy,
+    indexes: &BTreeMap<IndexId, Index>,
+    report: &mut RepairReport,
+) {
+    let flushed = indexes.values().map(|index| index.flushed);
+    let catalog = (known == KnownBy::Manifest).then(|| state.catalog_flushed());
+    let needed_after = flushed.chain(catalog).min().unwrap_or_default();
+    let mut lose = |first: SeqNo, last: SeqNo, why: &str| {
+        if last > needed_after {
+            let first = first.max(needed_after.next());
+            report.lose(None, Lost::Commits { first: first.0, last: Some(last.0) }, why);
+        }
+    };
+    for trouble in &seen.troubles {
+        if let Trouble::Commits(first, last) = trouble {
+            lose(*first, *last, "they are missing in the log");
+        }
+    }
+    let done = &seen.done;
+    let reached = indexes.values().map(|index| index.flushed).chain([state.published()]).max();
+    if let Some(reached) = reached.filter(|reached| *reached > done.last_seq) {
+        lose(done.last_seq.next(), reached, "the log ends before them");
+    }
+    let mut begins_late = false;
+    for trouble in &seen.troubles {
+        match trouble {
+            Trouble::File(name, why) => {
+                report.lose(None, Lost::File { name: name.clone() }, why.clone());
+            }
+            Trouble::Missing(first, last) if known == KnownBy::Manifest => {
+                begins_late |= *first == state.log_start();
+                for number in first.0..=last.0.min(first.0 + 100) {
+                    let name = name::log(LogNo(number));
+                    report.lose(None, Lost::File { name }, "it is missing");
+                }
+            }
+            Trouble::Missing(..) | Trouble::Commits(..) => {}
+        }
+    }
+    if begins_late && done.before > needed_after {
+        let what = Lost::Commits { first: needed_after.next().0, last: Some(done.before.0) };
+        report.lose(None, what, "they are missing in the log");
+    }
+    if seen.done.commits == 0 && !seen.done.closed && done.last_seq == SeqNo(0) {
+        let name = name::log(state.log_start().max(LogNo(1)));
+        if state.log_start() > LogNo(0) || known == KnownBy::Labels {
+            report.lose(None, Lost::File { name }, "there is no log that can be read");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Puts what is intact into the new database, older things before newer ones.
+//!
+//! Not for: what there is, which [`survey`](super::survey) knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::RepairReport;
+use super::survey::Survey;
+use crate::batch::{Batch, Body};
+use crate::database::Engine;
+use crate::env::{Env, Event, OpenMode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{FileTable, Files};
+use crate::id::{IndexId, SeqNo};
+use crate::index::{ErasedState, KnownBy, Lost, Salvage};
+use crate::log::{self, Kind, Record};
+use crate::options::Durability;
+
+/// Keys whose lost base is told of, of one index.
+const BASES_MAX: usize = 10_000;
+
+/// An index of the new database.
+struct Target {
+    id: IndexId,
+    name: String,
+    /// Commits up to this one are in the segments.
+    flushed: SeqNo,
+    state: Arc<dyn ErasedState>,
+    /// Ranges of keys of which something is lost.
+    holes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Keys whose lost base was told of.
+    told: BTreeSet<Vec<u8>>,
+}
+
+/// Puts what `survey` found in `dir` into `engine`.
+///
+/// # Errors
+/// What writing fails with.
+pub(super) fn write(
+    env: &Arc<dyn Env>,
+    dir: &Path,
+    survey: &Survey,
+    engine: &Engine,
+    report: &mut RepairReport,
+) -> Result<()> {
+    let files =
+        FileTable::new(env.clone(), dir.to_path_buf(), OpenMode::Read, Arc::new(Event::new()));
+    let mut targets = BTreeMap::new();
+    for (old, index) in &survey.indexes {
+        let entry = &index.entry;
+        let id = match engine.create_index(&entry.name, &entry.kind, &entry.options) {
+            Ok(id) => id,
+            Err(error) if is_damage(&error) => {
+                let what = Lost::Keys { first: Vec::new(), last: None };
+                report.lose(Some(&entry.name), what, error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        report.segments += index.segments.len();
+        let target = Target {
+            id,
+            name: entry.name.clone(),
+            flushed: index.flushed,
+            state: engine.view().state(id)?,
+            holes: Vec::new(),
+            told: BTreeSet::new(),
+        };
+        let mut saving = Saving { engine, target, report: &mut *report };
+        let state = saving.target.state.clone();
+        state.salvage(&index.segments, survey.known, &*files, &mut saving)?;
+        targets.insert(*old, saving.target);
+    }
+    let (gaps, files) = (&*survey.gaps, &*files);
+    let mut logged = Logged { engine, targets, files, gaps, report };
+    log::salvage(env.vfs(), dir, &survey.lines, survey.log, &mut |_| {}, &mut |record| {
+        logged.record(record)
+    })?;
+    Ok(())
+}
+
+/// Whether an error is about what was found, rather than about where it should go.
+fn is_damage(error: &Error) -> bool {
+    use ErrorKind::{Conflict, Corrupt, Exists, Invalid, NotFound, Unsupported};
+    matches!(error.kind(), Corrupt | Unsupported | Invalid | NotFound | Exists | Conflict)
+}
+
+/// Puts what an index type saves into the new database.
+struct Saving<'r> {
+    engine: &'r Engine,
+    target: Target,
+    report: &'r mut RepairReport,
+}
+
+impl Salvage for Saving<'_> {
+    fn operations(&mut self, ops: &[u8]) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.part(self.target.id).extend_from_slice(ops);
+        match self.engine.commit(batch, Durability::None) {
+            Ok(_) => self.report.segment_bytes += ops.len() as u64,
+            Err(error) if is_damage(&error) => {
+                self.lost(Lost::Other, format!("{} bytes of operations: {error}", ops.len()));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, what: Lost, why: String) {
+        match &what {
+            Lost::Keys { first, last } => self.target.holes.push((first.clone(), last.clone())),
+            Lost::Value { key } => self.target.holes.push((key.clone(), Some(key.clone()))),
+            _ => {}
+        }
+        self.report.lose(Some(&self.target.name), what, why);
+    }
+}
+
+/// Puts commits of the log into the new database.
+struct Logged<'r> {
+    engine: &'r Engine,
+    targets: BTreeMap<IndexId, Target>,
+    files: &'r dyn Files,
+    gaps: &'r [(SeqNo, SeqNo)],
+    report: &'r mut RepairReport,
+}
+
+impl Logged<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let seq = record.header.seq;
+        // What makes no sense was told of when the log was read first.
+        let (Ok(kind), Ok(body)) = (record.kind(), Body::decode(record.body)) else {
+            return Ok(());
+        };
+        match kind {
+            Kind::Close => return Ok(()),
+            Kind::Ingest => return self.load(seq, &body),
+            Kind::Commit => {}
+        }
+        let mut batch = Batch::new();
+        for (old, ops) in body.parts {
+            // Others are in segments, as far as they are intact, or were dropped since.
+            let Some(target) = self.targets.get_mut(&old).filter(|index| seq > index.flushed)
+            else {
+                continue;
+            };
+            let behind_gap = |gap: &&(SeqNo, SeqNo)| gap.1 > target.flushed && gap.0 < seq;
+            let gap = self.gaps.iter().rfind(behind_gap);
+            tell_bases(target, ops, gap.is_some(), self.report);
+            batch.part(target.id).extend_from_slice(ops);
+        }
+        match self.commit(batch.clone()) {
+            Err(error) if is_damage(&error) && batch.parts().len() > 1 => {
+                // What is sound goes without what is not.
+                for (id, ops) in batch.parts() {
+                    let mut alone = Batch::new();
+                    alone.part(*id).extend_from_slice(ops);
+                    let done = self.commit(alone);
+                    self.settle(seq, Some(*id), done)?;
+                }
+                Ok(())
+            }
+            done => {
+                let index = batch.parts().first().map(|(id, _)| *id);
+                self.settle(seq, index, done)
+            }
+        }
+    }
+
+    /// Puts in the segments that a commit names.
+    fn load(&mut self, seq: SeqNo, body: &Body<'_>) -> Result<()> {
+        for (old, metas) in body.segments() {
+            let Some(target) = self.targets.remove(&old) else { continue };
+            let (state, flushed) = (target.state.clone(), target.flushed);
+            let mut saving = Saving { engine: self.engine, target, report: &mut *self.report };
+            match metas {
+                _ if seq <= flushed => {}
+                Ok(metas) => {
+                    let metas: Vec<_> = metas.into_iter().map(Arc::new).collect();
+                    state.salvage(&metas, KnownBy::Manifest, self.files, &mut saving)?;
+                }
+                Err(error) => {
+                    let what = Lost::Commits { first: seq.0, last: Some(seq.0) };
+                    saving.lost(what, error.to_string());
+                }
+            }
+            self.targets.insert(old, saving.target);
+        }
+        Ok(())
+    }
+
+    fn commit(&self, batch: Batch) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.engine.commit(batch, Durability::None).map(drop)
+    }
+
+    fn settle(&mut self, seq: SeqNo, index: Option<IndexId>, done: Result<()>) -> Result<()> {
+        match done {
+            Err(error) if is_damage(&error) => {
+                let target = self.targets.values().find(|target| Some(target.id) == index);
+                let name = target.map(|target| target.name.as_str());
+                let what = Lost::Commits { first: seq.0, last: Some(seq.0) };
+                self.report.lose(name, what, error.to_string());
+                Ok(())
+            }
+            done => done,
+        }
+    }
+}
+
+/// Tells of operations that build on what is or may be lost.
+fn tell_bases(target: &mut Target, ops: &[u8], behind_gap: bool, report: &mut RepairReport) {
+    if !behind_gap && target.holes.is_empty() {
+        return;
+    }
+    let Target { name, state, holes, told, .. } = target;
+    state.builds_on(ops, &mut |key| {
+        let within = |(first, last): &(Vec<u8>, Option<Vec<u8>>)| {
+            first.as_slice() <= key && last.as_deref().is_none_or(|last| key <= last)
+        };
+        let lost = behind_gap || holes.iter().any(within);
+        if lost && told.len() < BASES_MAX && told.insert(key.to_vec()) {
+            let why = "it may lie in what is lost";
+            report.lose(Some(name), Lost::Base { key: key.to_vec() }, why);
+        }
+    });
+}

@@ -1,0 +1,292 @@
+//! Makes operations of what is intact in the segments of a damaged index, older ones first.
+//!
+//! **Order.** The manifest gives each segment its level: deeper is older, and in level 0 a lower
+//! recency is. Labels of files give the level that a segment was written for; one that was moved
+//! deeper since is known by what was written over it later (see [`oldest_first`]).
+//!
+//! Invariants:
+//! 1. A block's entries are handed on whole or not at all.
+//! 2. Range deletes of a segment come before its entries, and after all older segments.
+//! 3. Where the value of a key is lost, the key is deleted: nothing older takes its place.
+//!
+//! Not for: where bytes lie in segments.
+
+use std::sync::Arc;
+
+use cuesta_engine::ensure_sound;
+use cuesta_engine::error::Result;
+use cuesta_engine::file::Files;
+use cuesta_engine::format::{crc32, name};
+use cuesta_engine::index::{KnownBy, Lost, Salvage, SegmentMeta};
+
+use super::blob::Pointer;
+use super::expiry;
+use super::kind::Kind;
+use super::op;
+use super::operand::{Rules, Saved, saved};
+use super::segment::{Detail, Part, Remains};
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes of operations that are handed on at once, about.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Hands on what is intact of `metas`.
+///
+/// # Errors
+/// What `found` fails with.
+pub(super) fn salvage(
+    metas: &[Arc<SegmentMeta>],
+    known: KnownBy,
+    (files, rules): (&dyn Files, &Rules),
+    found: &mut dyn Salvage,
+) -> Result<()> {
+    let mut segments = Vec::with_capacity(metas.len());
+    for meta in metas {
+        match Detail::decode(&meta.detail) {
+            Ok(detail) => segments.push((meta.clone(), detail)),
+            Err(error) => {
+                found.lost(Lost::Keys { first: Vec::new(), last: None }, error.to_string());
+            }
+        }
+    }
+    match known {
+        // Stable: those of one flush stay as they are.
+        KnownBy::Manifest => segments.sort_by_key(|(_, detail)| {
+            let recency = if detail.level == 0 { detail.recency } else { 0 };
+            (std::cmp::Reverse(detail.level), recency)
+        }),
+        KnownBy::Labels => segments = oldest_first(segments),
+    }
+    let mut saving =
+        Saving { files, rules, found, ops: Vec::new(), later: Vec::new(), holes: Vec::new() };
+    for (meta, detail) in &segments {
+        saving.segment(meta, detail)?;
+    }
+    Ok(())
+}
+
+type Described = (Arc<SegmentMeta>, Detail);
+
+/// Orders segments by what their files say, which may be old: each was written for a level, and may
+/// have been moved deeper since. `segments` come in the order in which they were written.
+///
+/// A segment is newer than those written before it for its own level or a deeper one. One that was
+/// written before it for a level above is newer still, unless it was moved below meanwhile: then
+/// the later one says that it lies over it.
+fn oldest_first(segments: Vec<Described>) -> Vec<Described> {
+    let mut newest_first: Vec<Described> = Vec::with_capacity(segments.len());
+    for segment in segments {
+        let (span, detail) = (segment.1.span(), &segment.1);
+        let is_newer = |(meta, other): &Described| {
+            if !other.span().meets(&span) {
+                return false;
+            }
+            let place = meta.extents.first().map(|extent| (extent.file, extent.offset));
+            match (other.written(), detail.written()) {
+                (0, 0) => other.recency > detail.recency,
+                (above, level) => {
+                    above < level && !place.is_some_and(|place| detail.over.contains(&place))
+                }
+            }
+        };
+        let at = newest_first.iter().rposition(is_newer).map_or(0, |newer| newer + 1);
+        newest_first.insert(at, segment);
+    }
+    newest_first.reverse();
+    newest_first
+}
+
+struct Saving<'s> {
+    files: &'s dyn Files,
+    rules: &'s Rules,
+    found: &'s mut dyn Salvage,
+    /// Operations that wait to be handed on: at most one for a key.
+    ops: Vec<u8>,
+    /// Merges of keys that have another operation in `ops`.
+    later: Vec<u8>,
+    /// Keys of which something is lost so far, first and last.
+    holes: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Saving<'_> {
+    fn lose_keys(&mut self, first: &[u8], last: &[u8], why: String) {
+        self.holes.push((first.to_vec(), last.to_vec()));
+        let what = Lost::Keys { first: first.to_vec(), last: Some(last.to_vec()) };
+        self.found.lost(what, why);
+    }
+
+    fn lose_value(&mut self, key: &[u8], why: String) {
+        self.holes.push((key.to_vec(), key.to_vec()));
+        self.found.lost(Lost::Value { key: key.to_vec() }, why);
+    }
+
+    fn segment(&mut self, meta: &SegmentMeta, detail: &Detail) -> Result<()> {
+        let [extent] = meta.extents.as_slice() else {
+            let count = meta.extents.len();
+            self.lose_keys(&detail.smallest, &detail.largest, format!("{count} extents"));
+            return Ok(());
+        };
+        let remains = Remains::find(extent, (detail.ranges.as_ref(), detail.sealed_as), self.files);
+        let remains = match remains {
+            Ok(remains) => remains,
+            Err(error) => {
+                self.lose_keys(&detail.smallest, &detail.largest, error.to_string());
+                if let Some(ranges) = &detail.ranges {
+                    let (first, end) = (ranges.span.start.clone(), ranges.span.end.clone());
+                    self.found.lost(Lost::Deletes { first, end }, error.to_string());
+                }
+                return Ok(());
+            }
+        };
+        match (&remains.ranges, &detail.ranges) {
+            (Ok(spans), _) => {
+                for span in spans {
+                    op::delete_range(&mut self.ops, &span.start, span.end())?;
+                }
+                self.hand_on()?;
+            }
+            (Err(error), Some(ranges)) => {
+                let (first, end) = (ranges.span.start.clone(), ranges.span.end.clone());
+                self.found.lost(Lost::Deletes { first, end }, error.to_string());
+            }
+            (Err(error), None) => {
+                let what = Lost::Deletes { first: detail.smallest.clone(), end: None };
+                self.found.lost(what, error.to_string());
+            }
+        }
+        let title = format!("{}, segment at {}", name::data(extent.file), extent.offset);
+        self.parts(&remains, meta, detail, &title)?;
+        self.hand_on()
+    }
+
+    fn parts(
+        &mut self,
+        remains: &Remains,
+        meta: &SegmentMeta,
+        detail: &Detail,
+        title: &str,
+    ) -> Result<()> {
+        // From where on something is lost, and why.
+        let mut lost: Option<(Vec<u8>, String)> = None;
+        let (mut last, mut any) = (detail.smallest.clone(), false);
+        for part in &remains.parts {
+            let entries = match part {
+                Part::Block(place) => {
+                    let read = remains.entries(*place);
+                    read.map_err(|e| format!("block at {}: {e}", place.offset))
+                }
+                Part::Lost(why) => Err(why.clone()),
+            };
+            match entries {
+                Err(why) => {
+                    lost.get_or_insert_with(|| (last.clone(), format!("{title}, {why}")));
+                }
+                Ok(entries) => {
+                    if let Some((key, ..)) = entries.first()
+                        && let Some((first, why)) = lost.take()
+                    {
+                        self.lose_keys(&first, key, why);
+                    }
+                    for (key, kind, stored) in entries {
+                        if let Err(error) = self.entry(meta, &key, kind, &stored) {
+                            self.lose_value(&key, error.to_string());
+                        }
+                        if self.ops.len() + self.later.len() >= PIECE_BYTES {
+                            self.hand_on()?;
+                        }
+                        (last, any) = (key, true);
+                    }
+                }
+            }
+        }
+        if let Some((first, why)) = lost
+            && (last < detail.largest || !any)
+        {
+            self.lose_keys(&first, &detail.largest, why);
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, meta: &SegmentMeta, key: &[u8], kind: Kind, stored: &[u8]) -> Result<()> {
+        match kind {
+            Kind::Put => op::put(&mut self.ops, key, stored),
+            Kind::Delete => op::delete(&mut self.ops, key),
+            Kind::Expiring => {
+                let (expiry_ms, value) = expiry::split(stored)?;
+                op::put_expiring(&mut self.ops, key, value, expiry_ms)
+            }
+            Kind::Blob => match large(self.files, meta, stored) {
+                Ok(value) => op::put(&mut self.ops, key, &value),
+                Err(error) => {
+                    self.lose_value(key, error.to_string());
+                    op::delete(&mut self.ops, key)
+                }
+            },
+            Kind::Merge => self.merge(key, stored),
+        }
+    }
+
+    fn merge(&mut self, key: &[u8], stored: &[u8]) -> Result<()> {
+        let Saved { base, operands } = saved(stored, self.rules)?;
+        let into = match base {
+            None => {
+                let within = |(first, last): &(Vec<u8>, Vec<u8>)| {
+                    first.as_slice() <= key && key <= last.as_slice()
+                };
+                if self.holes.iter().any(within) {
+                    let why = "it may lie in what is lost".to_owned();
+                    self.found.lost(Lost::Base { key: key.to_vec() }, why);
+                }
+                &mut self.ops
+            }
+            Some(base) => {
+                match base {
+                    None => op::delete(&mut self.ops, key)?,
+                    Some((value, None)) => op::put(&mut self.ops, key, &value)?,
+                    Some((value, Some(at))) => op::put_expiring(&mut self.ops, key, &value, at)?,
+                }
+                &mut self.later
+            }
+        };
+        operands.iter().try_for_each(|operand| op::merge(into, key, operand))
+    }
+
+    fn hand_on(&mut self) -> Result<()> {
+        for ops in [&mut self.ops, &mut self.later] {
+            if !ops.is_empty() {
+                self.found.operations(ops)?;
+                ops.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The large value that an entry of a segment points to.
+fn large(files: &dyn Files, meta: &SegmentMeta, pointer: &[u8]) -> Result<Vec<u8>> {
+    let Pointer { file, offset, len, crc } = Pointer::decode(pointer)?;
+    ensure_sound!(
+        meta.blobs.iter().any(|blob| blob.file == file),
+        "it lies in file {file}, which its segment does not list"
+    );
+    let region = files.whole(file)?;
+    let value = region.load(offset, len as usize)?;
+    ensure_sound!(
+        crc32(&value) == crc,
+        "file {file}, value at {offset}+{len} does not match its checksum"
+    );
+    Ok(value)
+}
+
+/// Tells the keys whose older values matter to operations, as far as these make sense.
+pub(super) fn builds_on(ops: &[u8], tell: &mut dyn FnMut(&[u8])) {
+    for op in op::Ops::new(ops) {
+        match op {
+            Ok(op::Op::Merge { key, .. }) => tell(key),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
