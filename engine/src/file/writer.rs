@@ -22,6 +22,8 @@ struct Written {
     /// `None` where it was closed, or was complete from the beginning.
     file: Option<Arc<dyn VfsFile>>,
     is_new: bool,
+    /// Whether it was complete from the beginning.
+    is_taken: bool,
     /// Whether there is something that was not synced.
     unsynced: bool,
     /// When it was written to, in steps of the output.
@@ -135,8 +137,10 @@ impl FileOutput {
             let file = self.env.vfs().open(&path, OpenMode::Write).map_err(failed)?;
             let len = file.len().map_err(failed)?;
             let (kind, buffer, spread) = (FileKind::InPlace, Vec::new(), Spread::Apart);
-            let (file, is_new, unsynced, used) = (Some(file), false, true, 0);
-            let written = Written { kind, file, is_new, unsynced, used, spread, len, buffer };
+            let (file, is_new, is_taken, unsynced) = (Some(file), false, false, true);
+            let used = 0;
+            let written =
+                Written { kind, file, is_new, is_taken, unsynced, used, spread, len, buffer };
             self.files.insert(id, written);
         }
         let written = self.get(id)?;
@@ -153,8 +157,9 @@ impl FileOutput {
         let file = self.env.vfs().open(&self.dir.join(&file_name), OpenMode::CreateNew);
         let file = file.map_err(|e| Error::io(format_args!("creating {file_name}"), e))?;
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        let (file, is_new, unsynced, used) = (Some(file), true, true, self.steps);
-        let written = Written { kind, file, is_new, unsynced, used, spread, len: 0, buffer };
+        let (file, is_new, is_taken, unsynced) = (Some(file), true, false, true);
+        let (used, len) = (self.steps, 0);
+        let written = Written { kind, file, is_new, is_taken, unsynced, used, spread, len, buffer };
         self.files.insert(id, written);
         Ok(id)
     }
@@ -209,9 +214,10 @@ impl FileOutput {
                 return Err(error);
             }
         }
-        let (kind, spread, is_new, buffer) = (FileKind::Sealed, Spread::Apart, true, Vec::new());
-        let (file, unsynced, used, len) = (None, false, 0, 0);
-        let written = Written { kind, file, is_new, unsynced, used, spread, len, buffer };
+        let (kind, spread, buffer) = (FileKind::Sealed, Spread::Apart, Vec::new());
+        let (file, is_new, is_taken, unsynced) = (None, true, true, false);
+        let (used, len) = (0, 0);
+        let written = Written { kind, file, is_new, is_taken, unsynced, used, spread, len, buffer };
         self.files.insert(id, written);
         Ok(id)
     }
@@ -269,6 +275,12 @@ impl FileOutput {
     pub fn new_files(&self) -> impl Iterator<Item = FileId> {
         let written = self.files.iter().filter(|(_, written)| written.is_new).map(|(id, _)| *id);
         written.chain(self.adopted.iter().copied())
+    }
+
+    /// Those among them whose bytes were written here, and not elsewhere.
+    pub fn written_files(&self) -> impl Iterator<Item = FileId> {
+        let here = |written: &Written| written.is_new && !written.is_taken;
+        self.files.iter().filter(move |(_, written)| here(written)).map(|(id, _)| *id)
     }
 
     /// Whether there are new names in the directory.

@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileOutput, Spread};
 use crate::id::{IndexId, SeqNo};
 use crate::index::{ErasedIngested, Load, SegmentMeta};
-use crate::jobs::output;
+use crate::jobs::{label_load, output};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
@@ -183,6 +183,7 @@ impl BulkLoad {
         if self.metas.is_empty() {
             return Ok(None);
         }
+        label_load(&self.parts, &self.metas, out)?;
         out.finish()?;
         if !planted::is(Bug::IngestedUnsynced) {
             out.sync()?;

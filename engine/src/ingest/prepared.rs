@@ -93,11 +93,12 @@ impl Prepared {
     }
 
     /// The segments, as they lie in data file `file`.
-    pub(super) fn of(mut self, file: FileId) -> Vec<SegmentMeta> {
-        for extent in self.metas.iter_mut().flat_map(|meta| &mut meta.extents) {
+    pub(crate) fn of(&self, file: FileId) -> Vec<SegmentMeta> {
+        let mut metas = self.metas.clone();
+        for extent in metas.iter_mut().flat_map(|meta| &mut meta.extents) {
             extent.file = file;
         }
-        self.metas
+        metas
     }
 }
 

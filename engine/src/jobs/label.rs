@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::file::{FileKind, FileOutput, Output};
-use crate::id::{EditNo, FileId, SeqNo};
+use crate::id::{EditNo, FileId, IndexId, SeqNo};
 use crate::index::SegmentMeta;
 use crate::jobs::Installing;
+use crate::manifest::ManifestWriter;
 use crate::manifest::label::{self, Owner};
 use crate::parts::Parts;
 
@@ -29,15 +30,58 @@ pub(super) fn label(parts: &Parts, installing: &[Installing], out: &mut FileOutp
         let all: BTreeSet<FileId> = made.iter().flat_map(|(_, files)| files).copied().collect();
         let Some(owner) = owner(parts, one).filter(|_| !all.is_empty()) else { continue };
         for file in all {
-            let here = made.iter().filter(|(_, files)| files.contains(&file));
+            // What got another meaning where it lay says so in each file.
+            let here = made.iter().filter(|(_, at)| at.is_empty() || at.contains(&file));
             let segments = here.map(|(meta, _)| SegmentMeta::clone(meta)).collect();
             labels.entry(file).or_default().push(Owner { segments, ..owner.clone() });
         }
     }
-    for (file, owners) in labels {
-        out.append(file, &label::encode(file, &owners)?)?;
+    append(labels, out)
+}
+
+/// Appends its label to each file that a bulk load has written: `metas` are all of its segments.
+///
+/// # Errors
+/// `Full`, `Io`.
+pub(crate) fn label_load(
+    parts: &Parts,
+    metas: &[(IndexId, Vec<SegmentMeta>)],
+    out: &mut FileOutput,
+) -> Result<()> {
+    let written: BTreeSet<FileId> = out.written_files().collect();
+    let edit = parts.manifest().as_ref().map(ManifestWriter::next_edit).unwrap_or_default();
+    let loaded_after = parts.tail().log.last_seq();
+    let current = parts.versions.current();
+    let mut labels: BTreeMap<FileId, Vec<Owner>> = BTreeMap::new();
+    for (index, metas) in metas {
+        let Some(entry) = current.value.catalog.get(*index) else { continue };
+        let mut here: BTreeMap<FileId, Vec<SegmentMeta>> = BTreeMap::new();
+        for meta in metas {
+            let files: BTreeSet<FileId> = meta.extents.iter().map(|extent| extent.file).collect();
+            for file in files.intersection(&written) {
+                here.entry(*file).or_default().push(meta.clone());
+            }
+        }
+        for (file, segments) in here {
+            labels.entry(file).or_default().push(Owner {
+                index: *index,
+                name: entry.name.clone(),
+                kind: entry.kind.clone(),
+                options: entry.options.clone(),
+                edit,
+                loaded_after,
+                segments,
+                ..Owner::default()
+            });
+        }
     }
-    Ok(())
+    append(labels, out)
+}
+
+fn append(labels: BTreeMap<FileId, Vec<Owner>>, out: &mut FileOutput) -> Result<()> {
+    labels
+        .into_iter()
+        .try_for_each(|(file, owners)| out.append(file, &label::encode(file, &owners)?).map(drop))
 }
 
 /// What all files of a job say of an index; `None` when it was dropped meanwhile.
@@ -62,6 +106,7 @@ fn owner(parts: &Parts, one: &Installing) -> Option<Owner> {
         before,
         flushed: one.up_to.unwrap_or(SeqNo(0)),
         edit,
+        loaded_after: SeqNo(0),
         removed: removed.into_iter().map(|listed| label::places(&listed.meta)).collect(),
         kept: kept.into_iter().map(|listed| label::places(&listed.meta)).collect(),
         made: one.edit.add.iter().map(label::places).collect(),

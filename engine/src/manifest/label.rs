@@ -6,8 +6,9 @@
 //! tail      | payload bytes u32 | format u16 | reserved u16 | file u64 | magic 8 | crc 4 |
 //! ```
 //!
-//! It lies behind everything else in a sealed file with segments. Blob files, and files written in
-//! place, have none. The checksum covers the payload and the tail before it.
+//! It lies behind everything else in a sealed file with segments. Blob files, files written in
+//! place, and those that were prepared apart from any database have none. The checksum covers the
+//! payload and the tail before it.
 //!
 //! Invariant: it says what was true when the job was installed that wrote the file. What happens to
 //! a segment later without another file, such as a move to another level, is not in it.
@@ -58,13 +59,17 @@ pub struct Owner {
     pub flushed: SeqNo,
     /// The edit that was to install the job, or a later one: jobs of one index have ascending ones.
     pub edit: EditNo,
+    /// For a bulk load, which is no such job: a commit before its own, the last that there was; 0
+    /// for a job. Nothing here says whether it was committed, or where its segments went.
+    pub loaded_after: SeqNo,
     /// Segments that the job has replaced.
     pub removed: Vec<Places>,
     /// All other segments that the index had.
     pub kept: Vec<Places>,
     /// Segments that the job has made, or given another meaning.
     pub made: Vec<Places>,
-    /// Those of the job that lie in this file, wholly or in part.
+    /// Those of the job that lie in this file, wholly or in part, and those that it gave another
+    /// meaning where they lay.
     pub segments: Vec<SegmentMeta>,
 }
 
@@ -74,7 +79,7 @@ impl Owner {
         put_bytes(out, self.name.as_bytes());
         put_bytes(out, self.kind.as_bytes());
         put_bytes(out, &self.options);
-        for number in [self.before.0, self.flushed.0, self.edit.0] {
+        for number in [self.before.0, self.flushed.0, self.edit.0, self.loaded_after.0] {
             put_varint(out, number);
         }
         for list in [&self.removed, &self.kept, &self.made] {
@@ -100,12 +105,14 @@ impl Owner {
             before: SeqNo(reader.varint()?),
             flushed: SeqNo(reader.varint()?),
             edit: EditNo(reader.varint()?),
+            loaded_after: SeqNo(reader.varint()?),
             removed: decode_list(reader)?,
             kept: decode_list(reader)?,
             made: decode_list(reader)?,
             segments: Vec::new(),
         };
-        let latest = owner.before.0.max(owner.flushed.0).max(owner.edit.0);
+        let latest = owner.before.0.max(owner.flushed.0);
+        let latest = latest.max(owner.edit.0).max(owner.loaded_after.0);
         crate::ensure_sound!(
             latest <= NUMBER_MAX,
             "its label has numbers that no database reaches"

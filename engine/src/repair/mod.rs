@@ -17,6 +17,7 @@
 //!
 //! Not for: what lies in segments, which index types know.
 
+mod loads;
 mod survey;
 mod write;
 

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::RepairReport;
+use super::loads::{self, Logged, PreparedFiles};
 use crate::batch::Body;
 use crate::env::Vfs;
 use crate::error::Result;
@@ -20,6 +21,7 @@ use crate::format::name::{self, FileName};
 use crate::id::{EditNo, FileId, IndexId, LogNo, SeqNo};
 use crate::identity::Identity;
 use crate::index::{KnownBy, Lost, SegmentMeta};
+use crate::ingest::Prepared;
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
 use crate::manifest::label::{self, Owner, Places, places};
 use crate::manifest::{self, ManifestState};
@@ -33,6 +35,14 @@ pub(super) struct Index {
     pub flushed: SeqNo,
     /// In the order of their files and offsets.
     pub segments: Vec<Arc<SegmentMeta>>,
+    /// Bulk loads that are in no list of segments and not in the log: each came after a commit.
+    pub loads: Vec<(SeqNo, Vec<Arc<SegmentMeta>>)>,
+}
+
+impl Index {
+    fn new(entry: Entry, flushed: SeqNo) -> Index {
+        Index { entry, flushed, segments: Vec::new(), loads: Vec::new() }
+    }
 }
 
 /// What there is.
@@ -72,7 +82,7 @@ pub(super) fn survey(
     let lines = log::find_lines(vfs, dir, names);
     let log = (listed.uuid, listed.state.log_start());
     let seen = look_at_log(vfs, dir, &lines, log)?;
-    let (files, mut labels) = (data_files(names), Vec::new());
+    let files = data_files(names);
     if let Some(position) = listed.whole
         && let Some(why) = contradiction(&listed.state, position, &seen, &files)
     {
@@ -80,13 +90,15 @@ pub(super) fn survey(
         listed.whole = None;
     }
     let known = if listed.whole.is_some() { KnownBy::Manifest } else { KnownBy::Labels };
-    if known == KnownBy::Labels {
-        labels = read_labels(vfs, dir, &files, &lines, &listed.state, report);
-    }
+    let (labels, prepared) = match known {
+        KnownBy::Manifest => (Vec::new(), PreparedFiles::new()),
+        KnownBy::Labels => read_labels(vfs, dir, &files, &lines, &listed.state, report),
+    };
     let mut found = Found::new(&listed.state, known);
-    found.labels(&labels, &seen, report);
+    found.labels((&labels, &prepared), &seen, report);
     found.catalog(&seen, &listed.state, only, report);
     let indexes = found.finish(report);
+    loads::tell_of_prepared(&prepared, &indexes, &labels, &seen, report);
     tell_of_log(&seen, &listed.state, known, &indexes, report);
     report.log_commits = seen.done.commits;
     report.last_commit = seen.done.last_seq;
@@ -169,7 +181,7 @@ fn contradiction(
     newer.then(|| format!("{} is missing, and there are files newer than it", name::data(*missing)))
 }
 
-/// What data files say of themselves.
+/// What data files say of themselves, and those that were prepared apart.
 fn read_labels(
     vfs: &dyn Vfs,
     dir: &Path,
@@ -177,13 +189,17 @@ fn read_labels(
     lines: &Lines,
     state: &ManifestState,
     report: &mut RepairReport,
-) -> Vec<Owner> {
+) -> (Vec<Owner>, PreparedFiles) {
+    let mut prepared = PreparedFiles::new();
     let mut unread = Vec::new();
     let mut owners = Vec::new();
     for file in files {
         match label::read(vfs, dir, *file) {
             Ok(said) => owners.extend(said),
-            Err(error) => unread.push((*file, error)),
+            Err(error) => match Prepared::read(vfs, &dir.join(name::data(*file))) {
+                Ok(said) => drop(prepared.insert(*file, said)),
+                Err(_) => unread.push((*file, error)),
+            },
         }
     }
     let blobs = |meta: &SegmentMeta| meta.blobs.iter().map(|blob| blob.file).collect::<Vec<_>>();
@@ -199,7 +215,7 @@ fn read_labels(
             report.lose(None, Lost::File { name }, error.to_string());
         }
     }
-    owners
+    (owners, prepared)
 }
 
 fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
@@ -208,12 +224,14 @@ fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
 
 /// What the first reading of the log has found.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     done: Salvaged,
     troubles: Vec<Trouble>,
     catalog: Vec<(SeqNo, CatalogOp)>,
     /// The first and the last commit that write to an index.
     writes: BTreeMap<IndexId, (SeqNo, SeqNo)>,
+    /// Segments that were loaded.
+    pub(super) loads: Logged,
     /// Commits that make no sense.
     senseless: Vec<(SeqNo, String)>,
 }
@@ -232,9 +250,16 @@ impl Seen {
         self.done.before <= after && self.done.last_seq >= last && !gap
     }
 
+    /// Whether the log has all commits behind `after`, which it has or begins with.
+    pub(super) fn goes_on_from(&self, after: SeqNo) -> bool {
+        after <= self.done.last_seq && self.has(after, self.done.last_seq)
+    }
+
     fn record(&mut self, record: Record<'_>) {
         let seq = record.header.seq;
-        let body = match record.kind() {
+        let kind = record.kind();
+        let is_load = matches!(kind, Ok(Kind::Ingest));
+        let body = match kind {
             Ok(Kind::Close) => return,
             Ok(Kind::Commit | Kind::Ingest) => Body::decode(record.body),
             Err(error) => Err(error),
@@ -243,6 +268,12 @@ impl Seen {
             Ok(body) => body,
             Err(error) => return self.senseless.push((seq, error.to_string())),
         };
+        if is_load {
+            // What makes no sense is told of where it would be put in.
+            for (id, metas) in body.segments() {
+                self.loads.entry(id).or_default().extend(metas.map(|metas| (seq, metas)));
+            }
+        }
         for (id, ops) in body.parts {
             if id != IndexId::CATALOG {
                 self.writes.entry(id).or_insert((seq, seq)).1 = seq;
@@ -291,18 +322,26 @@ impl<'s> Found<'s> {
             },
             flushed: record.flushed,
             segments: record.listed().into_iter().map(|listed| listed.meta).collect(),
+            loads: Vec::new(),
         };
         let indexes = state.indexes().iter().map(|(id, record)| (*id, index(record))).collect();
         Found { state, known, indexes, dropped: BTreeSet::new() }
     }
 
     /// What files say of what came after the manifest, or of everything where there is none.
-    fn labels(&mut self, labels: &[Owner], seen: &Seen, report: &mut RepairReport) {
+    fn labels(
+        &mut self,
+        (labels, prepared): (&[Owner], &PreparedFiles),
+        seen: &Seen,
+        report: &mut RepairReport,
+    ) {
         let mut by_index: BTreeMap<IndexId, BTreeMap<EditNo, Vec<&Owner>>> = BTreeMap::new();
-        for owner in labels.iter().filter(|owner| owner.edit > self.state.edit()) {
+        // Loads may have waited for their commits, however old their labels are.
+        let later = |owner: &&Owner| loads::is_load(owner) || owner.edit > self.state.edit();
+        for owner in labels.iter().filter(later) {
             by_index.entry(owner.index).or_default().entry(owner.edit).or_default().push(owner);
         }
-        for (id, jobs) in by_index {
+        for (id, mut jobs) in by_index {
             let Some(newest) = jobs.values().next_back().and_then(|owners| owners.first()) else {
                 continue;
             };
@@ -311,13 +350,21 @@ impl<'s> Found<'s> {
                 kind: newest.kind.clone(),
                 options: newest.options.clone(),
             };
-            let index = self.indexes.entry(id).or_insert_with(|| Index {
-                entry: entry.clone(),
-                flushed: SeqNo(0),
-                segments: Vec::new(),
-            });
-            index.entry = entry;
-            Jobs::new(id, labels, index).follow(&jobs, index, seen, report);
+            let is_newer = newest.edit > self.state.edit();
+            if !is_newer && !self.indexes.contains_key(&id) {
+                // The manifest knew of its end.
+                continue;
+            }
+            let new = || Index::new(entry.clone(), SeqNo(0));
+            let index = self.indexes.entry(id).or_insert_with(new);
+            if is_newer {
+                index.entry = entry;
+            }
+            jobs.values_mut().for_each(|owners| owners.retain(|owner| !loads::is_load(owner)));
+            let known = loads::known(id, &index.entry.kind, labels, prepared, &seen.loads);
+            let edit = Jobs::new(id, known, labels, index).follow(&jobs, index, seen, report);
+            let edit = edit.unwrap_or(self.state.edit());
+            loads::settle((id, index), edit, labels, seen, report);
         }
     }
 
@@ -332,11 +379,8 @@ impl<'s> Found<'s> {
         for (seq, op) in seen.catalog.iter().filter(|(seq, _)| *seq > state.catalog_flushed()) {
             match op {
                 CatalogOp::Create { id, entry } => {
-                    let index = self.indexes.entry(*id).or_insert_with(|| Index {
-                        entry: entry.clone(),
-                        flushed: *seq,
-                        segments: Vec::new(),
-                    });
+                    let new = || Index::new(entry.clone(), *seq);
+                    let index = self.indexes.entry(*id).or_insert_with(new);
                     index.flushed = index.flushed.max(*seq);
                 }
                 CatalogOp::Rename { id, name } => {
@@ -363,8 +407,7 @@ impl<'s> Found<'s> {
                                here, if it was not dropped";
                     report.lose(Some(&name), what, why);
                     let entry = Entry { name, kind: kind.to_owned(), options: Vec::new() };
-                    let index = Index { entry, flushed: SeqNo(0), segments: Vec::new() };
-                    self.indexes.insert(*id, index);
+                    self.indexes.insert(*id, Index::new(entry, SeqNo(0)));
                 }
                 None => report.lose(Some(&name), what, "the name and type of the index are lost"),
             }
@@ -402,10 +445,16 @@ impl<'s> Found<'s> {
 struct Jobs(BTreeMap<Places, Arc<SegmentMeta>>);
 
 impl Jobs {
-    /// Those that the manifest or some file tells of.
-    fn new(id: IndexId, labels: &[Owner], index: &Index) -> Jobs {
-        let mut segments = BTreeMap::new();
-        for owner in labels.iter().filter(|owner| owner.index == id) {
+    /// Those that the manifest or some file tells of, beside those that were `loaded`.
+    fn new(
+        id: IndexId,
+        loaded: BTreeMap<Places, Arc<SegmentMeta>>,
+        labels: &[Owner],
+        index: &Index,
+    ) -> Jobs {
+        let mut segments = loaded;
+        let jobs = |owner: &&Owner| owner.index == id && !loads::is_load(owner);
+        for owner in labels.iter().filter(jobs) {
             let told = owner.segments.iter().map(|meta| (places(meta), Arc::new(meta.clone())));
             segments.extend(told);
         }
@@ -418,15 +467,16 @@ impl Jobs {
         all.iter().all(|places| self.0.contains_key(places))
     }
 
-    /// Brings an index to what it was after the last of `jobs` that was installed.
+    /// Brings an index to what it was after the last of `jobs` that was installed; returns the edit
+    /// of that one.
     fn follow(
         &self,
         jobs: &BTreeMap<EditNo, Vec<&Owner>>,
         index: &mut Index,
         seen: &Seen,
         report: &mut RepairReport,
-    ) {
-        let mut missing: Vec<&Places> = Vec::new();
+    ) -> Option<EditNo> {
+        let (mut missing, mut last): (Vec<&Places>, _) = (Vec::new(), None);
         for job in jobs.values().filter_map(|owners| owners.first()) {
             index.flushed = index.flushed.max(job.before);
             let is_there = self.has(&job.made);
@@ -443,6 +493,7 @@ impl Jobs {
                 // It came to nothing, or what it was made of is still there.
                 continue;
             }
+            last = Some(job.edit);
             let current = || job.kept.iter().chain(&job.made);
             index.segments = current().filter_map(|at| self.0.get(at).cloned()).collect();
             missing = current().filter(|at| !self.0.contains_key(*at)).collect();
@@ -452,6 +503,7 @@ impl Jobs {
             let why = format!("the segment at {offset} is missing, or was let go of");
             report.lose(Some(&index.entry.name), what, why);
         }
+        last
     }
 }
 

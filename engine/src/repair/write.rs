@@ -2,7 +2,7 @@
 //!
 //! Not for: what there is, which [`survey`](super::survey) knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::id::{IndexId, SeqNo};
-use crate::index::{ErasedState, KnownBy, Lost, Salvage};
+use crate::index::{ErasedState, KnownBy, Lost, Salvage, SegmentMeta};
 use crate::log::{self, Kind, Record};
 use crate::options::Durability;
 
@@ -47,7 +47,7 @@ pub(super) fn write(
 ) -> Result<()> {
     let files =
         FileTable::new(env.clone(), dir.to_path_buf(), OpenMode::Read, Arc::new(Event::new()));
-    let mut targets = BTreeMap::new();
+    let (mut targets, mut loads) = (BTreeMap::new(), Vec::new());
     for (old, index) in &survey.indexes {
         let entry = &index.entry;
         let id = match engine.create_index(&entry.name, &entry.kind, &entry.options) {
@@ -72,13 +72,17 @@ pub(super) fn write(
         let state = saving.target.state.clone();
         state.salvage(&index.segments, survey.known, &*files, &mut saving)?;
         targets.insert(*old, saving.target);
+        let mut of_index = index.loads.iter().map(|(after, metas)| (*after, *old, &**metas));
+        loads.extend(&mut of_index);
     }
+    loads.sort_by_key(|(after, ..)| *after);
     let (gaps, files) = (&*survey.gaps, &*files);
-    let mut logged = Logged { engine, targets, files, gaps, report };
+    let mut logged = Logged { engine, targets, files, gaps, loads: loads.into(), report };
     log::salvage(env.vfs(), dir, &survey.lines, survey.log, &mut |_| {}, &mut |record| {
+        logged.loads_before(record.header.seq)?;
         logged.record(record)
     })?;
-    Ok(())
+    logged.loads_before(SeqNo(u64::MAX))
 }
 
 /// Whether an error is about what was found, rather than about where it should go.
@@ -124,10 +128,30 @@ struct Logged<'r> {
     targets: BTreeMap<IndexId, Target>,
     files: &'r dyn Files,
     gaps: &'r [(SeqNo, SeqNo)],
+    /// Loads that are not in the log, and the commits that they came after, in their order.
+    loads: VecDeque<(SeqNo, IndexId, &'r [Arc<SegmentMeta>])>,
     report: &'r mut RepairReport,
 }
 
 impl Logged<'_> {
+    /// Puts in the loads that came before commit `seq` and are not in the log.
+    fn loads_before(&mut self, seq: SeqNo) -> Result<()> {
+        while let Some((_, old, metas)) = self.loads.pop_front_if(|(after, ..)| *after < seq) {
+            self.put_in(old, metas)?;
+        }
+        Ok(())
+    }
+
+    fn put_in(&mut self, old: IndexId, metas: &[Arc<SegmentMeta>]) -> Result<()> {
+        let Some(target) = self.targets.remove(&old) else { return Ok(()) };
+        self.report.segments += metas.len();
+        let state = target.state.clone();
+        let mut saving = Saving { engine: self.engine, target, report: &mut *self.report };
+        let done = state.salvage(metas, KnownBy::Manifest, self.files, &mut saving);
+        self.targets.insert(old, saving.target);
+        done
+    }
+
     fn record(&mut self, record: Record<'_>) -> Result<()> {
         let seq = record.header.seq;
         // What makes no sense was told of when the log was read first.
@@ -172,21 +196,20 @@ impl Logged<'_> {
     /// Puts in the segments that a commit names.
     fn load(&mut self, seq: SeqNo, body: &Body<'_>) -> Result<()> {
         for (old, metas) in body.segments() {
-            let Some(target) = self.targets.remove(&old) else { continue };
-            let (state, flushed) = (target.state.clone(), target.flushed);
-            let mut saving = Saving { engine: self.engine, target, report: &mut *self.report };
+            // Others are in segments, as far as they are intact, or were dropped since.
+            let Some(target) = self.targets.get(&old).filter(|index| seq > index.flushed) else {
+                continue;
+            };
             match metas {
-                _ if seq <= flushed => {}
                 Ok(metas) => {
                     let metas: Vec<_> = metas.into_iter().map(Arc::new).collect();
-                    state.salvage(&metas, KnownBy::Manifest, self.files, &mut saving)?;
+                    self.put_in(old, &metas)?;
                 }
                 Err(error) => {
                     let what = Lost::Commits { first: seq.0, last: Some(seq.0) };
-                    saving.lost(what, error.to_string());
+                    self.report.lose(Some(&target.name), what, error.to_string());
                 }
             }
-            self.targets.insert(old, saving.target);
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use cuesta::{
     Builder, Database, Error, ErrorKind, KeyspaceOptions, Lost, MergeOperator, RepairReport, Result,
 };
 
+mod loads;
+
 const DIR: &str = "db";
 const NEW: &str = "new";
 

@@ -332,7 +332,7 @@ impl IndexType for Lsm {
             deepest: levels.max().unwrap_or(0),
             runs: arranged(current.iter())?.runs().iter().map(|run| run.entries()).collect(),
         };
-        Ok(Box::new(LoadWork::new(&self.options, &self.sizes, before)))
+        Ok(Box::new(LoadWork::new(&self.options, &self.sizes, before).on_top()))
     }
 
     fn accept(&self, given: &[Live<Lsm>], footprint: &mut Footprint) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! **Order.** The manifest gives each segment its level: deeper is older, and in level 0 a lower
 //! recency is. Labels of files give the level that a segment was written for; one that was moved
-//! deeper since is known by what was written over it later (see [`oldest_first`]).
+//! deeper since is known by what was written over it later (see [`oldest_first`]). What was loaded
+//! counts as written for level 0, wherever it was put.
 //!
 //! Invariants:
 //! 1. A block's entries are handed on whole or not at all.
@@ -85,7 +86,7 @@ fn oldest_first(segments: Vec<Described>) -> Vec<Described> {
             }
             let place = meta.extents.first().map(|extent| (extent.file, extent.offset));
             match (other.written(), detail.written()) {
-                (0, 0) => other.recency > detail.recency,
+                (0, 0) => age(meta, other) > age(&segment.0, detail),
                 (above, level) => {
                     above < level && !place.is_some_and(|place| detail.over.contains(&place))
                 }
@@ -96,6 +97,11 @@ fn oldest_first(segments: Vec<Described>) -> Vec<Described> {
     }
     newest_first.reverse();
     newest_first
+}
+
+/// When a segment was written on top of others, in commits. What was loaded does not know its own.
+fn age(meta: &SegmentMeta, detail: &Detail) -> u64 {
+    if detail.recency > 0 { detail.recency } else { meta.newest.0 }
 }
 
 struct Saving<'s> {

@@ -21,6 +21,7 @@ fn owners() -> Vec<Owner> {
         before: SeqNo(30),
         flushed: SeqNo(42),
         edit: EditNo(7),
+        loaded_after: SeqNo(0),
         removed: vec![vec![(FileId(5), 0)], vec![(FileId(6), 512), (FileId(7), 0)]],
         kept: vec![vec![(FileId(10), 0)]],
         made: vec![vec![(FileId(12), 0)]],

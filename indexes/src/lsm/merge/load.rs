@@ -73,6 +73,11 @@ impl LoadWork {
         }
     }
 
+    /// Into a database, whose segments say that they lie above all that was written before.
+    pub(in crate::lsm) fn on_top(self) -> LoadWork {
+        LoadWork { outputs: self.outputs.on_top(), ..self }
+    }
+
     /// Into a file apart from any database, with large values beside their keys.
     pub(in crate::lsm) fn apart(options: &Options, sizes: &Sizes) -> LoadWork {
         let work = LoadWork::new(options, sizes, Before::default());
@@ -171,6 +176,8 @@ pub(in crate::lsm) fn place<'p>(
         let mut detail = live.segment.detail().clone();
         detail.level = met.map_or(bottom, |met| met.saturating_sub(1).min(bottom));
         detail.recency = at.0;
+        // It is above all that was written before, whatever level it was laid out for.
+        detail.written = Some(0);
         SegmentMeta { newest: at, detail: detail.encode(), ..SegmentMeta::clone(&live.meta) }
     };
     Ok(given.iter().map(meta).collect())

@@ -59,6 +59,8 @@ pub(super) struct Outputs {
     written: Vec<Written>,
     /// Segments that were moved below `level` from above it.
     moved: Vec<(Span, (FileId, u64))>,
+    /// The level that the segments say they are written for, if it is not `level`.
+    written_for: Option<u8>,
 }
 
 impl Outputs {
@@ -83,7 +85,13 @@ impl Outputs {
             begun_bytes: 0,
             written: Vec::new(),
             moved: Vec::new(),
+            written_for: None,
         }
+    }
+
+    /// Has the segments say that they lie above all that was written before.
+    pub(super) fn on_top(self) -> Outputs {
+        Outputs { written_for: Some(0), ..self }
     }
 
     /// Has the segments say what their checksums are tied to.
@@ -287,7 +295,7 @@ impl Outputs {
                 facts: written.facts,
                 ranges: written.ranges,
                 sealed_as: (self.ties == Ties::Apart).then_some(written.extent.file),
-                written: None,
+                written: self.written_for,
                 over: Vec::new(),
             };
             let span = detail.span();

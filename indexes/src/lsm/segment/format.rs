@@ -404,9 +404,10 @@ impl Ranges {
 }
 
 impl Detail {
-    /// The level that it was written for.
+    /// The level that it was written for. What was prepared apart comes on top, as all that was
+    /// loaded does.
     pub(in crate::lsm) fn written(&self) -> u8 {
-        self.written.unwrap_or(self.level)
+        self.written.unwrap_or(if self.sealed_as.is_some() { 0 } else { self.level })
     }
 
     /// All that the segment says anything of: from the first key of its entries and range deletes
