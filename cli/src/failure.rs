@@ -7,9 +7,11 @@
 //! | 2 | `Invalid`: the command line or the input is wrong |
 //! | 3 | `Corrupt` |
 //! | 4 | `Locked` |
-//! | 5 | all others |
+//! | 5 | `Io`, `Full`, `Poisoned`: the system or its disk; and what is none of the others |
 //! | 6 | `Conflict`: another value was there |
 //! | 7 | `Timeout`: nothing came in time |
+//! | 8 | `Exists` |
+//! | 9 | `Unsupported` |
 
 use std::error::Error as _;
 use std::io;
@@ -29,6 +31,8 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Locked => 4,
         ErrorKind::Conflict => 6,
         ErrorKind::Timeout => 7,
+        ErrorKind::Exists => 8,
+        ErrorKind::Unsupported => 9,
         _ => 5,
     }
 }
@@ -50,13 +54,33 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        show(ErrorKind::Invalid, first.trim_start_matches("error: "), Form::Json);
+        show(ErrorKind::Invalid, &in_one_line(error), Form::Json);
     } else {
         let _ = error.print();
     }
     ExitCode::from(exit_code(ErrorKind::Invalid))
+}
+
+/// What is wrong with the command line, with what it names in lines of their own: all but the
+/// usage.
+fn in_one_line(error: &clap::Error) -> String {
+    use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
+    if matches!(error.kind(), DisplayHelpOnMissingArgumentOrSubcommand | MissingSubcommand) {
+        return "a command is missing: `cuesta help` lists them".to_owned();
+    }
+    let text = error.to_string();
+    let is_over = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more info");
+    let lines = text.lines().map(str::trim).take_while(is_over).filter(|line| !line.is_empty());
+    let mut told = String::new();
+    for line in lines {
+        match () {
+            () if told.is_empty() => told += line.trim_start_matches("error: "),
+            () if told.ends_with(':') => told = format!("{told} {line}"),
+            () if line.starts_with("tip:") => told = format!("{told}; {line}"),
+            () => told = format!("{told}, {line}"),
+        }
+    }
+    told
 }
 
 fn show(kind: ErrorKind, message: &str, form: Form) {

@@ -17,6 +17,17 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// How many there are of something: `1 row`, `2 rows`.
+pub fn counted(number: u64, one: &str) -> String {
+    let more = if number == 1 { "" } else { "s" };
+    format!("{} {one}{more}", count(number))
+}
+
+/// How many entries.
+pub fn entries(number: u64) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
+}
+
 /// A number of bytes in the largest unit that leaves at least 1.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -74,6 +85,10 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(336_776), "336,776");
+        assert_eq!(
+            (counted(1, "row"), counted(1000, "row")),
+            ("1 row".into(), "1,000 rows".into())
+        );
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(5 << 40), "5.0 TiB");

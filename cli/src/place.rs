@@ -30,6 +30,52 @@ pub struct Place {
     /// How long to wait for another process that has the database open
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = lifetime::parse)]
     wait: Duration,
+    /// Read files instead of mapping them, so that failing hardware gives errors
+    #[arg(long)]
+    without_maps: bool,
+    #[command(flatten)]
+    keeping: Keeping,
+}
+
+/// What becomes of the log, for commands that write. Who opens a database without these lets go of
+/// what was kept.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "For commands that write")]
+struct Keeping {
+    /// Copy the log to this directory of backups, so that restore goes to any commit
+    #[arg(long, value_name = "DIR")]
+    archive_log: Option<PathBuf>,
+    /// Keep so many bytes of the log for changes and watch
+    #[arg(long, value_name = "BYTES")]
+    log_retention_bytes: Option<u64>,
+    /// Keep the log of commits younger than this for changes and watch
+    #[arg(long, value_name = "TIME", value_parser = lifetime::parse)]
+    log_retention_age: Option<Duration>,
+    /// Keep at most so many bytes for --log-retention-age [default: 1073741824]
+    #[arg(long, value_name = "BYTES")]
+    feed_retention_bytes: Option<u64>,
+    /// Bytes of a segment of the log [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    log_segment_bytes: Option<u64>,
+}
+
+impl Keeping {
+    fn is_given(&self) -> bool {
+        self.archive_log.is_some()
+            || self.log_retention_bytes.is_some()
+            || self.log_retention_age.is_some()
+            || self.feed_retention_bytes.is_some()
+            || self.log_segment_bytes.is_some()
+    }
+
+    fn apply(&self, mut builder: Builder) -> Builder {
+        builder = self.archive_log.iter().fold(builder, Builder::archive_log);
+        builder = self.log_retention_bytes.into_iter().fold(builder, Builder::log_retention_bytes);
+        builder = self.log_retention_age.into_iter().fold(builder, Builder::log_retention_age);
+        builder =
+            self.feed_retention_bytes.into_iter().fold(builder, Builder::feed_retention_bytes);
+        self.log_segment_bytes.into_iter().fold(builder, Builder::log_segment_bytes)
+    }
 }
 
 /// A keyspace of a database.
@@ -94,12 +140,20 @@ pub struct Making {
     /// never [default: 16384]
     #[arg(long, value_name = "BYTES")]
     blob_threshold: Option<u32>,
+    /// Bytes of a block of a keyspace that is created, before compression [default: 8192]
+    #[arg(long, value_name = "BYTES")]
+    block_bytes: Option<u32>,
+    /// Bits of filters for each key of a keyspace that is created, 0 to 32 [default: 10]
+    #[arg(long, value_name = "BITS")]
+    filter_bits: Option<u8>,
 }
 
 impl From<&Making> for KeyspaceOptions {
     fn from(making: &Making) -> KeyspaceOptions {
         let mut options = KeyspaceOptions::new();
         options = making.ttl.into_iter().fold(options, KeyspaceOptions::ttl);
+        options = making.block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
+        options = making.filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
         options = making.blob_threshold.into_iter().fold(options, KeyspaceOptions::blob_threshold);
         if let Some(operator) = &making.merge_operator {
             options = options.merge_operator(operator);
@@ -116,14 +170,24 @@ impl From<&Making> for KeyspaceOptions {
 impl Place {
     /// A database that is not waited for.
     pub fn at(path: PathBuf) -> Place {
-        Place { path, wait: Duration::ZERO }
+        let (without_maps, keeping) = (false, Keeping::default());
+        Place { path, wait: Duration::ZERO, without_maps, keeping }
+    }
+
+    /// The same, for those who wait in their own way.
+    pub fn at_once(&self) -> Place {
+        Place { wait: Duration::ZERO, ..self.clone() }
     }
 
     /// Opens the database for reading.
     ///
     /// # Errors
-    /// `NotFound`, `Locked`, `Corrupt`, `Unsupported`, `Io`.
+    /// `NotFound`, `Locked`, `Corrupt`, `Unsupported`, `Io`; `Invalid` for options that are for
+    /// writing.
     pub fn read(&self) -> Result<Database> {
+        if self.keeping.is_given() {
+            return Err(Error::invalid("what becomes of the log is for commands that write"));
+        }
         self.open_existing(Database::builder().read_only())
     }
 
@@ -161,6 +225,8 @@ impl Place {
     /// As [`Database::open`].
     pub fn open(&self, builder: Builder) -> Result<Database> {
         let began = Instant::now();
+        let builder = self.keeping.apply(builder);
+        let builder = if self.without_maps { builder.without_maps() } else { builder };
         loop {
             match builder.clone().open(&self.path) {
                 Err(error) if error.kind() == ErrorKind::Locked && began.elapsed() < self.wait => {

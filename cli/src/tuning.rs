@@ -17,6 +17,9 @@ pub struct Tuning {
     /// Bytes that flushes and merges may write in a second [default: as many as they can]
     #[arg(long, value_name = "BYTES")]
     background_rate: Option<u64>,
+    /// Threads that flush and merge [default: 2]
+    #[arg(long, value_name = "THREADS")]
+    background_threads: Option<usize>,
     /// Read what is there meanwhile, so many bytes in a second, to find damage; exit code 3 if any
     #[arg(long, value_name = "BYTES")]
     scrub: Option<u64>,
@@ -28,6 +31,7 @@ impl Tuning {
         let mut builder = Database::builder().durability(durability);
         builder = self.memory.into_iter().fold(builder, Builder::memory_budget);
         builder = self.background_rate.into_iter().fold(builder, Builder::background_rate);
+        builder = self.background_threads.into_iter().fold(builder, Builder::background_threads);
         builder = self.scrub.into_iter().fold(builder, Builder::scrub);
         if self.strict_memory { builder.strict_memory() } else { builder }
     }

@@ -26,11 +26,11 @@ impl Backup {
         output.show(
             || {
                 format!(
-                    "backup {} of commit {}: {} files of {} copied, {} of {} there already, {} \
+                    "backup {} of commit {}: {} of {} copied, {} of {} there already, {} \
                      of log; in {}",
                     made.number,
                     figures::count(made.commit),
-                    figures::count(made.copied_files),
+                    figures::counted(made.copied_files, "file"),
                     figures::bytes(made.copied_bytes),
                     figures::count(made.kept_files),
                     figures::bytes(made.kept_bytes),

@@ -40,11 +40,11 @@ impl Backups {
             output.show(
                 || {
                     format!(
-                        "backup {} of commit {}, made {}: {} files, {} with log",
+                        "backup {} of commit {}, made {}: {}, {} with log",
                         info.number,
                         figures::count(info.commit),
                         crate::moment::text(info.made_ms),
-                        figures::count(info.files),
+                        figures::counted(info.files, "file"),
                         figures::bytes(info.bytes),
                     )
                 },

@@ -26,9 +26,9 @@ impl Checkpoint {
         output.show(
             || {
                 format!(
-                    "commit {}: {} files of {} shared, {} of {} copied, {} of log; in {}",
+                    "commit {}: {} of {} shared, {} of {} copied, {} of log; in {}",
                     figures::count(made.commit),
-                    figures::count(made.linked_files),
+                    figures::counted(made.linked_files, "file"),
                     figures::bytes(made.linked_bytes),
                     figures::count(made.copied_files),
                     figures::bytes(made.copied_bytes),

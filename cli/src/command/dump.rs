@@ -7,7 +7,7 @@ use clap::Args;
 use cuesta::{Dumped, Result};
 use serde_json::{Value, json};
 
-use crate::figures;
+use crate::figures::{self, entries};
 use crate::output::Output;
 use crate::pack;
 use crate::place::Place;
@@ -46,9 +46,9 @@ impl Dump {
 /// A dump or load in words.
 pub fn told(dumped: &Dumped) -> String {
     format!(
-        "{} keyspaces, {} entries, {} as text, of commit {}",
-        figures::count(dumped.keyspaces),
-        figures::count(dumped.entries),
+        "{}, {}, {} as text, of commit {}",
+        figures::counted(dumped.keyspaces, "keyspace"),
+        entries(dumped.entries),
         figures::bytes(dumped.bytes),
         figures::count(dumped.commit),
     )

@@ -56,8 +56,8 @@ impl Export {
         let took = began.elapsed();
         output.show(
             || {
-                let (entries, bytes) = (figures::count(entries), figures::bytes(bytes));
-                format!("{entries} entries, {bytes}, in {}", figures::time(took))
+                let (entries, bytes) = (figures::entries(entries), figures::bytes(bytes));
+                format!("{entries}, {bytes}, in {}", figures::time(took))
             },
             || json!({ "entries": entries, "bytes": bytes, "seconds": figures::seconds(took) }),
         )

@@ -1,10 +1,11 @@
 //! `id`: identifiers that are never given out twice.
 
 use clap::{Args, ValueEnum};
-use cuesta::id::{Sequence, SnowflakeOptions, Snowflakes, Ulids, Uuids};
+use cuesta::id::{Sequence, Snowflake, SnowflakeOptions, Snowflakes, Ulids, Uuids};
 use cuesta::{Database, Keyspace, KeyspaceOptions, Result};
 use serde_json::{Value, json};
 
+use crate::moment;
 use crate::output::Output;
 use crate::place::Target;
 use crate::text::Spelling;
@@ -26,6 +27,9 @@ pub struct Id {
     /// Number of this node in snowflakes, 0 to 1023
     #[arg(long, default_value_t = 0)]
     node: u16,
+    /// Give out none, but tell time, node and count of this snowflake
+    #[arg(long, value_name = "SNOWFLAKE", conflicts_with_all = ["kind", "count", "node"])]
+    parts: Option<u64>,
     #[command(flatten)]
     spelling: Spelling,
 }
@@ -42,8 +46,21 @@ enum Kind {
     Ulid,
 }
 
+/// What a snowflake is made of.
+fn parts(number: u64, output: &mut Output) -> Result<()> {
+    let Snowflake { node, count, .. } = Snowflake::of(number);
+    let ms = SnowflakeOptions::new().time_ms(number);
+    output.show(
+        || format!("{} node {node} count {count}", moment::text(ms)),
+        || json!({ "time_ms": ms, "node": node, "count": count }),
+    )
+}
+
 impl Id {
     pub fn run(self, output: &mut Output) -> Result<()> {
+        if let Some(number) = self.parts {
+            return parts(number, output);
+        }
         let key = self.spelling.key(&self.key)?;
         let options = KeyspaceOptions::new();
         let give = |_: &Database, keyspace: &Keyspace| self.generate(keyspace, &key);

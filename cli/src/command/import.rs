@@ -17,7 +17,8 @@ use crate::tuning::Tuning;
 
 /// Creates the database and the keyspace when they are missing. Keys that are there already are
 /// overwritten. A failed import leaves what earlier batches brought, and says so; running it again
-/// completes it. If there were none, nothing that it created is left.
+/// completes it. If there were none, nothing that it created is left. With --sorted all rows become
+/// visible at once, durably, or none does.
 #[derive(Debug, Args)]
 pub struct Import {
     #[command(flatten)]
@@ -37,7 +38,7 @@ pub struct Import {
     /// Count lines that are no rows and go on, instead of stopping at the first
     #[arg(long)]
     skip_errors: bool,
-    /// Load rows whose keys ascend, through all files, as one commit: much faster, all or nothing
+    /// Load rows whose keys ascend bytewise, through all files, as one durable commit, past the log
     #[arg(long, conflicts_with_all = ["batch", "durability"])]
     sorted: bool,
     /// Rows in one commit
@@ -58,8 +59,8 @@ fn after(rows: u64, error: Error) -> Error {
     match rows {
         0 => error,
         rows => {
-            let rows = figures::count(rows);
-            let message = format!("{}; {rows} rows before it are committed", error.message());
+            let rows = figures::counted(rows, "row");
+            let message = format!("{}; {rows} before it stay committed", error.message());
             Error::new(error.kind(), message)
         }
     }
@@ -119,12 +120,12 @@ impl Import {
 
     fn describe(&self, total: &Imported, took: std::time::Duration) -> String {
         let mut text = format!(
-            "{} rows, {} of keys and values, in {}: {} rows/s; {} commits, synced at the end\n",
-            figures::count(total.rows),
+            "{}, {} of keys and values, in {}: {} rows/s; {}, synced at the end\n",
+            figures::counted(total.rows, "row"),
             figures::bytes(total.bytes),
             figures::time(took),
             figures::rate(total.rows, took),
-            figures::count(total.commits),
+            figures::counted(total.commits, "commit"),
         );
         if let Some(first) = &total.first_skipped {
             text += &format!("{} skipped; the first: {first}\n", figures::count(total.skipped));

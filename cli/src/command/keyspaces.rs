@@ -84,10 +84,10 @@ fn list(db: &Database, output: &mut Output) -> Result<()> {
             let width = all.iter().map(|keyspace| keyspace.name.len()).max().unwrap_or(0);
             let line = |keyspace: &cuesta::KeyspaceStats| {
                 format!(
-                    "{:width$}  {:>10} on disk  {:>3} segments  {:>10} in memory\n",
+                    "{:width$}  {:>10} on disk  {:>12}  {:>10} in memory\n",
                     keyspace.name,
                     figures::bytes(keyspace.segment_bytes),
-                    keyspace.segments,
+                    figures::counted(keyspace.segments as u64, "segment"),
                     figures::bytes(keyspace.memtable_bytes),
                 )
             };

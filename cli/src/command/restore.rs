@@ -42,10 +42,10 @@ impl Restore {
         output.show(
             || {
                 format!(
-                    "commit {} out of backup {} and {} archived commits, in {}",
+                    "commit {} out of backup {} and {}, in {}",
                     figures::count(restored.commit),
                     restored.backup,
-                    figures::count(restored.from_archive),
+                    figures::counted(restored.from_archive, "archived commit"),
                     figures::time(restored.took),
                 )
             },

@@ -26,14 +26,13 @@ impl Verify {
         output.show(
             || {
                 let checked = format!(
-                    "{} keyspaces, {} segments of {} with {} entries, {} commits in {} log \
-                     segments, in {}\n",
-                    report.indexes,
-                    report.segments,
+                    "{}, {} of {} with {}, {} in {}, in {}\n",
+                    figures::counted(report.indexes as u64, "keyspace"),
+                    figures::counted(report.segments as u64, "segment"),
                     figures::bytes(report.bytes),
-                    figures::count(report.entries),
-                    figures::count(report.log_commits),
-                    report.log_segments,
+                    figures::entries(report.entries),
+                    figures::counted(report.log_commits, "commit"),
+                    figures::counted(report.log_segments as u64, "log segment"),
                     figures::time(took),
                 );
                 let problem = |problem: &String| format!("damage: {problem}\n");

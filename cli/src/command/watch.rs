@@ -90,36 +90,54 @@ impl Looks {
     }
 }
 
+/// That nothing came in time, and who had the database meanwhile.
+fn timeout(busy: Option<Error>) -> Error {
+    Error::timeout(match busy {
+        Some(busy) => format!(
+            "nothing was seen in time: {}, and what it commits is seen once it has closed the \
+             database",
+            busy.message()
+        ),
+        None => "nothing was committed in time".to_owned(),
+    })
+}
+
 impl Watch {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let range = self.range()?;
         let (mut since, mut left) = (self.since, self.limit.unwrap_or(u64::MAX));
         let mut heard = Instant::now();
+        if !self.place.exists()? {
+            return self.place.read().map(drop);
+        }
+        let place = self.place.at_once();
         loop {
             let looks = Looks::of(&self.place.path);
             let fresh = looks.is_fresh();
-            match self.place.read() {
+            let busy = match place.read() {
                 Ok(db) => {
                     let shown = self.show(&db, &range, &mut since, left, output)?;
                     if shown > 0 {
                         heard = Instant::now();
                     }
                     left -= shown;
+                    None
                 }
                 // Whoever writes is not done yet.
-                Err(error) if error.kind() == ErrorKind::Locked => {}
+                Err(error) if error.kind() == ErrorKind::Locked => Some(error),
                 Err(error) => return Err(error),
-            }
+            };
             output.finish()?;
             if left == 0 {
                 return Ok(());
             }
             loop {
                 if self.timeout.is_some_and(|timeout| heard.elapsed() >= timeout) {
-                    return Err(Error::new(ErrorKind::Timeout, "nothing was committed in time"));
+                    return Err(timeout(busy));
                 }
                 thread::sleep(if fresh { TICK } else { PAUSE });
-                if fresh || Looks::of(&self.place.path) != looks {
+                // Whoever has it may end without a trace.
+                if fresh || busy.is_some() || Looks::of(&self.place.path) != looks {
                     break;
                 }
             }

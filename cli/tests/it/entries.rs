@@ -126,7 +126,7 @@ fn keyspaces_are_created_renamed_and_dropped() {
     let keyspace: &Value = &desk.json("keyspaces db")["keyspaces"][0];
     assert!(numbers.iter().all(|name| keyspace[name].is_u64()), "{keyspace}");
     let (code, kind, message) = desk.failure("keyspaces db create c");
-    assert_eq!((code, kind.as_str()), (5, "Exists"));
+    assert_eq!((code, kind.as_str()), (8, "Exists"));
     assert!(message.contains("\"c\""), "{message}");
     assert_eq!(desk.failure("keyspaces db drop a").1, "NotFound");
     assert_eq!(desk.failure("keyspaces db rename a b").0, 1);

@@ -140,10 +140,58 @@ fn what_exists_is_not_overwritten() {
     desk.text("put db k a 1");
     desk.write("taken", "mine");
     let (code, kind, _) = desk.failure("export db k --output taken");
-    assert_eq!((code, kind.as_str()), (5, "Exists"));
+    assert_eq!((code, kind.as_str()), (8, "Exists"));
     assert_eq!(fs::read(desk.path("taken")).unwrap(), b"mine");
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data");
     assert_eq!(desk.failure(&format!("demo db --data {data}")).1, "Exists");
+}
+
+#[test]
+fn every_mistake_has_its_code_and_tells_all_of_it() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create k --block-bytes 4096");
+    let (code, _, message) = desk.failure("get db k");
+    assert_eq!(code, 2);
+    assert!(message.contains("<KEY>"), "{message}");
+    let (_, _, message) = desk.failure("scan db k --limitt 3");
+    assert!(message.contains("--limitt") && message.contains("tip:"), "{message}");
+    assert!(!message.contains("Usage") && !message.contains('\n'), "{message}");
+    assert!(desk.failure("").2.contains("cuesta help"));
+    // Options that a keyspace was not created with, and those of the log where nothing is written.
+    let (code, _, message) = desk.failure("import db k - --block-bytes 8192");
+    assert_eq!(code, 2);
+    assert!(message.contains("block_bytes 4096"), "{message}");
+    assert_eq!(desk.failure("scan db k --archive-log backups").0, 2);
+    // Things of others.
+    fs::create_dir(desk.path("letters")).unwrap();
+    desk.write("letters/one.txt", "dear");
+    for command in ["put letters k a 1", "backup db letters", "checkpoint db letters"] {
+        let (code, kind, message) = desk.failure(command);
+        assert_eq!((code, kind.as_str()), (8, "Exists"), "{command}");
+        assert!(message.contains("one.txt"), "{message}");
+        assert_eq!(desk.files("letters"), ["one.txt"], "{command}");
+    }
+    desk.write("file", "");
+    assert_eq!(desk.failure("put file k a 1").0, 5);
+    assert_eq!(desk.failure("put file/db k a 1").0, 5);
+    let one = desk.text("verify db");
+    assert!(one.starts_with("1 keyspace, 0 segments"), "{one}");
+}
+
+#[test]
+fn the_log_is_kept_and_archived_for_those_who_ask() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    desk.text("backup db backups");
+    let kept = ["--archive-log", "backups", "--log-retention-age", "7d", "--log-segment-bytes"];
+    for value in ["2", "3", "4"] {
+        let put = [&["put", "db", "k", "a", value], &kept[..], &["65536"]].concat();
+        desk.run_with(&put, b"").good();
+    }
+    desk.run_with(&[&["compact", "db"], &kept[..], &["65536"]].concat(), b"").good();
+    assert_eq!(desk.json_lines("changes db").len(), 5);
+    desk.text("restore backups copy");
+    assert_eq!(desk.text("get copy k a"), "4\n");
 }
 
 #[test]

@@ -38,3 +38,18 @@ fn a_generator_refuses_a_key_of_others() {
     assert_eq!(desk.failure("id db ids b --kind snowflake --node 1024").0, 2);
     assert_eq!(desk.failure("id db ids b --count 0").0, 2);
 }
+
+#[test]
+fn a_snowflake_tells_when_and_where_it_was_made() {
+    let desk = Desk::new();
+    let made = desk.json("id db ids rides --kind snowflake --node 7");
+    let id = made["ids"][0].as_u64().unwrap();
+    let parts = desk.json(&format!("id db ids rides --parts {id}"));
+    let now_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    assert!((now_ms - 60_000..=now_ms + 60_000).contains(&parts["time_ms"].as_u64().unwrap()));
+    assert_eq!((parts["node"].as_u64(), parts["count"].as_u64()), (Some(7), Some(0)));
+    let told = desk.text("id nowhere ids rides --parts 4194304");
+    assert_eq!(told, "2024-01-01T00:00:00.001Z node 0 count 0\n");
+    assert!(!desk.path("nowhere").exists());
+    assert_eq!(desk.failure("id db ids rides --parts 5 --count 2").0, 2);
+}

@@ -21,7 +21,7 @@ fn a_checkpoint_is_a_database() {
     assert_eq!(desk.json("verify copy")["sound"], true);
     assert_eq!(desk.json_lines("scan copy rows").len(), 500);
     let (code, kind, message) = desk.failure("checkpoint db copy");
-    assert_eq!((code, kind.as_str()), (5, "Exists"), "{message}");
+    assert_eq!((code, kind.as_str()), (8, "Exists"), "{message}");
     assert_eq!(desk.failure("checkpoint nowhere copy2").0, 1);
     assert!(!desk.path("copy2").exists());
 }

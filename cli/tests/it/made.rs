@@ -14,7 +14,7 @@ fn nothing_is_left_of_what_fails_at_once() {
     let all: [(&[&str], i32); 5] = [
         (&put, 2),
         (&["import", "db", "k", "bad.ndjson"], 2),
-        (&["keyspaces", "db", "create", "k", "--merge-operator", "median"], 5),
+        (&["keyspaces", "db", "create", "k", "--merge-operator", "median"], 9),
         (&["id", "db", "ids", "a", "--kind", "snowflake", "--node", "5000"], 2),
         (&["load", "db", "cut"], 3),
     ];
@@ -45,7 +45,7 @@ fn what_was_there_stays() {
     assert_eq!(names(), 2);
     assert_eq!(desk.text("get db old a"), "1\n");
     let (_, _, message) = desk.failure("import db new bad.ndjson --batch 1");
-    assert!(message.ends_with("; 1 rows before it are committed"), "{message}");
+    assert!(message.ends_with("; 1 row before it stay committed"), "{message}");
     assert_eq!(names(), 3);
 }
 

@@ -33,5 +33,5 @@ fn what_cannot_merge_says_so() {
     assert_eq!(desk.failure("merge db k a 1").0, 2);
     assert_eq!(desk.failure("merge db nowhere a 1").0, 1);
     let (code, kind, message) = desk.failure("keyspaces db create x --merge-operator median");
-    assert_eq!((code, kind.as_str()), (5, "Unsupported"), "{message}");
+    assert_eq!((code, kind.as_str()), (9, "Unsupported"), "{message}");
 }

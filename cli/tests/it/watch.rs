@@ -81,3 +81,16 @@ fn a_command_waits_for_another_process() {
     assert!(waits.wait().unwrap().success());
     assert_eq!(told, "1\n");
 }
+
+#[test]
+fn who_waits_in_vain_is_told_who_had_the_database() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    let db = cuesta::Database::open(desk.path("db")).unwrap();
+    let began = std::time::Instant::now();
+    let (code, kind, message) = desk.failure("watch db --timeout 100ms");
+    assert_eq!((code, kind.as_str()), (7, "Timeout"));
+    assert!(message.contains(&format!("pid {}", std::process::id())), "{message}");
+    assert!(began.elapsed().as_millis() < 900, "--wait is for others");
+    db.close().unwrap();
+}

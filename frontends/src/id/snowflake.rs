@@ -48,6 +48,20 @@ impl SnowflakeOptions {
         self.epoch_ms = epoch_ms;
         self
     }
+
+    /// When a generator with this epoch gave out a number, in milliseconds since 1970; at most a
+    /// little later than it was.
+    ///
+    /// ```
+    /// use cuesta::id::{Snowflake, SnowflakeOptions};
+    ///
+    /// let id = (1000 << 22) | (7 << 12) | 3;
+    /// assert_eq!(Snowflake::of(id), Snowflake { ms: 1000, node: 7, count: 3 });
+    /// assert_eq!(SnowflakeOptions::new().time_ms(id), 1_704_067_201_000);
+    /// ```
+    pub fn time_ms(&self, number: u64) -> u64 {
+        self.epoch_ms.saturating_add(Snowflake::of(number).ms)
+    }
 }
 
 /// What a snowflake is made of.
@@ -129,7 +143,7 @@ impl Snowflakes {
 
     /// When it gave out a number, in milliseconds since 1970; at most a little later than it was.
     pub fn time_ms(&self, number: u64) -> u64 {
-        self.options.epoch_ms.saturating_add(Snowflake::of(number).ms)
+        self.options.time_ms(number)
     }
 
     /// Gives back the rest of the time that was reserved, unless others have reserved since.
