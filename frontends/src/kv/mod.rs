@@ -14,6 +14,7 @@ mod keyspace;
 mod lifetime;
 mod options;
 mod snapshot;
+mod many;
 mod swap;
 mod tracked;
 mod transaction;

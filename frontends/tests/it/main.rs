@@ -18,6 +18,7 @@ mod large;
 mod load;
 mod locks;
 mod model;
+mod pages;
 mod point_in_time;
 mod refusals;
 mod repair;
