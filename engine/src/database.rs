@@ -371,21 +371,20 @@ impl Engine {
         })
     }
 
-    /// Merges everything down as far as it goes, waits for it, and gives the log's unused space
-    /// back.
+    /// Merges everything that is there now down as far as it goes, waits for it, and gives the log's
+    /// unused space back. What is written meanwhile is not waited for.
     ///
     /// # Errors
     /// As [`Engine::flush`].
     pub fn compact(&self) -> Result<()> {
         self.flush()?;
         let ids: Vec<IndexId> = self.catalog().iter().map(|(id, _)| id).collect();
-        self.parts.control().compact.extend(&ids);
-        self.parts.work.notify();
+        self.parts.want_compacted(&ids);
         self.wait_for(|parts| {
             let mut control = parts.control();
             let current = parts.versions.current();
-            control.compact.retain(|id| current.value.state(*id).is_ok());
-            !control.compact.iter().any(|id| ids.contains(id))
+            control.compact.retain(|id, _| current.value.state(*id).is_ok());
+            !control.compact.keys().any(|id| ids.contains(id))
         })?;
         let _ours = self.parts.hold()?;
         self.parts.tail().check()?;
@@ -408,9 +407,8 @@ impl Engine {
         self.wait_for(|parts| {
             let waiting = parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty());
             let control = parts.control();
-            let idle = |id: IndexId, state: &Arc<dyn ErasedState>| {
-                state.plan(&control.busy_of(id), control.aim(id)).is_none()
-            };
+            let idle =
+                |id: IndexId, state: &Arc<dyn ErasedState>| control.plan(id, &**state).is_none();
             let current = parts.versions.current();
             !waiting
                 && control.flushes + control.merges == 0

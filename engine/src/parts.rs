@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::feeds::Feeds;
 use crate::file::{Extent, FileTable, LogFiles};
 use crate::id::{IndexId, LogNo, SegmentId, SeqNo};
-use crate::index::{Aim, Listed, Registry, Services};
+use crate::index::{Aim, ErasedState, Heirs, Listed, MergePlan, Registry, Services};
 use crate::locks::Locks;
 use crate::manifest::ManifestWriter;
 use crate::options::{Access, Options};
@@ -36,6 +36,8 @@ use crate::watchers::Watchers;
 
 /// Problems that a report of the scrub keeps.
 const PROBLEMS_MAX: usize = 100;
+/// From this pressure on, halfway to where commits are slowed, merges take turns with a compaction.
+const PRESSING: f64 = 0.5;
 
 /// Everything an open database is made of.
 pub struct Parts {
@@ -155,8 +157,8 @@ pub struct Control {
     pub merges: usize,
     /// Flushes under way.
     pub flushes: usize,
-    /// Indexes to be merged down entirely.
-    pub compact: BTreeSet<IndexId>,
+    /// Indexes to be merged down.
+    pub compact: BTreeMap<IndexId, Compaction>,
     /// The last failure of background work, until some succeeds.
     pub failure: Option<Failure>,
     /// Failures in a row.
@@ -165,6 +167,22 @@ pub struct Control {
     pub retry_at: Duration,
     /// Background work ends.
     pub closing: bool,
+}
+
+/// What is left to do for those who have asked to have an index merged down.
+#[derive(Debug, Default)]
+pub struct Compaction {
+    /// Segments that there were when it was asked for, and what has come of them.
+    pub wanted: BTreeSet<SegmentId>,
+    /// Whether the last merge of the index was one for it.
+    pub was_last: bool,
+}
+
+impl Compaction {
+    /// What is worth doing for it.
+    pub fn plan(&self, state: &dyn ErasedState, busy: &BTreeSet<SegmentId>) -> Option<MergePlan> {
+        state.plan(busy, Aim::Compact(&self.wanted))
+    }
 }
 
 /// Why background work failed.
@@ -187,9 +205,36 @@ impl Failure {
 }
 
 impl Control {
-    /// What merging of an index aims at.
-    pub fn aim(&self, id: IndexId) -> Aim {
-        if self.compact.contains(&id) { Aim::Compact } else { Aim::Steady }
+    /// What is worth merging in an index, and whether that is for a compaction.
+    ///
+    /// A compaction goes first, but takes turns with other merges while these press: writers wait
+    /// for them. They leave alone what it wants, so that each of its merges brings it nearer to its
+    /// end, however much is written meanwhile.
+    pub fn plan(&self, id: IndexId, state: &dyn ErasedState) -> Option<(MergePlan, bool)> {
+        let busy = self.busy_of(id);
+        let Some(compaction) = self.compact.get(&id) else {
+            return state.plan(&busy, Aim::Steady).map(|plan| (plan, false));
+        };
+        let compact = || compaction.plan(state, &busy).map(|plan| (plan, true));
+        let steady = || {
+            let left = busy.union(&compaction.wanted).copied().collect();
+            state.plan(&left, Aim::Steady).map(|plan| (plan, false))
+        };
+        match compaction.was_last && state.debt().pressure >= PRESSING {
+            true => steady().or_else(compact),
+            false => compact().or_else(steady),
+        }
+    }
+
+    /// Ends the compaction of an index if nothing is left of it to do; whether it did.
+    pub fn end_compaction(&mut self, id: IndexId, state: &dyn ErasedState) -> bool {
+        let none = BTreeSet::new();
+        let over = |compaction: &Compaction| compaction.plan(state, &none).is_none();
+        let is_over = self.compact.get(&id).is_some_and(over);
+        if is_over {
+            self.compact.remove(&id);
+        }
+        is_over
     }
 
     /// Segments of an index that merges read.
@@ -198,19 +243,33 @@ impl Control {
     }
 
     /// Notes that an edit puts `added` in the place of `removed`: what begins where a segment began
-    /// that a merge reads is the same data, and is that merge's.
-    pub fn inherit(&mut self, id: IndexId, removed: &[Listed], added: &[Listed]) {
-        let Some(busy) = self.busy.get_mut(&id) else { return };
-        for gone in removed {
-            let Some(merge) = busy.get(&gone.id).copied() else { continue };
-            let begins = |segment: &Listed, extent: &Extent| {
-                let same =
-                    |other: &Extent| (other.file, other.offset) == (extent.file, extent.offset);
-                segment.meta.extents.iter().any(same)
+    /// that a merge reads is the same data, and is that merge's; a compaction goes on with `heirs`.
+    pub fn inherit(&mut self, id: IndexId, removed: &[Listed], added: &[Listed], heirs: Heirs) {
+        let same = |gone: &Listed| {
+            let begins = |heir: &&Listed| {
+                let is_one = |(one, other): (&Extent, &Extent)| {
+                    (one.file, one.offset) == (other.file, other.offset)
+                };
+                let of = |one| heir.meta.extents.iter().map(move |other| (one, other));
+                gone.meta.extents.iter().flat_map(of).any(is_one)
             };
-            let heirs =
-                added.iter().filter(|heir| gone.meta.extents.iter().any(|e| begins(heir, e)));
-            busy.extend(heirs.map(|heir| (heir.id, merge)));
+            added.iter().filter(begins).map(|heir| heir.id).collect::<Vec<SegmentId>>()
+        };
+        for gone in removed {
+            if let Some(busy) = self.busy.get_mut(&id)
+                && let Some(merge) = busy.get(&gone.id).copied()
+            {
+                busy.extend(same(gone).into_iter().map(|heir| (heir, merge)));
+            }
+            if let Some(compaction) = self.compact.get_mut(&id)
+                && compaction.wanted.remove(&gone.id)
+            {
+                match heirs {
+                    Heirs::All => compaction.wanted.extend(added.iter().map(|heir| heir.id)),
+                    Heirs::Same => compaction.wanted.extend(same(gone)),
+                    Heirs::None => {}
+                }
+            }
         }
     }
 
@@ -419,6 +478,19 @@ impl Parts {
             self.work.notify();
         }
         failed
+    }
+
+    /// Has the segments that indexes have now merged down.
+    pub fn want_compacted(&self, ids: &[IndexId]) {
+        let mut control = self.control();
+        // Loaded under the lock: what is current is not replaced meanwhile.
+        let current = self.versions.current();
+        for (id, state) in current.value.states().filter(|(id, _)| ids.contains(id)) {
+            let compaction = control.compact.entry(id).or_default();
+            compaction.wanted.extend(state.listed().iter().map(|listed| listed.id));
+        }
+        drop(control);
+        self.work.notify();
     }
 
     /// Why background work has failed since [`Parts::retry`], for somebody who waits for it.

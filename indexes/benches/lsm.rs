@@ -306,7 +306,7 @@ fn main() {
     }
     let at = SeqNo(driver.seq);
     reads("as written", driver.lsm(), at, keys);
-    while let Some(merge) = driver.begin(Aim::Compact) {
+    while let Some(merge) = driver.begin_compacting() {
         let entries = driver.entries(&merge);
         measure("compacting merge", || {
             driver.end(merge);

@@ -141,7 +141,7 @@ pub trait ErasedState: Any + Send + Sync {
     /// See [`IndexType::flush`] and [`IndexType::place`].
     fn flush(&self, count: usize) -> Result<Box<dyn Work>>;
     /// See [`IndexType::plan`].
-    fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim) -> Option<MergePlan>;
+    fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan>;
     /// See [`IndexType::debt`].
     fn debt(&self) -> Debt;
     /// See [`IndexType::merge`].
@@ -427,7 +427,7 @@ impl<T: IndexType> ErasedState for State<T> {
         self.index.flush(&oldest?, &self.live)
     }
 
-    fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim) -> Option<MergePlan> {
+    fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan> {
         self.index.plan(&self.live, busy, aim)
     }
 

@@ -153,6 +153,20 @@ pub struct MergePlan {
     pub bytes: u64,
     /// What the index type has decided, such as the target level; its own meaning.
     pub detail: u64,
+    /// What a compaction goes on with that wants one of the inputs.
+    pub heirs: Heirs,
+}
+
+/// Which of the segments that an edit adds are wanted by a compaction that wants one of those that
+/// it removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heirs {
+    /// All of them.
+    All,
+    /// Those that begin where one of the removed ones began: they are the same data.
+    Same,
+    /// None: there is nothing more to gain, but for what changes from now on.
+    None,
 }
 
 fn decode_extent(reader: &mut Reader<'_>) -> Result<Extent> {

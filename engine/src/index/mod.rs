@@ -27,7 +27,7 @@ mod services;
 pub use erased::{
     ErasedIngested, ErasedPrivate, ErasedState, IndexFactory, Listed, Opened, Registry,
 };
-pub use meta::{Blob, Edit, MergePlan, SegmentMeta};
+pub use meta::{Blob, Edit, Heirs, MergePlan, SegmentMeta};
 pub use salvage::{KnownBy, Lost, Salvage};
 pub use services::Services;
 
@@ -136,7 +136,7 @@ pub trait IndexType: Send + Sync + Sized + 'static {
         &self,
         current: &[Live<Self>],
         busy: &BTreeSet<SegmentId>,
-        aim: Aim,
+        aim: Aim<'_>,
     ) -> Option<MergePlan>;
 
     /// Work that waits to be done, for slowing writers down before they must stop. Pure, cheap.
@@ -190,11 +190,22 @@ pub trait IndexType: Send + Sync + Sized + 'static {
 
 /// Why merging is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aim {
+pub enum Aim<'s> {
     /// Keep the shape that questions need, at the least cost.
     Steady,
-    /// Merge everything down until nothing can be gained: the user asked.
-    Compact,
+    /// Merge these segments down until nothing can be gained: the user asked when they were what
+    /// there was. Others take part where they must, but are no reason for a merge.
+    Compact(&'s BTreeSet<SegmentId>),
+}
+
+impl Aim<'_> {
+    /// Whether a segment is a reason for a merge.
+    pub fn wants(&self, id: SegmentId) -> bool {
+        match self {
+            Aim::Steady => true,
+            Aim::Compact(wanted) => wanted.contains(&id),
+        }
+    }
 }
 
 /// Unmerged data.

@@ -8,7 +8,7 @@ use crate::commit::{Step, SyncTo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileOutput, Spread};
 use crate::id::{IndexId, LogPos, SeqNo};
-use crate::index::Work;
+use crate::index::{Heirs, Work};
 use crate::jobs::{Installing, Progress, Task, install, list_catalog};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
@@ -151,6 +151,7 @@ impl Flush {
             edit: index.edit.take().unwrap_or_default(),
             flushed: index.count,
             up_to: Some(SeqNo(index.up_to.0 + off_by_one)),
+            heirs: Heirs::Same,
         });
         let installing: Vec<Installing> = installing.collect();
         let took = self.parts.env.now().saturating_sub(self.began);

@@ -18,7 +18,7 @@ use crate::budget::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
-use crate::index::{Edit, ErasedState, Listed, Opened};
+use crate::index::{Edit, ErasedState, Heirs, Listed, Opened};
 use crate::jobs::label::label;
 use crate::log::{CloseMark, Keep};
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
@@ -39,6 +39,8 @@ pub(crate) struct Installing {
     pub(crate) flushed: usize,
     /// Everything of the index up to this commit is in segments.
     pub(crate) up_to: Option<SeqNo>,
+    /// What compactions go on with.
+    pub(crate) heirs: Heirs,
 }
 
 /// An index whose new segments are open.
@@ -49,6 +51,7 @@ struct Ready {
     opened: Opened,
     flushed: usize,
     up_to: Option<SeqNo>,
+    heirs: Heirs,
 }
 
 /// Makes the results of background work durable and current, and has `count` count them before
@@ -135,7 +138,7 @@ fn append(parts: &Parts, manifest: &mut ManifestWriter, edit: ManifestEdit) -> R
 fn open_segments(parts: &Parts, installing: Vec<Installing>, no: EditNo) -> Result<Vec<Ready>> {
     let current = parts.versions.current();
     let mut ready = Vec::with_capacity(installing.len());
-    for Installing { id, edit, flushed, up_to } in installing {
+    for Installing { id, edit, flushed, up_to, heirs } in installing {
         // Dropped meanwhile: what was written for it is removed.
         let Ok(state) = current.value.state(id) else { continue };
         let listed: Vec<Listed> = edit
@@ -148,7 +151,7 @@ fn open_segments(parts: &Parts, installing: Vec<Installing>, no: EditNo) -> Resu
             })
             .collect();
         let opened = state.open(&listed, &*parts.files)?;
-        ready.push(Ready { id, remove: edit.remove, listed, opened, flushed, up_to });
+        ready.push(Ready { id, remove: edit.remove, listed, opened, flushed, up_to, heirs });
     }
     Ok(ready)
 }
@@ -222,7 +225,7 @@ fn make_current(parts: &Parts, tail: &mut Tail, ready: &[Ready], no: EditNo) -> 
         let Ok(state) = current.value.state(one.id) else { continue };
         let removed: Vec<Listed> =
             state.listed().into_iter().filter(|listed| one.remove.contains(&listed.id)).collect();
-        control.inherit(one.id, &removed, &one.listed);
+        control.inherit(one.id, &removed, &one.listed, one.heirs);
         let state: Arc<dyn ErasedState> = state.installed(one.flushed, &one.remove, &one.opened)?;
         next = next.with(one.id, Some(state));
         if let Some(writer) = tail.writer(one.id) {

@@ -1,6 +1,5 @@
 //! Merges segments as index types plan it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,29 +54,26 @@ impl Merge {
         let current = parts.versions.current();
         let now = parts.env.now();
         control.failing.retain(|_, retry_at| *retry_at > now);
-        let mut best: Option<(IndexId, MergePlan, &Arc<dyn ErasedState>)> = None;
-        let mut idle = BTreeSet::new();
+        let mut best: Option<(IndexId, MergePlan, bool, &Arc<dyn ErasedState>)> = None;
         for (id, state) in current.value.states() {
-            let busy = control.busy_of(id);
-            match state.plan(&busy, control.aim(id)) {
+            if control.end_compaction(id, &**state) {
+                parts.moved.notify();
+            }
+            match control.plan(id, &**state) {
                 // One damaged index must not keep the others from merging.
                 Some(_) if control.failing.contains_key(&id) => {}
-                Some(plan)
-                    if best.as_ref().is_none_or(|(_, best, _)| best.pressure < plan.pressure) =>
+                Some((plan, compacts))
+                    if best.as_ref().is_none_or(|(_, best, ..)| best.pressure < plan.pressure) =>
                 {
-                    best = Some((id, plan, state));
-                }
-                None if busy.is_empty() => {
-                    idle.insert(id);
+                    best = Some((id, plan, compacts, state));
                 }
                 Some(_) | None => {}
             }
         }
-        if control.compact.iter().any(|id| idle.contains(id)) {
-            control.compact.retain(|id| !idle.contains(id));
-            parts.moved.notify();
+        let Some((id, plan, compacts, then)) = best else { return Ok(None) };
+        if let Some(compaction) = control.compact.get_mut(&id) {
+            compaction.was_last = compacts;
         }
-        let Some((id, plan, then)) = best else { return Ok(None) };
         let number = control.next_merge;
         control.next_merge += 1;
         let busy = plan.inputs.iter().map(|input| (*input, number));
@@ -122,7 +118,8 @@ impl Merge {
         let id = self.id;
         let took = self.parts.env.now().saturating_sub(self.began);
         let read = if bytes == 0 { 0 } else { self.plan.bytes };
-        let installing = vec![Installing { id, edit, flushed: 0, up_to: None }];
+        let installing =
+            vec![Installing { id, edit, flushed: 0, up_to: None, heirs: self.plan.heirs }];
         install(&self.parts, installing, out, |stats| {
             stats.merge_time.record(took);
             Stats::add(&stats.merges, 1);

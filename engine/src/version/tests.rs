@@ -399,7 +399,7 @@ impl ErasedState for Still {
     fn flush(&self, _: usize) -> Result<Box<dyn Work>> {
         unimplemented!()
     }
-    fn plan(&self, _: &std::collections::BTreeSet<SegmentId>, _: Aim) -> Option<MergePlan> {
+    fn plan(&self, _: &std::collections::BTreeSet<SegmentId>, _: Aim<'_>) -> Option<MergePlan> {
         None
     }
     fn debt(&self) -> Debt {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32_seeded, put_bytes, put_varint};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
     SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{EditNo, Error, FileId, Result, SegmentId, SeqNo, ensure_sound};
@@ -208,7 +208,7 @@ impl IndexType for Pages {
         &self,
         current: &[Live<Pages>],
         busy: &BTreeSet<SegmentId>,
-        aim: Aim,
+        aim: Aim<'_>,
     ) -> Option<MergePlan> {
         let live = current.first().filter(|live| !busy.contains(&live.id))?;
         let detail = &live.segment.detail;
@@ -216,13 +216,14 @@ impl IndexType for Pages {
         let sparse = detail.pages >= REWRITE_PAGES && free > detail.pages / 2;
         let worth = match aim {
             Aim::Steady => sparse,
-            Aim::Compact => free > 0,
+            Aim::Compact(wanted) => free > 0 && wanted.contains(&live.id),
         };
         worth.then(|| MergePlan {
             inputs: vec![live.id],
             pressure: 0.1,
             bytes: live.meta.bytes(),
             detail: 0,
+            heirs: Heirs::None,
         })
     }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32, put_bytes, put_u32, put_u64};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
     SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{Error, ErrorKind, FileId, Result, SegmentId, SeqNo, ensure_sound};
@@ -211,7 +211,7 @@ impl IndexType for Rows {
         &self,
         current: &[Live<Rows>],
         busy: &BTreeSet<SegmentId>,
-        aim: Aim,
+        aim: Aim<'_>,
     ) -> Option<MergePlan> {
         let idle: Vec<&Live<Rows>> =
             current.iter().filter(|live| !busy.contains(&live.id)).collect();
@@ -219,15 +219,25 @@ impl IndexType for Rows {
             |live: &&&Live<Rows>| live.segment.live.len() * 2 < live.segment.list.len() as u64;
         let whole = |live: &Live<Rows>| live.segment.live.len() == live.segment.list.len() as u64;
         let inputs: Vec<&Live<Rows>> = match aim {
-            Aim::Compact if idle.len() > 1 || !idle.iter().all(|live| whole(live)) => idle,
             Aim::Steady if idle.len() >= MERGE_SEGMENTS => idle,
             Aim::Steady => idle.iter().filter(sparse).copied().take(1).collect(),
-            Aim::Compact => Vec::new(),
+            Aim::Compact(wanted) => {
+                let some = idle.into_iter().filter(|live| wanted.contains(&live.id));
+                let some: Vec<&Live<Rows>> = some.collect();
+                let gains = some.len() > 1 || !some.iter().all(|live| whole(live));
+                if gains { some } else { Vec::new() }
+            }
         };
         let bytes = inputs.iter().map(|live| live.meta.bytes()).sum();
         let pressure = current.len() as f64 / 16.0;
         let inputs: Vec<SegmentId> = inputs.iter().map(|live| live.id).collect();
-        (!inputs.is_empty()).then_some(MergePlan { inputs, pressure, bytes, detail: 0 })
+        (!inputs.is_empty()).then_some(MergePlan {
+            inputs,
+            pressure,
+            bytes,
+            detail: 0,
+            heirs: Heirs::None,
+        })
     }
 
     fn debt(&self, current: &[Live<Rows>]) -> Debt {

@@ -1,6 +1,7 @@
 //! Many threads at once: nothing torn, nothing out of order.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use cuesta::{Database, Durability};
 
@@ -123,5 +124,33 @@ fn point_reads_never_miss_a_key_that_is_overwritten() {
             ks.put("hot", n.to_be_bytes()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn compaction_ends_while_somebody_writes_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = Database::builder().durability(Durability::None).memory_budget(4 << 20);
+    let db = builder.open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let put = |number: u32| {
+        let key = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
+        ks.put(key, [number as u8; 100]).unwrap();
+    };
+    (0..100_000).for_each(put);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let began = Instant::now();
+            let mut number = 100_000;
+            while !over.load(Ordering::SeqCst) && began.elapsed() < Duration::from_secs(60) {
+                put(number);
+                number += 1;
+            }
+            over.load(Ordering::SeqCst)
+        });
+        db.compact().unwrap();
+        over.store(true, Ordering::SeqCst);
+        assert!(writer.join().unwrap(), "compaction waited until nothing more was written");
     });
 }

@@ -73,8 +73,8 @@ use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, IndexType, KnownBy, Live, Load, MergePlan, Salvage, SegmentMeta,
-    Services, Work,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Salvage,
+    SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
@@ -364,12 +364,14 @@ impl IndexType for Lsm {
         &self,
         current: &[Live<Lsm>],
         busy: &BTreeSet<SegmentId>,
-        aim: Aim,
+        aim: Aim<'_>,
     ) -> Option<MergePlan> {
         let (clock_ms, wasteful) = (self.gone_by_ms(), blob::wasteful(current));
-        if let Some(inputs) = merge::covered(current, busy) {
-            let detail = encode_detail(0, Mode::Drop, 0);
-            return Some(MergePlan { inputs, pressure: merge::DROP_PRESSURE, bytes: 0, detail });
+        let covered = merge::covered(current, busy).unwrap_or_default();
+        let inputs: Vec<SegmentId> = covered.into_iter().filter(|id| aim.wants(*id)).collect();
+        if !inputs.is_empty() {
+            let (pressure, detail) = (merge::DROP_PRESSURE, encode_detail(0, Mode::Drop, 0));
+            return Some(MergePlan { inputs, pressure, bytes: 0, detail, heirs: Heirs::All });
         }
         let pieces = pieces(current, busy, &wasteful, clock_ms);
         let plan = merge::plan(pieces, &self.sizes, &self.codecs(), aim)?;
@@ -378,6 +380,7 @@ impl IndexType for Lsm {
             pressure: plan.pressure,
             bytes: plan.bytes,
             detail: encode_detail(plan.target, plan.mode, clock_ms),
+            heirs: plan.heirs,
         })
     }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cuesta_engine::format::crc32;
-use cuesta_engine::index::Aim;
 use cuesta_engine::{ErrorKind, FileId, SeqNo};
 use proptest::prelude::*;
 
@@ -77,9 +76,9 @@ fn overwritten_large_values_give_their_space_back() {
         let mut driver = driver(maps);
         for round in 0..10 {
             write(&mut driver, 0..100, round);
-            driver.merge_all(Aim::Steady);
+            driver.merge_all();
         }
-        driver.merge_all(Aim::Compact);
+        driver.compact();
         let (bytes, pointed) = space(&driver);
         assert_eq!(pointed, 100 * 2000);
         assert!(bytes < pointed * 3 / 2, "{bytes} bytes for {pointed}");
@@ -96,7 +95,7 @@ fn what_is_left_in_blob_files_is_rewritten_without_being_asked() {
     for round in 1..=3 {
         write(&mut driver, (0..100).filter(|i| i % 4 == round), round);
     }
-    driver.merge_all(Aim::Steady);
+    driver.merge_all();
     let (bytes, pointed) = space(&driver);
     assert_eq!(pointed, 100 * 2000);
     assert!(bytes < pointed * 3 / 2, "{bytes} bytes for {pointed}");
@@ -113,7 +112,7 @@ fn a_merge_does_not_move_large_values() {
     };
     let before = files(&driver);
     write(&mut driver, 50..60, 0);
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     assert!(files(&driver).is_superset(&before));
 }
 
@@ -126,7 +125,7 @@ fn deleting_all_large_values_leaves_no_blob_files() {
     }
     driver.rotate();
     driver.flush(1);
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     assert_eq!(space(&driver), (0, 0));
 }
 

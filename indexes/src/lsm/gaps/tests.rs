@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
-use cuesta_engine::index::{Aim, ErasedState, Horizon, State};
+use cuesta_engine::index::{ErasedState, Horizon, State};
 use proptest::prelude::*;
 
 use super::super::tests::disk::{Disk, Maps};
@@ -130,7 +130,7 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
             Step::Flush if lsm.lsm().frozen.is_empty() => {}
             Step::Flush => lsm.flush(1),
             Step::Compact => {
-                lsm.merge_all(Aim::Compact);
+                lsm.compact();
             }
             Step::View => {
                 views.insert(0, (lsm.state.clone(), lsm.seq, model.clone()));
@@ -186,7 +186,7 @@ fn what_one_cursor_crossed_the_next_one_jumps() {
     lsm.rotate();
     assert_eq!(first(&lsm), name(4999));
     lsm.flush(1);
-    lsm.merge_all(Aim::Compact);
+    lsm.compact();
     assert_eq!(first(&lsm), name(4999));
     assert!(gap_at(&lsm, 2000).is_some());
 }

@@ -35,7 +35,7 @@
 use std::cmp::Reverse;
 
 use cuesta_engine::id::SegmentId;
-use cuesta_engine::index::{Aim, Debt};
+use cuesta_engine::index::{Aim, Debt, Heirs};
 
 use super::tree::{FLUSHES_MAX, Hull, Piece, Sizes, Tree};
 use crate::lsm::LEVELS;
@@ -64,6 +64,8 @@ pub(in crate::lsm) struct Plan {
     pub pressure: f64,
     /// Bytes to read.
     pub bytes: u64,
+    /// What a compaction goes on with.
+    pub heirs: Heirs,
 }
 
 /// Flushes in level 0 at which writers are slowed; twice as many stop them.
@@ -80,7 +82,7 @@ pub(in crate::lsm) fn plan<'p>(
     pieces: impl Iterator<Item = Piece<'p>>,
     sizes: &Sizes,
     codecs: &[u8; LEVELS as usize],
-    aim: Aim,
+    aim: Aim<'_>,
 ) -> Option<Plan> {
     let tree = Tree::new(pieces);
     let planner = Planner { tree: &tree, codecs, aim };
@@ -89,7 +91,7 @@ pub(in crate::lsm) fn plan<'p>(
     }
     match aim {
         Aim::Steady => planner.steady(sizes),
-        Aim::Compact => planner.compact(sizes),
+        Aim::Compact(_) => planner.compact(sizes),
     }
 }
 
@@ -115,7 +117,7 @@ pub(in crate::lsm) fn debt<'p>(pieces: impl Iterator<Item = Piece<'p>>, sizes: &
 struct Planner<'t, 'p> {
     tree: &'t Tree<'p>,
     codecs: &'t [u8; LEVELS as usize],
-    aim: Aim,
+    aim: Aim<'t>,
 }
 
 impl<'p> Planner<'_, 'p> {
@@ -129,8 +131,10 @@ impl<'p> Planner<'_, 'p> {
         };
         let pieces = self.tree.levels.iter().flatten();
         let over = pieces.filter(|p| !p.busy && p.expired == p.entries && !hides(p));
+        let over = over.filter(|piece| self.aim.wants(piece.id));
         let inputs: Vec<SegmentId> = over.map(|piece| piece.id).collect();
-        let plan = Plan { inputs, target: 0, mode: Mode::Drop, pressure: 1.0, bytes: 0 };
+        let (mode, heirs) = (Mode::Drop, Heirs::All);
+        let plan = Plan { inputs, target: 0, mode, pressure: 1.0, bytes: 0, heirs };
         (!plan.inputs.is_empty()).then_some(plan)
     }
 
@@ -145,7 +149,7 @@ impl<'p> Planner<'_, 'p> {
             0 => self.flushed(fullness, |_| true),
             _ => self.cheapest(level, fullness, |_| true),
         });
-        relief.or_else(|| self.deletes()).or_else(|| self.stale(0.4))
+        relief.or_else(|| self.deletes()).or_else(|| self.stale(1, 0.4))
     }
 
     fn fullness(&self, level: u8, sizes: &Sizes) -> f64 {
@@ -160,25 +164,35 @@ impl<'p> Planner<'_, 'p> {
         flushed.or_else(|| (1..LEVELS).find_map(|level| self.cheapest(level, 0.5, many_deletes)))
     }
 
-    /// Everything down to one level, the topmost level first; then deletes out of that level.
+    /// Everything that is wanted down to one level, the topmost level first; then deletes out of
+    /// that level. What is merged down may be all that is met there; what is written anew in its
+    /// place is done with, although some of it may expire the next moment. So this ends: only what
+    /// is wanted in a level adds to what is wanted in the next.
     fn compact(&self, sizes: &Sizes) -> Option<Plan> {
         let total: u64 = self.tree.levels.iter().flatten().map(|piece| piece.bytes).sum();
         let roomy = (1..LEVELS).find(|&level| sizes.level_bytes(level) >= total);
         let bottom = self.tree.deepest().max(roomy.unwrap_or(LEVELS - 1));
         let upper = (0..bottom).find_map(|level| match level {
-            0 => self.flushed(1.0, |_| true),
-            _ => self.cheapest(level, 1.0, |_| true),
+            0 => self.flushed(1.0, |group| group.iter().any(|piece| self.wants(piece))),
+            _ => self.cheapest(level, 1.0, |piece| self.wants(piece)),
         });
-        let deletes = || self.tree.level(bottom).iter().find(|p| !p.busy && !p.deletes_nothing());
-        let deletes = || deletes().map(|piece| self.rewrite(piece, 1.0));
-        upper.or_else(deletes).or_else(|| self.stale(1.0))
+        let idle = |piece: &&Piece<'_>| !piece.busy && self.wants(piece);
+        let deletes = || {
+            let found = self.tree.level(bottom).iter().filter(idle).find(|p| !p.deletes_nothing());
+            found.map(|piece| self.rewrite(piece, 1.0))
+        };
+        upper.or_else(deletes).or_else(|| self.stale(bottom, 1.0))
     }
 
-    /// A segment below level 0 that points into blob files of which little else is needed.
-    fn stale(&self, pressure: f64) -> Option<Plan> {
-        let below = self.tree.levels.iter().skip(1).flatten();
-        let stale = below.filter(|piece| piece.stale && !piece.busy).min_by_key(|p| p.bytes);
-        stale.map(|piece| self.rewrite(piece, pressure))
+    fn wants(&self, piece: &Piece<'_>) -> bool {
+        self.aim.wants(piece.id)
+    }
+
+    /// A segment in `level` or below that points into blob files of which little else is needed.
+    fn stale(&self, level: u8, pressure: f64) -> Option<Plan> {
+        let below = self.tree.levels.iter().skip(usize::from(level)).flatten();
+        let stale = below.filter(|piece| piece.stale && !piece.busy && self.wants(piece));
+        stale.min_by_key(|piece| piece.bytes).map(|piece| self.rewrite(piece, pressure))
     }
 
     /// A group of level 0: the one with the most segments that can be merged now.
@@ -246,6 +260,7 @@ impl<'p> Planner<'_, 'p> {
             mode: if moves { Mode::Move } else { Mode::Write },
             pressure,
             bytes: inputs.map(|piece| piece.bytes).sum(),
+            heirs: Heirs::All,
         })
     }
 
@@ -257,6 +272,7 @@ impl<'p> Planner<'_, 'p> {
             mode: Mode::Write,
             pressure,
             bytes: piece.bytes,
+            heirs: if self.aim == Aim::Steady { Heirs::All } else { Heirs::None },
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Planning, simulated: random flushes and merges side by side, against a model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cuesta_engine::id::SegmentId;
-use cuesta_engine::index::Aim;
+use cuesta_engine::index::{Aim, Heirs};
 use proptest::prelude::*;
 
 use super::tree::{Piece, Sizes};
@@ -31,7 +31,18 @@ impl Segment {
     }
 }
 
+/// Why a merge begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Why {
+    Steady,
+    /// All is to be merged down.
+    All,
+    /// What was there when it was asked for is.
+    Asked,
+}
+
 struct Running {
+    heirs: Heirs,
     inputs: Vec<SegmentId>,
     outputs: Vec<Segment>,
 }
@@ -41,6 +52,8 @@ struct Simulation {
     codecs: [u8; LEVELS as usize],
     segments: Vec<Segment>,
     running: Vec<Running>,
+    /// What a compaction wants.
+    wanted: BTreeSet<SegmentId>,
     model: Content,
     seq: u64,
     ids: u64,
@@ -57,6 +70,7 @@ impl Simulation {
             codecs: [0, 0, 0, 1, 1, 1, 1],
             segments: Vec::new(),
             running: Vec::new(),
+            wanted: BTreeSet::new(),
             model: Content::new(),
             seq: 0,
             ids: 0,
@@ -118,8 +132,18 @@ impl Simulation {
     }
 
     /// Begins a merge; its outputs are what would be written, from what is current now.
-    fn begin(&mut self, aim: Aim) -> bool {
-        let Some(plan) = plan(self.pieces(), &self.sizes, &self.codecs, aim) else { return false };
+    fn begin(&mut self, why: Why) -> bool {
+        let all = self.segments.iter().map(|segment| segment.id).collect();
+        let aim = match why {
+            Why::Steady => Aim::Steady,
+            Why::All => Aim::Compact(&all),
+            Why::Asked => Aim::Compact(&self.wanted),
+        };
+        // As the engine does, other merges leave alone what a compaction wants.
+        let left = |id| why == Why::Steady && self.wanted.contains(&id);
+        let pieces =
+            self.pieces().map(|piece| Piece { busy: piece.busy || left(piece.id), ..piece });
+        let Some(plan) = plan(pieces, &self.sizes, &self.codecs, aim) else { return false };
         let busy: Vec<SegmentId> = self.pieces().filter(|p| p.busy).map(|p| p.id).collect();
         assert!(plan.inputs.iter().all(|id| !busy.contains(id)), "an input is busy");
         let inputs: Vec<Segment> =
@@ -156,12 +180,21 @@ impl Simulation {
             outputs.push(Segment::new(id, (plan.target, codec), recency, merged));
             merged = rest;
         }
-        self.running.push(Running { inputs: plan.inputs, outputs });
+        self.running.push(Running { heirs: plan.heirs, inputs: plan.inputs, outputs });
         true
     }
 
+    /// Asks for a compaction of what there is.
+    fn ask(&mut self) {
+        self.wanted = self.segments.iter().map(|segment| segment.id).collect();
+    }
+
     fn end(&mut self, which: usize) {
-        let Running { inputs, outputs } = self.running.swap_remove(which);
+        let Running { heirs, inputs, outputs } = self.running.swap_remove(which);
+        let was_wanted = inputs.iter().filter(|id| self.wanted.remove(id)).count() > 0;
+        if was_wanted && heirs == Heirs::All {
+            self.wanted.extend(outputs.iter().map(|output| output.id));
+        }
         self.segments.retain(|segment| !inputs.contains(&segment.id));
         self.segments.extend(outputs);
     }
@@ -194,8 +227,15 @@ fn simulate(seed: u64, steps: usize) {
         match world.random(10) {
             0..=2 => world.flush(),
             3..=6 => {
-                let aim = if world.random(20) == 0 { Aim::Compact } else { Aim::Steady };
-                world.begin(aim);
+                if world.random(40) == 0 {
+                    world.ask();
+                }
+                let why = match world.random(20) {
+                    0 => Why::All,
+                    1..=8 => Why::Asked,
+                    _ => Why::Steady,
+                };
+                world.begin(why);
             }
             _ => {
                 if !world.running.is_empty() {
@@ -206,18 +246,19 @@ fn simulate(seed: u64, steps: usize) {
             }
         }
     }
-    for aim in [Aim::Steady, Aim::Compact] {
+    world.wanted.clear();
+    for why in [Why::Steady, Why::All] {
         let mut rounds = 0;
         loop {
             while !world.running.is_empty() {
                 world.end(0);
                 world.check();
             }
-            if !world.begin(aim) {
+            if !world.begin(why) {
                 break;
             }
             rounds += 1;
-            assert!(rounds < 5000, "{aim:?} does not end");
+            assert!(rounds < 5000, "{why:?} does not end");
         }
         assert!(world.running.is_empty());
     }
@@ -232,6 +273,40 @@ fn simulate(seed: u64, steps: usize) {
 fn merges_side_by_side_keep_levels_disjoint_and_keys_right() {
     for seed in 0..300 {
         simulate(seed * 0x9e37_79b9 + 1, 300);
+    }
+}
+
+#[test]
+fn a_compaction_ends_however_much_is_written() {
+    for seed in 0..100 {
+        let mut world = Simulation::new(seed * 0x9e37_79b9 + 1);
+        for _ in 0..200 {
+            world.flush();
+            while world.begin(Why::Steady) {
+                world.end(0);
+            }
+        }
+        world.ask();
+        let mut rounds = 0;
+        loop {
+            world.flush();
+            let begun = [Why::Asked, Why::Steady].map(|why| world.begin(why));
+            while !world.running.is_empty() {
+                world.end(0);
+            }
+            if !begun[0] {
+                break;
+            }
+            rounds += 1;
+            assert!(rounds < 2000, "{} are still wanted", world.wanted.len());
+        }
+        world.check();
+        let bottom = world.segments.iter().map(|segment| segment.level).max();
+        let wanted = world.segments.iter().filter(|segment| world.wanted.contains(&segment.id));
+        for segment in wanted {
+            assert_eq!(Some(segment.level), bottom, "not merged down");
+            assert!(segment.content.values().all(|(_, there)| *there), "a delete is left");
+        }
     }
 }
 
@@ -256,7 +331,7 @@ fn ascending_flushes_only_move() {
         while let Some(found) = plan(world.pieces(), &world.sizes, &[0; 7], Aim::Steady) {
             assert_eq!(found.mode, Mode::Move, "{found:?}");
             world.codecs = [0; 7];
-            assert!(world.begin(Aim::Steady));
+            assert!(world.begin(Why::Steady));
             world.end(0);
         }
     }

@@ -121,7 +121,7 @@ impl<S: Store> Driver<S> {
     }
 
     /// Begins the next merge, if there is one.
-    pub fn begin(&mut self, aim: Aim) -> Option<Running> {
+    pub fn begin(&mut self, aim: Aim<'_>) -> Option<Running> {
         let plan = self.state.plan(&self.busy, aim)?;
         assert!(plan.inputs.iter().all(|id| self.busy.insert(*id)), "an input is busy");
         let work = self.state.merge(&plan).unwrap();
@@ -149,9 +149,24 @@ impl<S: Store> Driver<S> {
     }
 
     /// Merges until nothing is left to do; returns how often.
-    pub fn merge_all(&mut self, aim: Aim) -> usize {
+    pub fn merge_all(&mut self) -> usize {
+        self.end_all(|driver| driver.begin(Aim::Steady))
+    }
+
+    /// Begins what is worth merging to have all in one level.
+    pub fn begin_compacting(&mut self) -> Option<Running> {
+        let all = self.state.listed().iter().map(|listed| listed.id).collect();
+        self.begin(Aim::Compact(&all))
+    }
+
+    /// Merges everything down; how many merges that took.
+    pub fn compact(&mut self) -> usize {
+        self.end_all(Driver::begin_compacting)
+    }
+
+    fn end_all(&mut self, begin: impl Fn(&mut Driver<S>) -> Option<Running>) -> usize {
         let mut count = 0;
-        while let Some(running) = self.begin(aim) {
+        while let Some(running) = begin(self) {
             self.end(running);
             count += 1;
             assert!(count < 100_000, "merging does not end");

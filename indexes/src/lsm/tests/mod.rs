@@ -240,7 +240,7 @@ fn live(steps: &[Step], probes: &[Vec<u8>], options: &Options, disk: Disk) {
             },
             Step::Compact => {
                 running.drain(..).for_each(|merge| driver.end(merge));
-                driver.merge_all(Aim::Compact);
+                driver.compact();
             }
             Step::View => {
                 let (state, at) = (driver.lsm().clone(), SeqNo(driver.seq));
@@ -257,7 +257,7 @@ fn live(steps: &[Step], probes: &[Vec<u8>], options: &Options, disk: Disk) {
     views.push(View { state, at, model });
     views.iter().for_each(|view| check(view, probes));
     assert_eq!(driver.problems(), Vec::<String>::new());
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     assert!(driver.lsm().layout.runs().len() <= 1);
     let last = views.pop().unwrap();
     check(&View { state: driver.lsm().clone(), ..last }, probes);
@@ -302,7 +302,7 @@ fn filled(options: &Options) -> (Driver<Disk>, Model) {
         }
         driver.rotate();
         driver.flush(1);
-        driver.merge_all(Aim::Steady);
+        driver.merge_all();
     }
     (driver, model)
 }
@@ -317,10 +317,10 @@ fn compacting_leaves_one_run_without_deletes() {
     }
     driver.rotate();
     driver.flush(1);
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     assert_eq!(driver.lsm().layout.runs().len(), 1);
     assert!(driver.lsm().live.iter().all(|live| live.segment.detail().tombstones == 0));
-    assert_eq!(driver.merge_all(Aim::Compact), 0);
+    assert_eq!(driver.compact(), 0);
     let (state, at) = (driver.lsm().clone(), SeqNo(driver.seq));
     check(&View { state, at, model }, &keys[..20]);
     assert_eq!(driver.problems(), Vec::<String>::new());
@@ -335,7 +335,7 @@ fn delete_above_the_bottom() -> bool {
     }
     driver.rotate();
     driver.flush(1);
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     let bottom = driver.lsm().live[0].segment.detail().level;
     assert!(bottom > 1, "the bottom is level {bottom}");
     for i in 0..4u32 {
@@ -375,7 +375,7 @@ fn deleting_everything_leaves_nothing() {
     }
     driver.rotate();
     driver.flush(1);
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     assert!(driver.lsm().live.is_empty());
     assert!(driver.lsm().layout.runs().is_empty());
 }
@@ -490,7 +490,7 @@ fn numbered(keys: u32, memtable_bytes: u64) -> Driver<Disk> {
     }
     driver.rotate();
     driver.flush(1);
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     driver
 }
 
@@ -527,7 +527,7 @@ fn segments_that_a_range_delete_covers_go_unread() {
     assert!(dropped as usize > before * 8 / 10, "{dropped} of {before} segments dropped");
     assert!(read > 700, "{read} entries in them");
     assert_eq!(left(&driver), (0..50).chain(950..1000).collect::<Vec<u32>>());
-    driver.merge_all(Aim::Compact);
+    driver.compact();
     assert_eq!(left(&driver).len(), 100);
     assert!(driver.lsm().live.iter().all(|live| live.segment.detail().ranges.is_none()));
     assert_eq!(driver.problems(), Vec::<String>::new());
@@ -543,7 +543,7 @@ fn deleting_the_whole_range_leaves_nothing() {
     driver.rotate();
     driver.flush(1);
     assert_eq!(left(&driver), []);
-    driver.merge_all(Aim::Steady);
+    driver.merge_all();
     assert!(driver.lsm().live.is_empty(), "{} segments", driver.lsm().live.len());
     // With nothing below, nothing is written for it.
     let mut ops = Vec::new();

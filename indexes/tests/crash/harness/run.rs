@@ -584,9 +584,8 @@ impl Client<'_> {
             }
             Step::Rotate => self.engine.rotate().map(|_| ()),
             Step::Compact => {
-                let parts = self.engine.parts();
-                parts.control().compact.extend(self.living.iter().map(|(id, _)| *id));
-                parts.work.notify();
+                let ids: Vec<IndexId> = self.living.iter().map(|(id, _)| *id).collect();
+                self.engine.parts().want_compacted(&ids);
                 Ok(())
             }
         }
