@@ -371,8 +371,8 @@ impl Engine {
         })
     }
 
-    /// Merges everything that is there now down as far as it goes, waits for it, and gives the log's
-    /// unused space back. What is written meanwhile is not waited for.
+    /// Merges everything that is there now down as far as it goes, waits for it, and gives unused
+    /// space of the log back. What is written meanwhile is not waited for.
     ///
     /// # Errors
     /// As [`Engine::flush`].

@@ -30,7 +30,8 @@ impl fmt::Debug for Flight {
 impl Flight {
     /// Waits until it has ended, for so long at most: the value, or none if it failed.
     pub(super) fn wait(&self, env: &dyn Env, at_most: Duration) -> Option<Option<Value>> {
-        let enough = env.now() + at_most;
+        // A time too far off to be told is no limit.
+        let enough = env.now().checked_add(at_most).unwrap_or(Duration::MAX);
         loop {
             let seen = self.ended.epoch();
             if let Some(outcome) = self.outcome.get() {

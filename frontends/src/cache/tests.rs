@@ -1,9 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use cuesta_engine::budget::{Budget, Part};
+use cuesta_engine::env::Env;
+use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::Services;
 
 use super::entries::{Entries, Entry, NEVER, Segment, Size};
+use super::flight::Flight;
 use super::options::Policy;
 use super::shard::Shard;
 
@@ -63,4 +67,13 @@ fn memory_is_charged_and_given_back() {
         drop(shard);
         assert_eq!(budget.used(Part::Caches), 0);
     }
+}
+
+#[test]
+fn whoever_waits_for_a_value_may_wait_forever() {
+    let flight = Flight::default();
+    flight.end(None);
+    let env = OsEnv::new();
+    while env.now().is_zero() {}
+    assert_eq!(flight.wait(&*env, Duration::MAX), Some(None));
 }
