@@ -1,7 +1,9 @@
 //! Reads what is intact of a log that is damaged.
 //!
 //! Where a record cannot be read, the next one that can is looked for, in the same segment and then
-//! in the next. What lies between is told.
+//! in the next. What lies between is told. In a segment of which nobody knows where it ended, what
+//! is behind such a place counts only if some record there proves that the place was durable: that
+//! is where opening would cut the log, or has cut it before.
 //!
 //! Not for: opening a database, which takes a log whole or not at all.
 
@@ -13,7 +15,7 @@ use crate::env::{OpenMode, Vfs};
 use crate::error::{Error, Result};
 use crate::format::name::FileName;
 use crate::id::{LogNo, LogPos, SeqNo};
-use crate::log::{CloseMark, Kind, Record, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::log::{CloseMark, Kind, Record, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::manifest::NUMBER_MAX;
 
 /// Where the number of a segment lies in its header.
@@ -186,6 +188,7 @@ impl Reading<'_> {
             (self.done.before, self.done.last_seq) = (header.last_seq, header.last_seq);
         } else if header.last_seq > self.done.last_seq {
             self.skip_to(header.last_seq.next());
+            self.done.last_seq = header.last_seq;
         }
         self.learn(header.manifest);
         let mut at = header.base;
@@ -204,21 +207,36 @@ impl Reading<'_> {
                 None => rest,
             };
             let used = within.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            let later = (1..used).find(|skipped| {
-                let place = LogPos(at.0 + *skipped as u64);
-                let bytes = within.get(*skipped..).unwrap_or_default();
-                plausible(header.number, place, bytes, self.done.last_seq).is_some()
-            });
+            let last = self.done.last_seq;
+            let later = || {
+                (1..used).filter_map(|skipped| {
+                    let place = LogPos(at.0 + skipped as u64);
+                    let bytes = within.get(skipped..).unwrap_or_default();
+                    Some((skipped, plausible(header.number, place, bytes, last)?))
+                })
+            };
             let name = file_name.to_owned();
-            let Some(skipped) = later else {
+            let Some((skipped, _)) = later().next() else {
                 let cut = bound.is_some_and(|bound| at < bound);
                 // Remains of an earlier life of the file are no records of this one.
-                if cut || used > 0 && !header.recycled {
+                let is_own =
+                    !header.recycled || RecordHeader::decode(header.number, at, within).is_some();
+                if cut || used > 0 && is_own {
                     let why = format!("no record in {used} bytes at {offset}");
                     (self.tell)(Trouble::File(name, why));
                 }
                 break;
             };
+            // A recovery may have cut the log here, and given the numbers of what was behind to
+            // other commits, unless something says that these bytes were durable.
+            if bound.is_none() && !later().any(|(_, header)| header.synced > at) {
+                let why = format!(
+                    "no record at {offset}, and nothing in the {used} bytes from there on that is \
+                     known to have been durable"
+                );
+                (self.tell)(Trouble::File(name, why));
+                break;
+            }
             let why = format!("no record in {skipped} bytes at {offset}");
             (self.tell)(Trouble::File(name, why));
             at = LogPos(at.0 + skipped as u64);

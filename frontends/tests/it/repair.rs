@@ -10,6 +10,7 @@ use cuesta::{
     Builder, Database, Error, ErrorKind, KeyspaceOptions, Lost, MergeOperator, RepairReport, Result,
 };
 
+mod crashes;
 mod loads;
 
 const DIR: &str = "db";
@@ -173,7 +174,10 @@ fn restore(env: &SimEnv, stored: &[(PathBuf, Vec<u8>)]) {
 }
 
 fn contents(env: &Arc<SimEnv>, path: &str) -> BTreeMap<String, Map> {
-    let db = builder(env).open(path).unwrap();
+    read(&builder(env).open(path).unwrap())
+}
+
+fn read(db: &Database) -> BTreeMap<String, Map> {
     assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
     let map = |name: String| {
         let entries = db.existing_keyspace(&name).unwrap().iter().unwrap();

@@ -26,7 +26,7 @@ fn load(db: &Database, model: &mut Model, random: &mut Random, round: u64) {
 }
 
 /// A database with a history of writes and loads, open.
-fn story_of_loads(seed: u64) -> (Arc<SimEnv>, Database, Model) {
+pub(super) fn story_of_loads(seed: u64) -> (Arc<SimEnv>, Database, Model) {
     let env = SimEnv::new(seed);
     let db = builder(&env).open(DIR).unwrap();
     let (mut model, mut random) = (Model::default(), Random(seed ^ 77));
@@ -44,7 +44,7 @@ fn story_of_loads(seed: u64) -> (Arc<SimEnv>, Database, Model) {
     (env, db, model)
 }
 
-fn is_manifest((path, _): &(PathBuf, Vec<u8>)) -> bool {
+pub(super) fn is_manifest((path, _): &(PathBuf, Vec<u8>)) -> bool {
     path.file_name().unwrap().to_string_lossy().starts_with("manifest")
 }
 

@@ -1,0 +1,165 @@
+//! Repairs of databases that crashed: what opening them would find, nothing that it would cut.
+
+use cuesta::Durability;
+
+use super::*;
+
+fn is_log((path, _): &(PathBuf, Vec<u8>)) -> bool {
+    path.extension().is_some_and(|extension| extension == "log")
+}
+
+/// Opens a database with many commits to a segment of the log.
+fn roomy(env: &Arc<SimEnv>, durability: Durability) -> Database {
+    let builder = Database::builder().environment(env.clone()).durability(durability);
+    builder.engine_options(|options| options.log.segment_bytes = 1 << 20).open(DIR).unwrap()
+}
+
+/// Opens one whose commits are written, and synced by nobody.
+fn unsynced(env: &Arc<SimEnv>) -> Database {
+    roomy(env, Durability::Buffered)
+}
+
+/// Flips a bit of `text` in the log.
+fn damage(env: &SimEnv, text: &str) {
+    for (path, mut bytes) in files(env, DIR).into_iter().filter(is_log) {
+        let place = bytes.windows(text.len()).position(|found| found == text.as_bytes());
+        if let Some(place) = place {
+            bytes[place] ^= 1;
+            return env.disk().write_file(&path, &bytes);
+        }
+    }
+    panic!("{text} is not in the log");
+}
+
+/// A log that was cut when the database was opened, with other commits behind the cut since; and
+/// its last segment.
+fn cut() -> (Arc<SimEnv>, PathBuf) {
+    let env = SimEnv::new(1);
+    let db = unsynced(&env);
+    let plain = db.keyspace("plain").unwrap();
+    ["one", "torn off", "cut off", "cut off too"].into_iter().for_each(|value| {
+        plain.put(&value[..3], value).unwrap();
+    });
+    std::mem::forget(db);
+    let stored = files(&env, DIR);
+    let env = SimEnv::new(2);
+    restore(&env, &stored);
+    damage(&env, "torn off");
+    let db = unsynced(&env);
+    let plain = db.keyspace("plain").unwrap();
+    assert_eq!(plain.iter().unwrap().count(), 1);
+    plain.put("new", "1").unwrap();
+    plain.put("newer", "2").unwrap();
+    db.sync().unwrap();
+    std::mem::forget(db);
+    let stored = files(&env, DIR);
+    let last = stored.iter().filter(|file| is_log(file)).map(|(path, _)| path.clone()).max();
+    let world = SimEnv::new(3);
+    restore(&world, &stored);
+    (world, last.unwrap())
+}
+
+fn keys(env: &Arc<SimEnv>) -> Vec<String> {
+    let found = &contents(env, NEW)["plain"];
+    found.keys().map(|key| key.escape_ascii().to_string()).collect()
+}
+
+#[test]
+fn what_an_opening_has_cut_off_does_not_come_back() {
+    let (env, _) = cut();
+    assert!(repair(&env).unwrap().is_whole());
+    assert_eq!(keys(&env), ["new", "newer", "one"]);
+
+    // The records of the last segment begin where those before were cut, whatever its header says.
+    let (env, last) = cut();
+    let mut bytes = env.disk().read_file(&last);
+    bytes[40] ^= 1;
+    env.disk().write_file(&last, &bytes);
+    assert!(!repair(&env).unwrap().is_whole());
+    assert_eq!(keys(&env), ["new", "newer", "one"]);
+
+    let (env, last) = cut();
+    env.disk().remove_file(&last);
+    assert!(!repair(&env).unwrap().is_whole());
+    assert_eq!(keys(&env), ["one"]);
+}
+
+#[test]
+fn what_is_known_to_have_been_durable_is_saved_behind_damage() {
+    let env = SimEnv::new(1);
+    let db = roomy(&env, Durability::Sync);
+    let plain = db.keyspace("plain").unwrap();
+    ["one", "two", "three"].into_iter().for_each(|key| {
+        plain.put(key, format!("number {key}")).unwrap();
+    });
+    std::mem::forget(db);
+    let world = SimEnv::new(2);
+    restore(&world, &files(&env, DIR));
+    damage(&world, "number two");
+    let report = repair(&world).unwrap();
+    assert_eq!(keys(&world), ["one", "three"]);
+    let commits = |loss: &&cuesta::Loss| matches!(loss.what, Lost::Commits { .. });
+    assert_eq!(report.losses.iter().filter(commits).count(), 1, "{:?}", report.losses);
+}
+
+/// Asserts that a repair of the files finds what opening them does, or tells what is missing.
+fn compare(stored: &[(PathBuf, Vec<u8>)], ever: &Model, what: &str) -> bool {
+    let world = SimEnv::new(1);
+    restore(&world, stored);
+    let recovered = builder(&world).open(DIR).map(|db| read(&db));
+    let world = SimEnv::new(1);
+    restore(&world, stored);
+    let report = match repair(&world) {
+        Ok(report) => report,
+        // Nothing was there yet, or no more than a name.
+        Err(error) => {
+            assert!(error.kind() == ErrorKind::NotFound, "{what}: {error}");
+            return false;
+        }
+    };
+    let saved = contents(&world, NEW);
+    let recovered = recovered.unwrap_or_default();
+    for name in KEYSPACES {
+        let none = Map::new();
+        let (now, found) = (recovered.get(name).unwrap_or(&none), saved.get(name).unwrap_or(&none));
+        let ever = ever.ever.get(name).cloned().unwrap_or_default();
+        for (key, value) in found {
+            let known = ever.get(key).is_some_and(|values| values.contains(value));
+            let told = is_told(&report, name, key);
+            assert!(known || told, "{what}: {name} {} is invented", key.escape_ascii());
+        }
+        for key in now.keys().chain(found.keys()) {
+            assert!(
+                now.get(key) == found.get(key) || is_told(&report, name, key),
+                "{what}: {name} {} is another, and nothing is said: {:?}",
+                key.escape_ascii(),
+                report.losses
+            );
+        }
+    }
+    if report.is_whole() {
+        assert!(saved == recovered, "{what}: whole, and not the same");
+    }
+    report.is_whole()
+}
+
+/// Images of crashes, at moments spread over the life of a database.
+const IMAGES: u64 = 300;
+
+#[test]
+fn a_repair_finds_what_opening_after_a_crash_does() {
+    let (env, db, model) = loads::story_of_loads(5);
+    let ops = env.disk().op_count();
+    std::mem::forget(db);
+    let (mut random, mut whole) = (Random(11), 0);
+    for n in 0..IMAGES {
+        let op = ops * n / IMAGES + random.below(ops / IMAGES);
+        let modes = Crash::all(random.below(1000));
+        let mode = modes[n as usize % modes.len()];
+        let stored = files(&SimEnv::on(env.disk().crash_image(op, mode), 1), DIR);
+        let what = format!("{} after operation {op}", mode.name());
+        whole += u64::from(compare(&stored, &model, &what));
+    }
+    // Most crashes tear nothing.
+    assert!(whole * 2 > IMAGES, "{whole} of {IMAGES} were saved whole");
+}
