@@ -16,9 +16,12 @@
 //! 3. A time is settled while the commit lock is held: a commit in front of it has been applied,
 //!    and one behind it is not earlier.
 //! 4. A time that was relied on is in the manifest before what was dropped because of it is gone.
+//! 5. A view, and whoever reads without one, is told its time while its last commit is the last that
+//!    is published: what a later commit has renewed in time does not expire for it.
 //!
 //! Not for: measuring how long something took.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -77,5 +80,42 @@ impl Clock {
     /// The latest time that was relied on; 0 when none was.
     pub fn relied_ms(&self) -> u64 {
         self.relied.load(SeqCst)
+    }
+}
+
+/// The time of one question: the clock is looked at when it is first needed, and not again.
+#[derive(Debug)]
+pub struct Now<'c> {
+    clock: &'c Clock,
+    told_ms: Cell<Option<u64>>,
+}
+
+impl<'c> Now<'c> {
+    /// The present, whenever that is needed.
+    #[inline]
+    pub fn of(clock: &'c Clock) -> Now<'c> {
+        Now { clock, told_ms: Cell::new(None) }
+    }
+
+    /// This time, and no other.
+    pub fn at(clock: &'c Clock, clock_ms: u64) -> Now<'c> {
+        Now { clock, told_ms: Cell::new(Some(clock_ms)) }
+    }
+
+    /// The time.
+    #[inline]
+    pub fn ms(&self) -> u64 {
+        if let Some(told_ms) = self.told_ms.get() {
+            return told_ms;
+        }
+        let told_ms = self.clock.now_ms();
+        self.told_ms.set(Some(told_ms));
+        told_ms
+    }
+
+    /// Whether anybody was told.
+    #[inline]
+    pub fn is_told(&self) -> bool {
+        self.told_ms.get().is_some()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::Batch;
 use crate::budget::Part;
+use crate::clock::Now;
 use crate::commit::{Commit, CommitHandle, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
 use crate::error::{ErrorKind, Result};
@@ -238,11 +239,29 @@ impl Engine {
         handle: Handle<T>,
         mut ask: impl FnMut(&State<T>, SeqNo) -> Result<R>,
     ) -> Result<R> {
+        self.ask_now(handle, |state, seq, _| ask(state, seq))
+    }
+
+    /// As [`Engine::ask`], for questions whose answers may depend on the time. Asked again, too,
+    /// when the time was told and another commit was published meanwhile: what it has renewed might
+    /// else seem to have expired before.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn ask_now<T: IndexType, R>(
+        &self,
+        handle: Handle<T>,
+        mut ask: impl FnMut(&State<T>, SeqNo, &Now<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let clock = &*self.parts.services.clock;
         for _ in 0..4 {
+            let now = Now::of(clock);
             let answer = self.parts.versions.read(|version, seq| {
                 let state = version.of(handle)?;
-                let answer = ask(state, SeqNo(seq))?;
-                Ok((state.pruned_to() <= SeqNo(seq)).then_some(answer))
+                let answer = ask(state, SeqNo(seq), &now)?;
+                let is_late = now.is_told() && self.parts.published() != SeqNo(seq);
+                Ok((state.pruned_to() <= SeqNo(seq) && !is_late).then_some(answer))
             })?;
             if let Some(answer) = answer {
                 return Ok(answer);
@@ -250,7 +269,7 @@ impl Engine {
             Stats::add(&self.parts.stats.read_retries, 1);
         }
         let view = self.view();
-        ask(&*view.of(handle)?, view.seq())
+        ask(&*view.of(handle)?, view.seq(), &Now::at(clock, view.clock_ms()))
     }
 
     /// Watches for changes of a range, or any.

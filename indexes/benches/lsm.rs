@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+use cuesta_engine::clock::{Clock, Now};
 use cuesta_engine::env::{Env, Event, OpenMode, os::OsEnv};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Spread};
@@ -128,7 +129,9 @@ fn touched(value: &[u8]) -> usize {
 }
 
 fn reads(name: &str, state: &State<Lsm>, at: SeqNo, keys: u64) {
-    let reader = Reader::now(state, at);
+    let clock = Clock::stopped();
+    let now = Now::of(&clock);
+    let reader = Reader::now(state, at, &now);
     let runs = state.live.len();
     println!("-- {name}: {runs} segments");
     let gets = 300_000;

@@ -83,6 +83,9 @@ mod slot {
     }
 }
 
+/// How often [`Pair::load_with`] asks at most.
+const TRIES: usize = 4;
+
 /// A current value and a published number.
 pub struct Pair<V> {
     current: slot::Slot<Sealed<V>>,
@@ -112,6 +115,23 @@ impl<V> Pair<V> {
         let current = Arc::clone(&*self.guard());
         let at = current.clamp(self.published());
         (current, at)
+    }
+
+    /// As [`Pair::load`], with what `ask` says at a moment at which that number is the published
+    /// one: it is asked again when another was published meanwhile, and where they come faster than
+    /// it can be asked, a number counts that is published after it was asked last.
+    pub fn load_with<A>(&self, mut ask: impl FnMut() -> A) -> (Arc<Sealed<V>>, u64, A) {
+        let mut tries = 0;
+        loop {
+            let (current, at) = self.load();
+            let answer = ask();
+            let then = self.published();
+            tries += 1;
+            if then == at || tries == TRIES {
+                let at = current.clamp(then);
+                return (current, at, answer);
+            }
+        }
     }
 
     #[cfg(not(loom))]

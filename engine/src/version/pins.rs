@@ -151,12 +151,11 @@ impl Pins {
     pub(super) fn take(
         &self,
         versions: &Pair<Version>,
-        clock_ms: impl FnOnce() -> u64,
+        clock_ms: impl FnMut() -> u64,
     ) -> Arc<Pinned> {
         let mut views = self.lock();
         self.epoch.fetch_add(1, Ordering::SeqCst);
-        let (version, seq) = versions.load();
-        let clock_ms = clock_ms();
+        let (version, seq, clock_ms) = versions.load_with(clock_ms);
         let token = views.next_token;
         views.next_token += 1;
         let pinned = Arc::new(Pinned::new(token, version, SeqNo(seq), clock_ms));

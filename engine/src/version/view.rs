@@ -99,12 +99,9 @@ impl fmt::Debug for View {
 }
 
 impl View {
-    /// A view of the present; its clock is what `clock_ms` says once the version is known.
-    pub fn take(
-        versions: &Pair<Version>,
-        pins: &Arc<Pins>,
-        clock_ms: impl FnOnce() -> u64,
-    ) -> View {
+    /// A view of the present; its clock is what `clock_ms` says once the version is known, while
+    /// its last commit is the last one that is published.
+    pub fn take(versions: &Pair<Version>, pins: &Arc<Pins>, clock_ms: impl FnMut() -> u64) -> View {
         let pinned = pins.take(versions, clock_ms);
         View { hold: Arc::new(Hold { pinned, pins: pins.clone() }), private: Arc::new([]) }
     }

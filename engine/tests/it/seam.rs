@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{SimDisk, SimEnv};
@@ -318,6 +319,36 @@ fn ask_while_writing(meddling: usize) {
 fn a_question_is_asked_again_when_its_answer_was_forgotten() {
     for meddling in 0..8 {
         ask_while_writing(meddling);
+    }
+}
+
+#[test]
+fn a_question_that_depends_on_the_time_is_as_of_a_moment() {
+    for meddling in 0..8 {
+        let mut world = World::of_all(6, small());
+        let id = world.id("rows");
+        let seq = world.fill(0, 3, Durability::Sync);
+        let (mut asked, model) = (0, &world.model);
+        let (at, told_ms) = world
+            .engine
+            .ask_now(Handle::<Rows>::new(id), |_, at, now| {
+                asked += 1;
+                if asked <= meddling {
+                    // What would have expired may be renewed by this.
+                    world.engine.commit(model.batch(&[]), Durability::Sync).unwrap();
+                }
+                let told_ms = now.ms();
+                world.env.advance(Duration::from_millis(10));
+                assert_eq!(now.ms(), told_ms, "once told, the time stands");
+                Ok((at, told_ms))
+            })
+            .unwrap();
+        assert_eq!(at.0, seq.0 + meddling.min(4), "asked {asked} times");
+        assert!(told_ms <= world.engine.view().clock_ms());
+        // Whoever does not ask for the time is not asked again.
+        let commit = || world.engine.commit(model.batch(&[]), Durability::Sync).unwrap();
+        let once = world.engine.ask(Handle::<Rows>::new(id), |_, at| Ok((commit(), at).1));
+        assert_eq!(once.unwrap().0, seq.0 + meddling.min(5));
     }
 }
 

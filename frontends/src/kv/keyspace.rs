@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta_engine::IndexId;
+use cuesta_engine::clock::Now;
 use cuesta_engine::index::{Handle, IndexType, State};
 use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
 
@@ -215,8 +216,8 @@ impl Keyspace {
     #[inline]
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         let key = key.as_ref();
-        let answer = self.db.engine.ask(self.handle, |state, at| Reader::now(state, at).get(key));
-        answer.map_err(|error| in_keyspace(error, &self.name))
+        let ask = |state: &State<Lsm>, at, now: &Now<'_>| Reader::now(state, at, now).get(key);
+        self.db.engine.ask_now(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// Hands the value of `key` to `take`, if it has one: no copy, no allocation. `take` may be
@@ -231,8 +232,10 @@ impl Keyspace {
         mut take: impl FnMut(&[u8]) -> R,
     ) -> Result<Option<R>> {
         let key = key.as_ref();
-        let ask = |state: &State<Lsm>, at| Reader::now(state, at).get_with(key, &mut take);
-        self.db.engine.ask(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+        let ask = |state: &State<Lsm>, at, now: &Now<'_>| {
+            Reader::now(state, at, now).get_with(key, &mut take)
+        };
+        self.db.engine.ask_now(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// Whether `key` has a value.
@@ -242,8 +245,8 @@ impl Keyspace {
     #[inline]
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
-        let ask = |state: &State<Lsm>, at| Reader::now(state, at).contains(key);
-        self.db.engine.ask(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+        let ask = |state: &State<Lsm>, at, now: &Now<'_>| Reader::now(state, at, now).contains(key);
+        self.db.engine.ask_now(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// All entries, by key.

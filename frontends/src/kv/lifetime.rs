@@ -45,8 +45,10 @@ impl Keyspace {
     /// As [`Keyspace::get`].
     pub fn expiry(&self, key: impl AsRef<[u8]>) -> Result<Option<Expiry>> {
         let (key, engine) = (key.as_ref(), &self.database().engine);
-        let found = engine.ask(self.handle(), |state, at| Reader::now(state, at).expiry_ms(key))?;
-        Ok(found.map(|expiry_ms| Expiry::at(expiry_ms, self.database().now_ms())))
+        engine.ask_now(self.handle(), |state, at, now| {
+            let found = Reader::now(state, at, now).expiry_ms(key)?;
+            Ok(found.map(|expiry_ms| Expiry::at(expiry_ms, now.ms())))
+        })
     }
 }
 

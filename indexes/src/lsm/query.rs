@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
+use cuesta_engine::clock::Now;
 use cuesta_engine::error::{Error, Result};
 use cuesta_engine::index::{Private, State};
 use cuesta_engine::stats::Stats;
@@ -35,8 +36,14 @@ mod settle;
 pub struct Reader<'s> {
     state: &'s State<Lsm>,
     at: SeqNo,
-    /// The clock by which values expire; the present where there is none.
-    clock_ms: Option<u64>,
+    clock: When<'s>,
+}
+
+/// The clock by which values expire.
+#[derive(Clone, Copy)]
+enum When<'s> {
+    At(u64),
+    Now(&'s Now<'s>),
 }
 
 /// What was found of a key that has a value, and when it expires.
@@ -58,19 +65,22 @@ impl<'s> Reader<'s> {
     /// Costs nothing.
     #[inline]
     pub fn new(state: &'s State<Lsm>, at: SeqNo, clock_ms: u64) -> Reader<'s> {
-        Reader { state, at, clock_ms: Some(clock_ms) }
+        Reader { state, at, clock: When::At(clock_ms) }
     }
 
     /// Reads `state`, which is the present one, as of `at`; looks at the clock only where something
-    /// expires. Costs nothing.
+    /// expires, and once. Costs nothing.
     #[inline]
-    pub fn now(state: &'s State<Lsm>, at: SeqNo) -> Reader<'s> {
-        Reader { state, at, clock_ms: None }
+    pub fn now(state: &'s State<Lsm>, at: SeqNo, now: &'s Now<'s>) -> Reader<'s> {
+        Reader { state, at, clock: When::Now(now) }
     }
 
     /// The clock by which values expire.
     pub fn clock_ms(&self) -> u64 {
-        self.clock_ms.unwrap_or_else(|| self.state.index.services().clock.now_ms())
+        match self.clock {
+            When::At(clock_ms) => clock_ms,
+            When::Now(now) => now.ms(),
+        }
     }
 
     /// The value of `key`. Costs a filter probe per run that may hold the key, and one block where

@@ -97,3 +97,22 @@ fn the_oldest_views_expire_first_and_no_more_than_must() {
     assert_eq!((report.bytes, expired(&views)), (0, vec![true, true, true, false]));
     assert_eq!(stats.views_expired.load(Ordering::Relaxed), 3);
 }
+
+#[test]
+fn a_view_has_its_time_from_a_moment_at_which_its_number_was_the_last() {
+    let (pins, ..) = pins();
+    let versions = Pair::new(Version::empty(EditNo(1), Arc::new(Living::default())), 5);
+    for publishing in 0..8 {
+        let first = versions.published();
+        let mut asked = 0;
+        let view = View::take(&versions, &pins, || {
+            asked += 1;
+            if asked <= publishing {
+                versions.publish(first + asked);
+            }
+            asked
+        });
+        assert_eq!(view.seq().0, first + publishing.min(4));
+        assert_eq!(view.clock_ms(), (publishing + 1).min(4));
+    }
+}
