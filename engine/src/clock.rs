@@ -16,8 +16,8 @@
 //! 3. A time is settled while the commit lock is held: a commit in front of it has been applied,
 //!    and one behind it is not earlier.
 //! 4. A time that was relied on is in the manifest before what was dropped because of it is gone.
-//! 5. A view, and whoever reads without one, is told its time while its last commit is the last that
-//!    is published: what a later commit has renewed in time does not expire for it.
+//! 5. A view, and whoever reads without one, is told its time while its last commit is the last
+//!    that is published: what a later commit has renewed in time does not expire for it.
 //!
 //! Not for: measuring how long something took.
 
