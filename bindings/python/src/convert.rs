@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cuesta::{Compression, Durability, Expiry, KeyspaceOptions, Value};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
 use crate::buffer::Lent;
 use crate::error::{Failure, Outcome};
@@ -71,6 +71,20 @@ pub fn to_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyBy
         py.detach(|| bytes.copy_from_slice(value));
         Ok(())
     })
+}
+
+/// Keys of an iterable, to be owned.
+pub fn keys(objects: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<u8>>> {
+    objects.try_iter()?.map(|object| Ok(key(&object?)?.into_owned())).collect()
+}
+
+/// Values as a list of `bytes`, with None where there is none.
+pub fn list<'py>(py: Python<'py>, values: Vec<Option<Value>>) -> PyResult<Bound<'py, PyList>> {
+    let all: PyResult<Vec<Option<Bound<'py, PyBytes>>>> = values
+        .iter()
+        .map(|value| value.as_ref().map(|value| to_bytes(py, value)).transpose())
+        .collect();
+    PyList::new(py, all?)
 }
 
 /// The keys from `start` to before `end` that begin with `prefix`.

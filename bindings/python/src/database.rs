@@ -31,9 +31,9 @@ pub struct Database {
 /// Opens the database in a directory, which is created when missing.
 #[pyfunction]
 #[pyo3(signature = (
-    path, durability="sync", cache_size=None, read_only=false, *, create=true, sync_interval=None,
-    background_threads=None, use_mmap=true, strict_memory=false, snapshot_budget=None,
-    log_segment_bytes=None, log_retention_bytes=None, log_retention_age=None,
+    path, durability="sync", memory_budget=None, read_only=false, *, create=true,
+    sync_interval=None, background_threads=None, use_mmap=true, strict_memory=false,
+    snapshot_budget=None, log_segment_bytes=None, log_retention_bytes=None, log_retention_age=None,
     feed_retention_bytes=None, background_rate=None, scrub=None, archive_log=None,
     merge_operators=None
 ))]
@@ -42,7 +42,7 @@ fn open(
     py: Python<'_>,
     path: PathBuf,
     durability: &str,
-    cache_size: Option<u64>,
+    memory_budget: Option<u64>,
     read_only: bool,
     create: bool,
     sync_interval: Option<f64>,
@@ -60,7 +60,7 @@ fn open(
     merge_operators: Option<&Bound<'_, PyDict>>,
 ) -> Outcome<Database> {
     let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
-    builder = cache_size.into_iter().fold(builder, Builder::memory_budget);
+    builder = memory_budget.into_iter().fold(builder, Builder::memory_budget);
     builder = background_threads.into_iter().fold(builder, Builder::background_threads);
     builder = snapshot_budget.into_iter().fold(builder, Builder::snapshot_budget);
     builder = log_segment_bytes.into_iter().fold(builder, Builder::log_segment_bytes);

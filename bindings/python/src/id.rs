@@ -12,14 +12,60 @@ use crate::error::{Failure, Outcome};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
 
-/// Ascending numbers, each given out once, kept through restarts.
-#[pyclass(frozen, module = "cuesta.id")]
-struct Sequence {
+/// A generator that gives back what it has reserved when it is closed.
+struct Kept<T: Send + Sync> {
     // Goes first, see `Open`.
     open: Arc<Open>,
     /// Gone when closed. Held only to take a copy of the pointer.
-    inner: Mutex<Option<Arc<id::Sequence>>>,
+    inner: Mutex<Option<Arc<T>>>,
 }
+
+impl<T: Send + Sync> Kept<T> {
+    fn open(
+        py: Python<'_>,
+        keyspace: &Bound<'_, Keyspace>,
+        key: &Bound<'_, PyAny>,
+        open: impl FnOnce(&cuesta::Keyspace, &[u8]) -> cuesta::Result<T> + Send,
+    ) -> Outcome<Kept<T>> {
+        let keyspace = keyspace.get();
+        keyspace.open().database()?;
+        let key = convert::key(key)?;
+        let inner = py.detach(|| open(&keyspace.inner, &key))?;
+        let inner = Mutex::new(Some(Arc::new(inner)));
+        Ok(Kept { open: keyspace.open().clone(), inner })
+    }
+
+    /// What `ask` says while detached.
+    fn ask<R: Send>(
+        &self,
+        py: Python<'_>,
+        ask: impl FnOnce(&T) -> cuesta::Result<R> + Send,
+    ) -> Outcome<R> {
+        self.open.database()?;
+        let inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).clone();
+        let inner = inner.ok_or_else(|| Failure::invalid("the generator is closed"))?;
+        Ok(py.detach(move || ask(&inner))?)
+    }
+
+    fn close(
+        &self,
+        py: Python<'_>,
+        close: impl FnOnce(T) -> cuesta::Result<()> + Send,
+    ) -> Outcome<()> {
+        let mut inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let taken = inner.take();
+        drop(inner);
+        // If another thread is using it, the rest is a gap; so it is if the database was closed.
+        if self.open.is_closed() {
+            return Ok(());
+        }
+        Ok(py.detach(|| taken.and_then(Arc::into_inner).map_or(Ok(()), close))?)
+    }
+}
+
+/// Ascending numbers, each given out once, kept through restarts.
+#[pyclass(frozen, module = "cuesta.id")]
+struct Sequence(Kept<id::Sequence>);
 
 #[pymethods]
 impl Sequence {
@@ -31,34 +77,27 @@ impl Sequence {
         key: &Bound<'_, PyAny>,
         reserve: u64,
     ) -> Outcome<Sequence> {
-        let (open, keyspace) = opened(keyspace)?;
-        let key = convert::key(key)?;
-        let inner = py.detach(|| id::Sequence::reserving(keyspace, &key, reserve))?;
-        Ok(Sequence { open, inner: Mutex::new(Some(Arc::new(inner))) })
+        Kept::open(py, keyspace, key, |keyspace, key| {
+            id::Sequence::reserving(keyspace, key, reserve)
+        })
+        .map(Sequence)
     }
 
     /// Gives out the next number.
     fn give(&self, py: Python<'_>) -> Outcome<u64> {
-        let inner = self.inner(py)?;
-        Ok(py.detach(move || inner.give())?)
+        self.0.ask(py, id::Sequence::give)
     }
 
     /// Gives out some numbers that follow each other, as a range.
     fn take<'py>(&self, py: Python<'py>, count: u64) -> Outcome<Bound<'py, PyAny>> {
-        let inner = self.inner(py)?;
-        let given = py.detach(move || inner.take(count))?;
+        let given = self.0.ask(py, |sequence| sequence.take(count))?;
         let range = py.import("builtins")?.getattr("range")?;
         Ok(range.call1((given.start, given.end))?)
     }
 
     /// Gives back what was reserved and not given out.
     fn close(&self, py: Python<'_>) -> Outcome<()> {
-        let mut inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        let taken = inner.take();
-        drop(inner);
-        // If another thread is using it, the rest is a gap.
-        let close = || taken.and_then(Arc::into_inner).map_or(Ok(()), id::Sequence::close);
-        Ok(py.detach(close)?)
+        self.0.close(py, id::Sequence::close)
     }
 
     fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -71,20 +110,11 @@ impl Sequence {
     }
 }
 
-impl Sequence {
-    fn inner(&self, py: Python<'_>) -> Outcome<Arc<id::Sequence>> {
-        self.open.database()?;
-        let inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        inner.clone().ok_or_else(|| Failure::invalid("the sequence is closed"))
-    }
-}
-
 /// Gives out snowflakes: ascending 63-bit numbers.
 #[pyclass(frozen, module = "cuesta.id")]
 struct Snowflakes {
-    // Goes first, see `Open`.
-    open: Arc<Open>,
-    inner: id::Snowflakes,
+    kept: Kept<id::Snowflakes>,
+    options: id::SnowflakeOptions,
 }
 
 #[pymethods]
@@ -98,23 +128,34 @@ impl Snowflakes {
         node: u16,
         epoch_ms: Option<u64>,
     ) -> Outcome<Snowflakes> {
-        let (open, keyspace) = opened(keyspace)?;
-        let key = convert::key(key)?;
         let options = id::SnowflakeOptions::new().node(node);
         let options = epoch_ms.into_iter().fold(options, id::SnowflakeOptions::epoch_ms);
-        let inner = py.detach(|| id::Snowflakes::open(keyspace, &key, options))?;
-        Ok(Snowflakes { open, inner })
+        let open = |keyspace: &_, key: &[u8]| id::Snowflakes::open(keyspace, key, options);
+        Ok(Snowflakes { kept: Kept::open(py, keyspace, key, open)?, options })
     }
 
     /// Gives out a snowflake that is greater than all before.
     fn give(&self, py: Python<'_>) -> Outcome<u64> {
-        self.open.database()?;
-        Ok(py.detach(|| self.inner.give())?)
+        self.kept.ask(py, id::Snowflakes::give)
     }
 
     /// When a number was given out, in milliseconds since 1970.
     fn time_ms(&self, number: u64) -> u64 {
-        self.inner.time_ms(number)
+        self.options.time_ms(number)
+    }
+
+    /// Gives back what was reserved and not given out.
+    fn close(&self, py: Python<'_>) -> Outcome<()> {
+        self.kept.close(py, id::Snowflakes::close)
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Outcome<()> {
+        self.close(py)
     }
 }
 
@@ -147,11 +188,7 @@ impl Snowflake {
 
 /// Gives out UUIDs of version 7, each greater than the one before.
 #[pyclass(frozen, module = "cuesta.id")]
-struct Uuids {
-    // Goes first, see `Open`.
-    open: Arc<Open>,
-    inner: id::Uuids,
-}
+struct Uuids(Kept<id::Uuids>);
 
 #[pymethods]
 impl Uuids {
@@ -162,28 +199,35 @@ impl Uuids {
         keyspace: &Bound<'_, Keyspace>,
         key: &Bound<'_, PyAny>,
     ) -> Outcome<Uuids> {
-        let (open, keyspace) = opened(keyspace)?;
-        let key = convert::key(key)?;
-        Ok(Uuids { open, inner: py.detach(|| id::Uuids::open(keyspace, &key))? })
+        Kept::open(py, keyspace, key, |keyspace, key| id::Uuids::open(keyspace, key)).map(Uuids)
     }
 
     /// Gives out a uuid.UUID.
     fn give<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyAny>> {
-        self.open.database()?;
-        let given = py.detach(|| self.inner.give())?;
+        let given = self.0.ask(py, id::Uuids::give)?;
         let named = PyDict::new(py);
         named.set_item("bytes", PyBytes::new(py, given.as_bytes()))?;
         Ok(py.import("uuid")?.getattr("UUID")?.call((), Some(&named))?)
+    }
+
+    /// Gives back what was reserved and not given out.
+    fn close(&self, py: Python<'_>) -> Outcome<()> {
+        self.0.close(py, id::Uuids::close)
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Outcome<()> {
+        self.close(py)
     }
 }
 
 /// Gives out ULIDs, each greater than the one before.
 #[pyclass(frozen, module = "cuesta.id")]
-struct Ulids {
-    // Goes first, see `Open`.
-    open: Arc<Open>,
-    inner: id::Ulids,
-}
+struct Ulids(Kept<id::Ulids>);
 
 #[pymethods]
 impl Ulids {
@@ -194,22 +238,27 @@ impl Ulids {
         keyspace: &Bound<'_, Keyspace>,
         key: &Bound<'_, PyAny>,
     ) -> Outcome<Ulids> {
-        let (open, keyspace) = opened(keyspace)?;
-        let key = convert::key(key)?;
-        Ok(Ulids { open, inner: py.detach(|| id::Ulids::open(keyspace, &key))? })
+        Kept::open(py, keyspace, key, |keyspace, key| id::Ulids::open(keyspace, key)).map(Ulids)
     }
 
     /// Gives out a ULID as a str of 26 characters.
     fn give(&self, py: Python<'_>) -> Outcome<String> {
-        self.open.database()?;
-        Ok(py.detach(|| self.inner.give())?.to_string())
+        Ok(self.0.ask(py, id::Ulids::give)?.to_string())
     }
-}
 
-fn opened<'k>(keyspace: &'k Bound<'_, Keyspace>) -> Outcome<(Arc<Open>, &'k cuesta::Keyspace)> {
-    let keyspace = keyspace.get();
-    keyspace.open().database()?;
-    Ok((keyspace.open().clone(), &keyspace.inner))
+    /// Gives back what was reserved and not given out.
+    fn close(&self, py: Python<'_>) -> Outcome<()> {
+        self.0.close(py, id::Ulids::close)
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Outcome<()> {
+        self.close(py)
+    }
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

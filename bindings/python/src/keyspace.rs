@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
 use crate::convert::{self, Bytes};
 use crate::error::Outcome;
@@ -114,6 +114,18 @@ impl Keyspace {
         })?;
         py.detach(|| batch.commit())?;
         Ok(())
+    }
+
+    /// The values of many keys as of one moment: a list with bytes, or None where there is none.
+    fn get_many<'py>(
+        &self,
+        py: Python<'py>,
+        keys: &Bound<'_, PyAny>,
+    ) -> Outcome<Bound<'py, PyList>> {
+        self.open.database()?;
+        let keys = convert::keys(keys)?;
+        let values = py.detach(|| self.inner.get_many(&keys))?;
+        Ok(convert::list(py, values)?)
     }
 
     /// How many seconds the value of a key has to live.

@@ -133,16 +133,16 @@ impl RepairReport {
 
 /// Makes a directory a new database out of what is intact in a damaged one.
 #[pyfunction]
-#[pyo3(signature = (damaged, path, *, cache_size=None, merge_operators=None))]
+#[pyo3(signature = (damaged, path, *, memory_budget=None, merge_operators=None))]
 fn repair(
     py: Python<'_>,
     damaged: PathBuf,
     path: PathBuf,
-    cache_size: Option<u64>,
+    memory_budget: Option<u64>,
     merge_operators: Option<&Bound<'_, PyDict>>,
 ) -> Outcome<RepairReport> {
     let mut builder = Database::builder();
-    if let Some(bytes) = cache_size {
+    if let Some(bytes) = memory_budget {
         builder = builder.memory_budget(bytes);
     }
     if let Some(operators) = merge_operators {

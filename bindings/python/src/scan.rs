@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyTuple};
 
+use crate::convert;
 use crate::error::{Failure, Outcome};
 
 const CHUNK_MIN: usize = 16;
@@ -49,8 +50,12 @@ pub struct Scan {
 }
 
 struct State {
-    /// Gone at the end, so that the moment it stands in can be forgotten.
+    /// Gone once all is given, so that the moment it stands in can be forgotten.
     cursor: Option<Cursor>,
+    /// Whether the cursor stands on what is to be read next.
+    stands: bool,
+    /// Whether there is nothing more to be read.
+    over: bool,
     direction: Direction,
     /// How many entries it may still read.
     left: u64,
@@ -106,11 +111,12 @@ impl State {
     /// Reads the next chunk. To be called while detached.
     fn read(&mut self, part: Part) {
         self.chunk.clear();
-        let Some(cursor) = &mut self.cursor else { return };
+        let Some(cursor) = self.cursor.as_mut().filter(|_| !self.over) else { return };
         let wanted = self.next.min(usize::try_from(self.left).unwrap_or(usize::MAX));
         self.next = (self.next * 2).min(CHUNK_MAX);
         while self.chunk.ends.len() < wanted && self.chunk.bytes.len() < CHUNK_BYTES {
             let moved = match self.direction {
+                _ if std::mem::take(&mut self.stands) => Ok(true),
                 Direction::Forward => cursor.next(),
                 Direction::Backward => cursor.prev(),
             };
@@ -122,15 +128,13 @@ impl State {
                 },
                 ended => {
                     self.failure = ended.err();
-                    self.cursor = None;
-                    return;
+                    self.over = true;
+                    break;
                 }
             }
         }
         self.left -= self.chunk.ends.len() as u64;
-        if self.left == 0 {
-            self.cursor = None;
-        }
+        self.over |= self.left == 0;
     }
 }
 
@@ -139,6 +143,8 @@ impl Scan {
         let left = limit.unwrap_or(u64::MAX);
         let state = State {
             cursor: (left > 0).then_some(cursor),
+            stands: false,
+            over: false,
             direction,
             left,
             next: CHUNK_MIN,
@@ -170,7 +176,12 @@ impl Scan {
         let mut state = self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if state.chunk.is_given() && state.cursor.is_some() {
             let state = &mut *state;
-            py.detach(|| state.read(self.part));
+            py.detach(|| {
+                state.read(self.part);
+                if state.over && state.chunk.is_given() {
+                    state.cursor = None;
+                }
+            });
         }
         if state.chunk.is_given()
             && let Some(failure) = state.failure.take()
@@ -186,6 +197,26 @@ impl Scan {
                 PyTuple::new(py, pair).map_err(Failure::from)?.into_any()
             }
         }))
+    }
+
+    /// Goes on with the first key at or after the one given; backwards, the last at or before.
+    fn seek(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<()> {
+        let key = convert::key(key)?;
+        let mut state = self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let State { cursor, stands, over, direction, left, next, chunk, failure } = &mut *state;
+        let Some(cursor) = cursor else {
+            return Err(Failure::invalid("the scan is at its end: begin a new one"));
+        };
+        let found = py.detach(|| match direction {
+            Direction::Forward => cursor.seek(&key),
+            Direction::Backward => cursor.seek_back(&key),
+        });
+        *left += (chunk.ends.len() - chunk.given) as u64;
+        chunk.clear();
+        (*failure, *next) = (None, CHUNK_MIN);
+        *stands = found?;
+        *over = !*stands;
+        Ok(())
     }
 
     /// Ends the scan and forgets the moment it stands in; so does its end.

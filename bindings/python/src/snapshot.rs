@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::PyList;
 
 use crate::convert;
 use crate::error::{Failure, Outcome};
@@ -57,6 +58,19 @@ impl Snapshot {
         let key = convert::key(key)?;
         let value = py.detach(move || inner.get(keyspace, &key))?;
         Ok(convert::bytes_or(py, value, default)?)
+    }
+
+    /// The values of many keys: a list with bytes, or None where there is none.
+    fn get_many<'py>(
+        &self,
+        py: Python<'py>,
+        keyspace: &Bound<'_, Keyspace>,
+        keys: &Bound<'_, PyAny>,
+    ) -> Outcome<Bound<'py, PyList>> {
+        let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
+        let keys = convert::keys(keys)?;
+        let values = py.detach(move || inner.get_many(keyspace, &keys))?;
+        Ok(convert::list(py, values)?)
     }
 
     /// Whether a key had a value.

@@ -120,7 +120,7 @@ def test_a_batch_for_a_dropped_keyspace_writes_nothing(db, ks):
 
 
 def test_a_batch_beyond_the_budget_is_refused(tmp_path):
-    with cuesta.open(tmp_path / "small", cache_size=1 << 20) as db:
+    with cuesta.open(tmp_path / "small", memory_budget=1 << 20) as db:
         ks = db.keyspace("things")
         with pytest.raises(cuesta.FullError):
             ks[b"key"] = bytes(1 << 20)

@@ -12,7 +12,7 @@ import cuesta
 WRITER = """
 import cuesta, os, sys
 path, durability, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-db = cuesta.open(path, durability=durability, cache_size=2 << 20)
+db = cuesta.open(path, durability=durability, memory_budget=2 << 20)
 a, b = db.keyspace("a"), db.keyspace("b")
 start = int(a.get(b"last", b"-1")) + 1
 for i in range(start, start + count):

@@ -21,7 +21,7 @@ class Model:
         self.db = cuesta.open(
             self.path,
             durability=self.random.choice(["buffered", "none"]),
-            cache_size=1 << 20,
+            memory_budget=1 << 20,
             use_mmap=self.random.random() < 0.5,
         )
         self.keyspaces = {name: self.db.keyspace(name) for name in self.expected}

@@ -40,7 +40,7 @@ def test_all_settings(path):
     with cuesta.open(
         path,
         durability="interval",
-        cache_size=64 << 20,
+        memory_budget=64 << 20,
         read_only=False,
         create=True,
         sync_interval=0.01,
@@ -63,7 +63,7 @@ def test_all_settings(path):
 def test_wrong_settings_are_refused(path):
     wrong = [
         {"durability": "fast"},
-        {"cache_size": 1000},
+        {"memory_budget": 1000},
         {"sync_interval": -1.0},
         {"sync_interval": float("nan")},
         {"sync_interval": 1e300},
@@ -71,10 +71,10 @@ def test_wrong_settings_are_refused(path):
     for settings in wrong:
         with pytest.raises(cuesta.InvalidError):
             cuesta.open(path, **settings)
-    for settings in [{"cache_size": -1}, {"cache_size": 1 << 64}, {"background_threads": -1}]:
+    for settings in [{"memory_budget": -1}, {"memory_budget": 1 << 64}, {"background_threads": -1}]:
         with pytest.raises(OverflowError):
             cuesta.open(path, **settings)
-    for settings in [{"durability": None}, {"cache_size": "1"}, {"colour": "red"}]:
+    for settings in [{"durability": None}, {"memory_budget": "1"}, {"colour": "red"}]:
         with pytest.raises(TypeError):
             cuesta.open(path, **settings)
     with pytest.raises(TypeError):

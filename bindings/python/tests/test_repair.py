@@ -20,7 +20,7 @@ def test_a_damaged_database_is_repaired(path, tmp_path):
         file.unlink()
     with pytest.raises(cuesta.CorruptError):
         cuesta.open(path)
-    report = cuesta.repair(path, tmp_path / "new", cache_size=8 << 20)
+    report = cuesta.repair(path, tmp_path / "new", memory_budget=8 << 20)
     assert (report.is_whole, report.loss_count) == (False, 2)
     assert sorted(loss.lost for loss in report.losses) == ["file", "file"]
     assert {loss.file for loss in report.losses} == {"identity", "manifest-00000001"}

@@ -155,3 +155,41 @@ def test_an_abandoned_scan_forgets_its_moment(db, ks):
     scan = ks.scan()
     assert len(list(scan)) == 100
     assert db.stats()["gauges"]["snapshots"] == 0
+
+
+def test_a_scan_goes_on_elsewhere(ks):
+    for n in range(200):
+        ks[b"%03d" % n] = b""
+    keys = ks.keys(b"010", b"190")
+    assert next(keys) == b"010"
+    keys.seek(b"0505")
+    assert [next(keys), next(keys)] == [b"051", b"052"]
+    keys.seek(b"02")
+    assert next(keys) == b"020"
+    keys.seek(b"000")
+    assert next(keys) == b"010", "the range stays"
+    keys.seek(b"195")
+    assert list(keys) == []
+    with pytest.raises(cuesta.InvalidError, match="at its end"):
+        keys.seek(b"020")
+    back = ks.keys(reverse=True, limit=3)
+    assert next(back) == b"199"
+    back.seek(b"1005")
+    assert list(back) == [b"100", b"099"], "what was read and not given does not count"
+
+
+def test_many_keys_are_asked_for_at_once(db, ks):
+    for n in range(0, 100, 2):
+        ks[b"%02d" % n] = b"%d" % n
+    wanted = [b"04", b"03", bytearray(b"98"), b"04", memoryview(b"00")]
+    found = [b"4", None, b"98", b"4", b"0"]
+    assert ks.get_many(wanted) == found
+    assert ks.get_many(iter(wanted)) == found and ks.get_many([]) == []
+    with db.snapshot() as then, db.transaction() as tx:
+        tx.put(ks, b"03", b"mine")
+        assert tx.get_many(ks, wanted)[1] == b"mine"
+        assert then.get_many(ks, wanted) == found
+    with pytest.raises(TypeError):
+        ks.get_many([b"a", "b"])
+    with pytest.raises(TypeError):
+        ks.get_many(5)

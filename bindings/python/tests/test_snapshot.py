@@ -87,7 +87,7 @@ def test_a_closed_snapshot_holds_nothing(db, ks):
 
 
 def test_the_oldest_of_snapshots_that_hold_too_much_expires(tmp_path):
-    with cuesta.open(tmp_path / "db", durability="none", cache_size=1 << 20) as db:
+    with cuesta.open(tmp_path / "db", durability="none", memory_budget=1 << 20) as db:
         ks = db.keyspace("things")
         for i in range(100):
             ks[b"%d" % i] = b"first"

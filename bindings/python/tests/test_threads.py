@@ -53,7 +53,7 @@ def progress_during(call):
 
 @pytest.mark.parametrize("call", ["flush", "compact", "verify", "close"])
 def test_other_threads_run_during_long_calls(path, call):
-    db = cuesta.open(path, durability="none", cache_size=64 << 20)
+    db = cuesta.open(path, durability="none", memory_budget=64 << 20)
     ks = db.keyspace("things")
     for start in range(0, 20_000, 1000):
         with db.batch() as batch:

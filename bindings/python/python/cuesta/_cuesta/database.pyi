@@ -26,7 +26,7 @@ _Isolation = Literal["serializable", "snapshot"]
 def open(
     path: str | os.PathLike[str],
     durability: _Durability = "sync",
-    cache_size: int | None = None,
+    memory_budget: int | None = None,
     read_only: bool = False,
     *,
     create: bool = True,
@@ -53,7 +53,7 @@ def open(
         "none"      nothing; what came since the last sync may be lost with the process
     Whatever the durability, a crash leaves all commits up to some point, and nothing else.
 
-    cache_size is the one budget, in bytes, for all memory: what is to be written, the block cache,
+    memory_budget is the one budget, in bytes, for all memory: what is to be written, the block cache,
     buffers; 256 MiB by default, at least 1 MiB. Pages of mapped files are not counted.
 
     read_only opens a database that must exist, and changes nothing in its directory. Any number of
@@ -62,9 +62,9 @@ def open(
     background_threads write and merge segments; 2 by default.
     use_mmap=False reads files instead of mapping them: damaged hardware then gives an IoError
     where a map would end the process, and all blocks are in the cache.
-    strict_memory=True makes what would exceed cache_size fail with FullError; otherwise the block
+    strict_memory=True makes what would exceed memory_budget fail with FullError; otherwise the block
     cache shrinks first, and then the budget is exceeded.
-    snapshot_budget is how many bytes snapshots may keep from being freed: half of cache_size.
+    snapshot_budget is how many bytes snapshots may keep from being freed: half of memory_budget.
     log_segment_bytes is how large a file of the log is (64 MiB).
     log_retention_bytes and log_retention_age (seconds) keep the last of the log for
     Database.changes_since(); feed_retention_bytes is the most that a Changes which does not go on
@@ -83,7 +83,7 @@ def open(
     when it must exist and does not; CorruptError for damaged files; UnsupportedError for files of
     a newer version; InvalidError for settings out of range; FullError, IoError.
 
-        with cuesta.open("people.db", cache_size=64 << 20) as db:
+        with cuesta.open("people.db", memory_budget=64 << 20) as db:
             ...
     """
 

@@ -94,13 +94,13 @@ def repair(
     damaged: str | os.PathLike[str],
     path: str | os.PathLike[str],
     *,
-    cache_size: int | None = None,
+    memory_budget: int | None = None,
     merge_operators: _Operators | None = None,
 ) -> RepairReport:
     """Makes the directory path a new database out of what is intact in the directory damaged.
 
     Any file may be damaged or missing there; nothing in it changes. Newer writes win over older
-    ones. What is lost or may be is in the report. cache_size and merge_operators are as in open();
+    ones. What is lost or may be is in the report. memory_budget and merge_operators are as in open();
     a value that does not fit the budget raises FullError.
 
     Raises ExistsError when there are files in path; NotFoundError when there is nothing of a

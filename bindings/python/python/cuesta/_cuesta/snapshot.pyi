@@ -1,5 +1,6 @@
 """Snapshots: all keyspaces as of one moment."""
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TypeVar, final, overload
 
@@ -36,6 +37,9 @@ class Snapshot:
 
     @overload
     def get(self, keyspace: Keyspace, key: Buffer, default: _Default) -> bytes | _Default: ...
+    def get_many(self, keyspace: Keyspace, keys: Iterable[Buffer]) -> list[bytes | None]:
+        """The values that many keys had, in the order of keys. Raises as get()."""
+
     def contains(self, keyspace: Keyspace, key: Buffer) -> bool:
         """Whether key had a value. Raises as get()."""
 

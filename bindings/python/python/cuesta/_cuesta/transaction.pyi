@@ -1,6 +1,7 @@
 """Transactions: reads of one moment, writes of another,
 and a commit only if nothing came between."""
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TypeVar, final, overload
 
@@ -44,6 +45,9 @@ class Transaction:
 
     @overload
     def get(self, keyspace: Keyspace, key: Buffer, default: _Default) -> bytes | _Default: ...
+    def get_many(self, keyspace: Keyspace, keys: Iterable[Buffer]) -> list[bytes | None]:
+        """The values of many keys, in the order of keys; each counts as read. Raises as get()."""
+
     def contains(self, keyspace: Keyspace, key: Buffer) -> bool:
         """Whether key has a value. Raises as get()."""
 
