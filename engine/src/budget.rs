@@ -13,7 +13,7 @@
 //!
 //! Not for: pages of mapped files, which are the operating system's; values that the caller holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, TryLockError};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::cache::BlockCache;
@@ -93,6 +93,8 @@ pub struct Budget {
     cache: Arc<BlockCache>,
     /// What the others took when the cache was last made to fit.
     balanced: AtomicU64,
+    /// Held by whoever makes it fit.
+    balancing: Mutex<()>,
 }
 
 impl Budget {
@@ -109,8 +111,8 @@ impl Budget {
         reserves[Part::Memtables as usize] = memtables;
         reserves[Part::Buffers as usize] = buffers;
         let used = Default::default();
-        let budget =
-            Budget { limit, strictness, reserves, used, cache, balanced: AtomicU64::new(0) };
+        let (balanced, balancing) = (AtomicU64::new(0), Mutex::default());
+        let budget = Budget { limit, strictness, reserves, used, cache, balanced, balancing };
         budget.balance();
         budget
     }
@@ -231,19 +233,29 @@ impl Budget {
     }
 
     /// Makes the cache fit what the others leave, if that has changed by much: changing its size
-    /// is work.
+    /// is work. Nobody waits for it: who finds another at it leaves it to him, who looks again when
+    /// he is done. Of the two, one sees what the other has done, because each fences between what
+    /// he does and where he looks.
     fn balance(&self) {
-        let claimed = self.claimed();
-        let before = self.balanced.load(Ordering::Relaxed);
-        if claimed.abs_diff(before) <= self.limit / 64 {
-            return;
-        }
-        // Who loses the race leaves it to the winner; the next change looks again.
-        let swapped =
-            self.balanced.compare_exchange(before, claimed, Ordering::Relaxed, Ordering::Relaxed);
-        if swapped.is_ok() {
+        loop {
+            fence(Ordering::SeqCst);
+            let claimed = self.claimed();
+            if self.fits(claimed) {
+                return;
+            }
+            let guard = match self.balancing.try_lock() {
+                Ok(guard) => guard,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
             self.cache.resize(self.limit.saturating_sub(claimed).max(self.floor()));
+            self.balanced.store(claimed, Ordering::Relaxed);
+            drop(guard);
         }
+    }
+
+    fn fits(&self, claimed: u64) -> bool {
+        claimed.abs_diff(self.balanced.load(Ordering::Relaxed)) <= self.limit / 64
     }
 }
 

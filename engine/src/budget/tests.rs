@@ -28,6 +28,26 @@ fn the_cache_has_what_others_leave() {
 }
 
 #[test]
+fn the_cache_fits_when_all_who_change_their_part_at_once_are_done() {
+    let parts = [Part::Transactions, Part::Commits, Part::Cursors, Part::Caches];
+    for round in 0..2000 {
+        let budget = &budget(Strictness::Elastic);
+        std::thread::scope(|scope| {
+            for (number, part) in parts.into_iter().enumerate() {
+                scope.spawn(move || {
+                    for step in 0..8 {
+                        budget.set(part, (step * 5 + number as u64 * 3 + round) % 8 * MIB);
+                    }
+                });
+            }
+        });
+        let wanted = (budget.limit - budget.claimed()).max(budget.floor());
+        let off = wanted.abs_diff(budget.cache.capacity());
+        assert!(off <= budget.limit / 64, "round {round}: {off} bytes off");
+    }
+}
+
+#[test]
 fn the_last_room_is_given_once() {
     let budget = &budget(Strictness::Strict);
     let (wanted, holders) = (budget.room() / 2 + 1, &AtomicU64::new(0));
