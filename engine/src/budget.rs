@@ -13,8 +13,8 @@
 //!
 //! Not for: pages of mapped files, which are the operating system's; values that the caller holds.
 
-use std::sync::{Arc, Mutex, TryLockError};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use crate::cache::BlockCache;
 use crate::error::{Error, Result};
