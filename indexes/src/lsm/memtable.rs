@@ -294,6 +294,12 @@ impl Writer {
             self.chains.remove(key);
         }
         add_chain(&mut pile, &mut chain)?;
+        if pile.check_len().is_err() {
+            // Too long for one entry: whoever reads the key, or flushes it, says so.
+            let alone = Pile::of_logged(operands, clock_ms)?.encode();
+            self.tree.insert(key, at, Kind::Merge as u8 | LEANS, &alone, horizon);
+            return Ok(());
+        }
         let (kind, value) = pile.into_entry(&self.rules, self.memtable.index.below());
         self.tree.insert(key, at, kind as u8, &value, horizon);
         Ok(())

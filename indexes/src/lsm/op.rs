@@ -34,6 +34,8 @@ use super::span;
 pub const KEY_BYTES_MAX: usize = 65_535;
 /// The longest value, in bytes.
 pub const VALUE_BYTES_MAX: u64 = u32::MAX as u64;
+/// What an operand is stored with at most, besides its length: what it builds on, and its times.
+const OPERAND_BYTES: u64 = 1 + 10 + 1;
 
 /// Number of [`Op::Put`].
 pub const PUT: u8 = Kind::Put as u8;
@@ -172,7 +174,7 @@ pub fn put_expiring(ops: &mut Vec<u8>, key: &[u8], value: &[u8], expiry_ms: u64)
 pub fn merge(ops: &mut Vec<u8>, key: &[u8], operand: &[u8]) -> Result<()> {
     check_key(key)?;
     let len = varint_len(operand.len() as u64) + operand.len();
-    check_value(len as u64)?;
+    check_value(len as u64 + OPERAND_BYTES)?;
     ops.push(MERGE);
     put_bytes(ops, key);
     put_varint(ops, len as u64);

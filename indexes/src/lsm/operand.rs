@@ -28,11 +28,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::format::{Reader, put_bytes, put_varint};
+use cuesta_engine::format::{Reader, put_bytes, put_varint, varint_len};
 
 use super::expiry;
 use super::kind::Kind;
-use super::op::VALUE_BYTES_MAX;
+use super::op::{VALUE_BYTES_MAX, check_value};
 use super::operator::{MergeOperator, Operators};
 
 #[cfg(test)]
@@ -370,6 +370,30 @@ impl<'a> Pile<'a> {
         {
             self.operands = vec![Operand { first, last, bytes: Cow::Owned(bytes) }];
         }
+    }
+
+    /// Fails when an entry with all of it would be longer than a stored one may be.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub(super) fn check_len(&self) -> Result<()> {
+        check_value(self.encoded_len())
+    }
+
+    /// How long [`Pile::encode`] would be.
+    fn encoded_len(&self) -> u64 {
+        let bytes = |len: usize| (varint_len(len as u64) + len) as u64;
+        let base = match &self.base {
+            Base::Below | Base::Nothing => 0,
+            Base::Value(value, None) => bytes(value.len()),
+            Base::Value(value, Some(_)) => bytes(value.len() + expiry::EXPIRY_BYTES),
+        };
+        let clocks = |operand: &Operand<'_>| {
+            let span = operand.last.saturating_sub(operand.first);
+            (varint_len(operand.first) + varint_len(span)) as u64
+        };
+        let operands = self.operands.iter().map(|one| clocks(one) + bytes(one.bytes.len()));
+        operands.fold(1 + base, u64::saturating_add)
     }
 
     /// The bytes of an entry with all of it.

@@ -133,7 +133,12 @@ fn merged(
     let Some(base) = base else {
         out.push(op::MERGE);
         put_bytes(out, key);
-        let one = Pile::of_logged(&operands, 0)?.combined(rules);
+        // They are stored with their times, whatever these will be.
+        let pile = Pile::of_logged(&operands, u64::MAX)?;
+        let one = pile.combined(rules);
+        if one.is_none() {
+            pile.check_len().map_err(|e| e.context(format_args!("key {}", key.escape_ascii())))?;
+        }
         let operands = one.as_deref().unwrap_or(&operands);
         put_varint(out, operands.len() as u64);
         out.extend_from_slice(operands);

@@ -142,7 +142,9 @@ proptest! {
         if pile.add(Kind::Merge, &stored).is_ok() {
             let _ = pile.outcome(&rules("append", 3));
             let (kind, merged) = pile.into_entry(&rules("add", 0), Below::Expiring);
-            prop_assert!(Pile::new().add(kind, &merged).is_ok());
+            let mut again = Pile::new();
+            prop_assert!(again.add(kind, &merged).is_ok());
+            prop_assert_eq!(again.encoded_len(), again.encode().len() as u64);
         }
     }
 }
@@ -210,4 +212,18 @@ fn a_value_that_expires_grows_by_many_operands_at_once() {
     let (value, expiry_ms) = pile.outcome(&rules).unwrap().unwrap();
     assert_eq!((value.len(), expiry_ms), (1000 + 4 * 500, Some(100)));
     assert_eq!(counting.0.load(std::sync::atomic::Ordering::Relaxed), value.len());
+}
+
+#[test]
+fn operands_that_do_not_fit_one_entry_are_refused() {
+    let list = logged(&[7; 1 << 20]);
+    let mut pile = Pile::of_logged(&list, u64::MAX).unwrap();
+    pile.check_len().unwrap();
+    assert_eq!(pile.encoded_len(), pile.encode().len() as u64);
+    // The same operand so often that all of them are longer than a stored value may be.
+    let count = usize::try_from((VALUE_BYTES_MAX >> 20) + 1).unwrap();
+    pile.operands = vec![pile.operands[0].clone(); count];
+    let error = pile.check_len().unwrap_err();
+    assert_eq!(error.kind(), cuesta_engine::ErrorKind::Invalid);
+    assert!(error.message().contains("the limit is 4294967295"), "{error}");
 }
