@@ -39,6 +39,9 @@ pub(super) struct Run {
     prefix: Vec<u8>,
     /// Heads of these ends, behind the prefix.
     heads: Vec<u64>,
+    /// Heads of the starts of all of them, behind the prefix; the least or the greatest where they
+    /// are before or after all that begins with it.
+    starts: Vec<u64>,
     /// Whether some of them delete ranges.
     ranged: bool,
 }
@@ -61,11 +64,22 @@ impl Run {
         }
         // Only the last one can be without an end, as they are disjoint.
         let ends = || segments.iter().filter_map(|segment| segment.span().end());
-        let (mut prefix, last) = (ends().next().unwrap_or_default().to_vec(), ends().next_back());
+        let (mut prefix, mut last) =
+            (ends().next().unwrap_or_default().to_vec(), ends().next_back());
+        if ends().count() == 1 {
+            // All of one end would be a prefix of no other key.
+            last = segments.first().map(|segment| &*segment.span().start);
+        }
         prefix.truncate(order::common_prefix(&prefix, last.unwrap_or_default()));
         let heads = ends().map(|end| order::head(&end[prefix.len()..])).collect();
+        let start = |segment: &Arc<Segment>| match order::beside(&segment.span().start, &prefix) {
+            Beside::Before => u64::MIN,
+            Beside::Within(suffix) => order::head(suffix),
+            Beside::After => u64::MAX,
+        };
+        let starts = segments.iter().map(start).collect();
         let ranged = segments.iter().any(|segment| segment.has_ranges());
-        Ok(Run { heads, prefix, ranged, segments })
+        Ok(Run { heads, starts, prefix, ranged, segments })
     }
 
     /// Whether some of its segments delete ranges.
@@ -88,13 +102,17 @@ impl Run {
     /// The number of the first segment that ends after `key`; their count when none does.
     #[inline]
     pub(super) fn find(&self, key: &[u8]) -> usize {
-        let suffix = match order::beside(key, &self.prefix) {
-            Beside::Before => return 0,
+        match order::beside(key, &self.prefix) {
+            Beside::Before => 0,
             // A last one without an end has no head.
-            Beside::After => return self.heads.len(),
-            Beside::Within(suffix) => suffix,
-        };
-        let wanted = order::head(suffix);
+            Beside::After => self.heads.len(),
+            Beside::Within(suffix) => self.find_within(key, order::head(suffix)),
+        }
+    }
+
+    /// As [`Run::find`], for a key that has the prefix, and `wanted` is the head of what follows.
+    #[inline]
+    fn find_within(&self, key: &[u8], wanted: u64) -> usize {
         let at = self.heads.partition_point(|&head| head < wanted);
         if self.heads.get(at) != Some(&wanted) {
             return at;
@@ -122,8 +140,19 @@ impl Run {
     /// The segment whose range holds `key`.
     #[inline]
     pub(super) fn holding(&self, key: &[u8]) -> Option<&Arc<Segment>> {
-        let segment = self.segments.get(self.find(key))?;
-        (*segment.span().start <= *key).then_some(segment)
+        let Beside::Within(suffix) = order::beside(key, &self.prefix) else {
+            let segment = self.segments.get(self.find(key))?;
+            return (*segment.span().start <= *key).then_some(segment);
+        };
+        let wanted = order::head(suffix);
+        let at = self.find_within(key, wanted);
+        let start = *self.starts.get(at)?;
+        let segment = self.segments.get(at)?;
+        let begins = match start == wanted {
+            true => *segment.span().start <= *key,
+            false => start < wanted,
+        };
+        begins.then_some(segment)
     }
 }
 

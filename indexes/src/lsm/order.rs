@@ -51,6 +51,9 @@ pub(super) enum Beside<'k> {
 /// Where `key` lies to all keys that begin with `prefix`.
 #[inline]
 pub(super) fn beside<'k>(key: &'k [u8], prefix: &[u8]) -> Beside<'k> {
+    if prefix.is_empty() {
+        return Beside::Within(key);
+    }
     if let Some(rest) = key.strip_prefix(prefix) {
         return Beside::Within(rest);
     }

@@ -55,3 +55,32 @@ fn overlapping_segments_of_a_level_are_damage() {
     assert_eq!(e.kind(), ErrorKind::Corrupt);
     assert!(e.message().contains("level 2"), "{e}");
 }
+
+#[test]
+fn a_key_is_found_in_the_segment_around_it_and_in_no_other() {
+    let disk = &mut Disk::new(Maps::Yes);
+    // Keys with equal heads, of zeros, that are prefixes of each other or share one.
+    let tails =
+        ["", "\0", "\0\0\0\0\0\0\0\0", "\0\0\0\0\0\0\0\0a", "a", "same head", "same headed"];
+    for prefix in ["", "p", "a long prefix, "] {
+        let mut keys: Vec<String> = tails.map(|tail| format!("{prefix}{tail}")).into();
+        keys.extend(["\u{7f}".to_owned(), "o".to_owned(), "q".to_owned(), format!("{prefix}z")]);
+        keys.sort();
+        keys.dedup();
+        for skip in 0..4 {
+            let pairs: Vec<_> = keys[skip..].chunks_exact(2).collect();
+            for pairs in [&pairs[..], &pairs[1..], &pairs[..2], &pairs[2..3]] {
+                let of = |pair: &&[String]| segment(disk, 1, 1, [&pair[0], &pair[1]]);
+                let run = Run::new(pairs.iter().map(of).collect()).unwrap();
+                for key in keys.iter().map(|key| key.as_bytes()).chain([&b""[..], b"\xff"]) {
+                    let found = pairs.iter().position(|pair| key <= pair[1].as_bytes());
+                    assert_eq!(run.find(key), found.unwrap_or(pairs.len()), "{key:?}");
+                    let wanted = found.filter(|at| pairs[*at][0].as_bytes() <= key);
+                    let holding = run.holding(key).map(Arc::as_ptr);
+                    let wanted = wanted.map(|at| Arc::as_ptr(&run.segments()[at]));
+                    assert_eq!(holding, wanted, "{key:?} in {pairs:?}");
+                }
+            }
+        }
+    }
+}
