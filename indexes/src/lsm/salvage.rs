@@ -12,6 +12,7 @@
 //!
 //! Not for: where bytes lie in segments.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;
@@ -26,6 +27,7 @@ use super::kind::Kind;
 use super::op;
 use super::operand::{Rules, Saved, saved};
 use super::segment::{Detail, Part, Remains};
+use super::span::Span;
 
 #[cfg(test)]
 mod tests;
@@ -75,28 +77,43 @@ type Described = (Arc<SegmentMeta>, Detail);
 ///
 /// A segment is newer than those written before it for its own level or a deeper one. One that was
 /// written before it for a level above is newer still, unless it was moved below meanwhile: then
-/// the later one says that it lies over it.
+/// the later one says that it lies over it. That is so for segments that meet; of others it does
+/// not matter, but what lies between them may.
 fn oldest_first(segments: Vec<Described>) -> Vec<Described> {
-    let mut newest_first: Vec<Described> = Vec::with_capacity(segments.len());
-    for segment in segments {
-        let (span, detail) = (segment.1.span(), &segment.1);
-        let is_newer = |(meta, other): &Described| {
-            if !other.span().meets(&span) {
-                return false;
-            }
-            let place = meta.extents.first().map(|extent| (extent.file, extent.offset));
-            match (other.written(), detail.written()) {
-                (0, 0) => age(meta, other) > age(&segment.0, detail),
-                (above, level) => {
-                    above < level && !place.is_some_and(|place| detail.over.contains(&place))
-                }
-            }
-        };
-        let at = newest_first.iter().rposition(is_newer).map_or(0, |newer| newer + 1);
-        newest_first.insert(at, segment);
+    let spans: Vec<Span> = segments.iter().map(|(_, detail)| detail.span()).collect();
+    let is_above = |i: usize, j: usize| {
+        let (Some(one), Some(other)) = (segments.get(i), segments.get(j)) else { return false };
+        let meet = spans.get(i).zip(spans.get(j)).is_some_and(|(i, j)| i.meets(j));
+        i != j && meet && if i < j { stays_above(one, other) } else { !stays_above(other, one) }
+    };
+    let all = 0..segments.len();
+    // So many older ones each waits for.
+    let count = |i| all.clone().filter(|j| is_above(i, *j)).count();
+    let mut waits: BTreeMap<usize, usize> = all.clone().map(|i| (i, count(i))).collect();
+    let mut order = Vec::with_capacity(segments.len());
+    // In a circle, which only damage can make, the one that was written first comes first.
+    while let Some(next) = waits
+        .iter()
+        .find(|(_, waits)| **waits == 0)
+        .or_else(|| waits.first_key_value())
+        .map(|(i, _)| *i)
+    {
+        waits.remove(&next);
+        for (_, waits) in waits.iter_mut().filter(|(i, _)| is_above(**i, next)) {
+            *waits = waits.saturating_sub(1);
+        }
+        order.extend(segments.get(next).cloned());
     }
-    newest_first.reverse();
-    newest_first
+    order
+}
+
+/// Whether a segment is newer than one that it meets and that was written later.
+fn stays_above((meta, earlier): &Described, (later_meta, later): &Described) -> bool {
+    let place = meta.extents.first().map(|extent| (extent.file, extent.offset));
+    match (earlier.written(), later.written()) {
+        (0, 0) => age(meta, earlier) > age(later_meta, later),
+        (above, level) => above < level && !place.is_some_and(|place| later.over.contains(&place)),
+    }
 }
 
 /// When a segment was written on top of others, in commits. What was loaded does not know its own.
