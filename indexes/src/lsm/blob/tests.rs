@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuesta_engine::format::crc32;
+use cuesta_engine::format::{crc32, name};
 use cuesta_engine::{ErrorKind, FileId, SeqNo};
 use proptest::prelude::*;
 
@@ -141,7 +141,7 @@ fn a_damaged_large_value_is_named() {
         let reader = Questions::new(driver.lsm(), SeqNo(driver.seq), 0);
         let error = reader.get(&1u32.to_be_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
-        let named = format!("file {file}, value at {}+2000", 16 + 2000);
+        let named = format!("{}, value at {}+2000", name::data(file), 16 + 2000);
         assert!(error.message().contains(&named), "{error}");
         let problems = driver.problems();
         assert!(problems.len() == 1 && problems[0].contains(&named), "{problems:?}");
