@@ -134,7 +134,7 @@ fn salvage(disk: &SimDisk, sound: Option<Vec<u64>>) {
     let mut commits = Vec::new();
     let done =
         log::salvage(disk, input::dir(), &lines, (Some(UUID), FIRST), &mut |_| {}, &mut |record| {
-            if let Ok(Kind::Commit) = record.kind() {
+            if let Ok(Kind::Commit | Kind::Ingest) = record.kind() {
                 commits.push(record.header.seq.0);
             }
             Ok(())
