@@ -142,6 +142,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn flush(&self, count: usize) -> Result<Box<dyn Work>>;
     /// See [`IndexType::plan`].
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan>;
+    /// See [`IndexType::due_ms`].
+    fn due_ms(&self, after_ms: u64) -> Option<u64>;
     /// See [`IndexType::debt`].
     fn debt(&self) -> Debt;
     /// See [`IndexType::merge`].
@@ -429,6 +431,10 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan> {
         self.index.plan(&self.live, busy, aim)
+    }
+
+    fn due_ms(&self, after_ms: u64) -> Option<u64> {
+        self.index.due_ms(&self.live, after_ms)
     }
 
     fn debt(&self) -> Debt {

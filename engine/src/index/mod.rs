@@ -139,6 +139,12 @@ pub trait IndexType: Send + Sync + Sized + 'static {
         aim: Aim<'_>,
     ) -> Option<MergePlan>;
 
+    /// A time after `after_ms`, in milliseconds since 1970 UTC, from which on more may be worth
+    /// merging although nothing is written: what expires by then. Pure, cheap.
+    fn due_ms(&self, _current: &[Live<Self>], _after_ms: u64) -> Option<u64> {
+        None
+    }
+
     /// Work that waits to be done, for slowing writers down before they must stop. Pure, cheap.
     fn debt(&self, current: &[Live<Self>]) -> Debt;
 

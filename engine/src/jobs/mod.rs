@@ -33,6 +33,12 @@ use crate::file::{FileOutput, Spread};
 use crate::parts::{Control, Failure, Parts};
 use crate::stats::Stats;
 
+/// An idle worker that knows when something will expire sleeps for so long at least, so that what
+/// expires soon after goes with it,
+const WAKE_MIN: Duration = Duration::from_secs(1);
+/// and at most, since the clock by which values expire may jump.
+const WAKE_MAX: Duration = Duration::from_secs(3600);
+
 /// The output of a job that begins now.
 pub(crate) fn output(parts: &Parts, spread: Spread) -> FileOutput {
     let oldest = parts.versions.read(|version, _| version.oldest_living());
@@ -104,6 +110,18 @@ impl Worker {
         Ok(())
     }
 
+    /// When there may be something to do although nothing happens: values expire. Rather too early
+    /// than too late, should the wall clock be set forward; never soon again.
+    fn wakes_at(&self, now: Duration) -> Option<Duration> {
+        let (parts, clock) = (&*self.parts, &self.parts.services.clock);
+        let after_ms = clock.settled_ms();
+        let due_ms = parts.versions.read(|version, _| {
+            version.states().filter_map(|(_, state)| state.due_ms(after_ms)).min()
+        })?;
+        let left = Duration::from_millis(due_ms.saturating_sub(clock.now_ms()));
+        now.checked_add(left.clamp(WAKE_MIN, WAKE_MAX))
+    }
+
     fn failed(&mut self, error: &crate::Error, now: Duration) {
         tracing::warn!(error = %error, "background work failed");
         let mut control = self.parts.control();
@@ -129,6 +147,7 @@ impl Job for Worker {
             if self.parts.files.has_released() {
                 clear_released(&self.parts);
             }
+            let wakes_at = self.wakes_at(now);
             let control = self.parts.control();
             return if control.closing {
                 JobState::Done
@@ -136,6 +155,8 @@ impl Job for Worker {
                 JobState::WaitUntil(seen, control.retry_at)
             } else if let Some(retry_at) = control.failing.values().filter(|at| **at > now).min() {
                 JobState::WaitUntil(seen, *retry_at)
+            } else if let Some(wakes_at) = wakes_at {
+                JobState::WaitUntil(seen, wakes_at)
             } else {
                 JobState::Wait(seen)
             };

@@ -402,6 +402,10 @@ impl ErasedState for Still {
     fn plan(&self, _: &std::collections::BTreeSet<SegmentId>, _: Aim<'_>) -> Option<MergePlan> {
         None
     }
+    fn due_ms(&self, _: u64) -> Option<u64> {
+        unreachable!()
+    }
+
     fn debt(&self) -> Debt {
         unimplemented!()
     }

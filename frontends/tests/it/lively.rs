@@ -544,3 +544,31 @@ fn blind_merges_do_not_make_serializable_transactions_fail() {
     space.merge("n", 1i64.to_le_bytes()).unwrap();
     assert_eq!(three.commit().unwrap_err().kind(), ErrorKind::Conflict);
 }
+
+#[test]
+fn an_idle_database_gives_back_the_space_of_what_has_expired() {
+    let env = SimEnv::new(5);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let space = db.keyspace("s").unwrap();
+    let put = |from: u32, ttl: u64| {
+        for key in from..from + 1000 {
+            space.put_with_ttl(key.to_be_bytes(), [7; 100], Duration::from_secs(ttl)).unwrap();
+        }
+        db.flush().unwrap();
+    };
+    put(0, 100);
+    put(1000, 200);
+    db.settle().unwrap();
+    let entries = || db.stats().keyspaces.iter().map(|keyspace| keyspace.entries).sum::<u64>();
+    assert_eq!(entries(), 2000);
+    for (passed, left) in [(90, 2000), (30, 1000), (60, 1000), (30, 0)] {
+        env.advance(Duration::from_secs(passed));
+        env.run_until_idle();
+        assert_eq!(entries(), left, "{passed} s later");
+    }
+    // With nothing left that expires, nothing wakes anybody.
+    let steps = env.steps();
+    env.advance(Duration::from_secs(1_000_000));
+    env.run_until_idle();
+    assert!(env.steps() - steps < 10, "{} steps for nothing", env.steps() - steps);
+}

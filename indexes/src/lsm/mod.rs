@@ -384,6 +384,15 @@ impl IndexType for Lsm {
         })
     }
 
+    fn due_ms(&self, current: &[Live<Lsm>], after_ms: u64) -> Option<u64> {
+        let (busy, wasteful) = (BTreeSet::new(), BTreeSet::new());
+        let facts = current.iter().map(|live| &live.segment.detail().facts);
+        let due = pieces(current, &busy, &wasteful, 0).zip(facts).flat_map(|(piece, facts)| {
+            [piece.missing_deletes(), piece.entries].map(|count| facts.expired_at(count))
+        });
+        due.flatten().filter(|due_ms| *due_ms > after_ms).min()
+    }
+
     fn debt(&self, current: &[Live<Lsm>]) -> Debt {
         let none = BTreeSet::new();
         merge::debt(pieces(current, &BTreeSet::new(), &none, 0), &self.sizes)

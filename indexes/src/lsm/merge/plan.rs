@@ -277,6 +277,14 @@ impl<'p> Planner<'_, 'p> {
     }
 }
 
+impl Piece<'_> {
+    /// How many more entries must delete, or have expired, until it is merged for that alone.
+    pub(in crate::lsm) fn missing_deletes(&self) -> u64 {
+        let all = self.entries.saturating_add(self.ranges).max(1);
+        all.div_ceil(TOMBSTONES_SHARE).saturating_sub(self.gone().saturating_add(self.ranges))
+    }
+}
+
 fn many_deletes(piece: &Piece<'_>) -> bool {
     let gone = piece.gone().saturating_add(piece.ranges);
     gone.saturating_mul(TOMBSTONES_SHARE) >= piece.entries.saturating_add(piece.ranges).max(1)

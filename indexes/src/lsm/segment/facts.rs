@@ -68,6 +68,17 @@ impl Facts {
         ((self.expiring as f64 * share) as u64).clamp(1, self.expiring - 1)
     }
 
+    /// When about `count` values will have expired; `None` when fewer expire.
+    pub(in crate::lsm) fn expired_at(&self, count: u64) -> Option<u64> {
+        if self.expiring == 0 || count > self.expiring {
+            return None;
+        }
+        let time = u128::from(self.expiry_last.saturating_sub(self.expiry_first));
+        let part = (time * u128::from(count)).div_ceil(u128::from(self.expiring)) as u64;
+        // The share is computed in floating point: one more makes up for rounding.
+        Some(self.expiry_first.saturating_add(part).saturating_add(1).min(self.expiry_last))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         *self == Facts::default()
     }
