@@ -3,26 +3,29 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cuesta::{Database, Error, Loss, Lost, Result};
+use cuesta::{Builder, Database, Error, Loss, Lost, Result};
 use serde_json::{Value, json};
 
 use crate::figures;
 use crate::output::Output;
-use crate::place::Place;
 
 /// The damaged database stays as it is. What is lost is printed, a line for each, and gives exit
 /// code 3; the new database is there all the same. Exit code 0: nothing is lost.
 #[derive(Debug, Args)]
 pub struct Repair {
-    #[command(flatten)]
-    place: Place,
+    /// Directory of the damaged database
+    damaged: PathBuf,
     /// Directory of the new database, which must not exist, or be empty
     new: PathBuf,
+    /// Memory for the new database while it is written [default: 268435456, which is 256 MiB]
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
 }
 
 impl Repair {
     pub fn run(self, output: &mut Output) -> Result<()> {
-        let report = Database::repair(&self.place.path, &self.new)?;
+        let builder = self.memory.into_iter().fold(Database::builder(), Builder::memory_budget);
+        let report = builder.repair(&self.damaged, &self.new)?;
         for loss in &report.losses {
             output.show(|| format!("lost: {loss}"), || described(loss))?;
         }

@@ -123,3 +123,15 @@ fn a_damaged_database_is_repaired_as_far_as_it_goes() {
     assert_eq!(desk.failure("repair nowhere other").0, 1);
     assert!(!desk.path("other").exists() && !desk.path("nowhere").exists());
 }
+
+#[test]
+fn repair_refuses_options_that_it_would_not_follow() {
+    let desk = filled();
+    for option in ["--archive-log x", "--wait 1s", "--without-maps", "--log-retention-age 1h"] {
+        assert_eq!(desk.run(&format!("repair db new {option}")).code, 2, "{option}");
+    }
+    assert!(!desk.path("new").exists() && !desk.path("x").exists());
+    // Memory is for the new database: too little of it is refused there.
+    assert_eq!(desk.failure("repair db little --memory 1").1, "Invalid");
+    assert_eq!(desk.json("repair db new --memory 33554432")["whole"], true);
+}
