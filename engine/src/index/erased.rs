@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +12,7 @@ use crate::file::{Files, Output};
 use crate::id::{EditNo, FileId, SegmentId, SeqNo};
 use crate::index::{
     Aim, Debt, Edit, Footprint, IndexType, Ingested, KnownBy, Layer, Live, Load, Memtable,
-    MemtableWriter, MergePlan, Private, Salvage, SegmentMeta, Services, State, Work,
+    MemtableWriter, MergePlan, Private, Salvage, SegmentMeta, State, Work,
 };
 
 /// A segment as the manifest lists it, with its number and the edit that installed it.
@@ -527,79 +526,5 @@ fn verify_anew<T: IndexType>(
             Ok(())
         }
         Err(error) => Err(error),
-    }
-}
-
-/// Makes indexes of one type.
-pub trait IndexFactory: Send + Sync {
-    /// Name of the type.
-    fn name(&self) -> &'static str;
-    /// An empty index with `options`, and the writer of its memtable.
-    ///
-    /// # Errors
-    /// See [`IndexType::configure`].
-    fn make(
-        &self,
-        options: &[u8],
-        services: &Services,
-    ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)>;
-}
-
-struct Factory<T>(PhantomData<fn() -> T>);
-
-impl<T: IndexType> IndexFactory for Factory<T> {
-    fn name(&self) -> &'static str {
-        T::NAME
-    }
-
-    fn make(
-        &self,
-        options: &[u8],
-        services: &Services,
-    ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)> {
-        let (writer, state) = State::empty(T::configure(options, services)?)?;
-        Ok((writer, Arc::new(state)))
-    }
-}
-
-/// The index types that a database knows.
-#[derive(Default)]
-pub struct Registry {
-    factories: Vec<Box<dyn IndexFactory>>,
-}
-
-impl Registry {
-    /// One that knows no type.
-    pub fn new() -> Registry {
-        Registry::default()
-    }
-
-    /// Knows `T` too.
-    pub fn with<T: IndexType>(mut self) -> Registry {
-        self.factories.push(Box::new(Factory::<T>(PhantomData)));
-        self
-    }
-
-    /// Knows the type of `factory` too.
-    pub fn with_factory(mut self, factory: impl IndexFactory + 'static) -> Registry {
-        self.factories.push(Box::new(factory));
-        self
-    }
-
-    /// The name of the type that it knows, unless it knows several or none.
-    pub fn only(&self) -> Option<&'static str> {
-        let [factory] = self.factories.as_slice() else { return None };
-        Some(factory.name())
-    }
-
-    /// The factory for a type.
-    ///
-    /// # Errors
-    /// `Unsupported` when the type is not known here.
-    pub fn get(&self, name: &str) -> Result<&dyn IndexFactory> {
-        let found = self.factories.iter().find(|factory| factory.name() == name);
-        found.map(|factory| &**factory).ok_or_else(|| {
-            Error::unsupported(format!("index type {name:?} is not known to this program"))
-        })
     }
 }

@@ -21,13 +21,13 @@
 
 mod erased;
 mod meta;
+mod registry;
 mod salvage;
 mod services;
 
-pub use erased::{
-    ErasedIngested, ErasedPrivate, ErasedState, IndexFactory, Listed, Opened, Registry,
-};
+pub use erased::{ErasedIngested, ErasedPrivate, ErasedState, Listed, Opened};
 pub use meta::{Blob, Edit, Heirs, MergePlan, SegmentMeta};
+pub use registry::{IndexFactory, Registry};
 pub use salvage::{KnownBy, Lost, Salvage};
 pub use services::Services;
 
