@@ -17,7 +17,7 @@ use cuesta_engine::env::{OpenMode, Vfs};
 use cuesta_engine::error::{ErrorKind, Result};
 use cuesta_engine::file::{DataFile, Extent, FileKind, Files, Region};
 use cuesta_engine::id::{EditNo, FileId, SegmentId, SeqNo};
-use cuesta_engine::index::{IndexType, KnownBy, Live, Lost, Salvage, SegmentMeta, State};
+use cuesta_engine::index::{IndexType, KnownBy, Live, Lost, Salvage, SegmentMeta, State, Taken};
 use cuesta_indexes::lsm::{Cursor, Lsm, Options, Reader};
 
 use crate::input::{self, u64_at};
@@ -166,14 +166,15 @@ struct Saving<'i> {
 }
 
 impl Salvage for Saving<'_> {
-    fn operations(&mut self, ops: &[u8]) -> Result<()> {
+    fn operations(&mut self, ops: &[u8]) -> Result<Taken> {
         let mut prepared = ops.to_vec();
+        self.index.builds_on(ops, &mut |_| {});
         // An index without an operator takes no operands.
         if let Err(error) = self.index.prepare(&mut prepared, None) {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            return Ok(Taken::Nothing(error));
         }
-        self.index.builds_on(ops, &mut |_| {});
-        Ok(())
+        Ok(Taken::All)
     }
 
     fn lost(&mut self, what: Lost, why: String) {

@@ -28,7 +28,7 @@ mod services;
 pub use erased::{ErasedIngested, ErasedPrivate, ErasedState, Listed, Opened};
 pub use meta::{Blob, Edit, Heirs, MergePlan, SegmentMeta};
 pub use registry::{IndexFactory, Registry};
-pub use salvage::{KnownBy, Lost, Salvage};
+pub use salvage::{KnownBy, Lost, Salvage, Taken};
 pub use services::Services;
 
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the segments of a damaged index are known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +16,24 @@ pub enum KnownBy {
 
 /// Takes what is saved of a damaged index.
 pub trait Salvage {
-    /// Takes operations of the index's type.
+    /// Takes operations of the index's type: all of them, or none.
     ///
     /// # Errors
-    /// What putting them elsewhere fails with.
-    fn operations(&mut self, ops: &[u8]) -> Result<()>;
+    /// What putting them elsewhere fails with, whatever they are.
+    fn operations(&mut self, ops: &[u8]) -> Result<Taken>;
 
     /// Takes note that something is lost, and why.
     fn lost(&mut self, what: Lost, why: String);
+}
+
+/// What became of operations that were saved.
+#[derive(Debug)]
+#[must_use]
+pub enum Taken {
+    /// They count.
+    All,
+    /// They cannot be taken as they are, and why: a part of them may be.
+    Nothing(Error),
 }
 
 /// Something that is lost, or may be.

@@ -14,7 +14,7 @@ use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::id::{IndexId, SeqNo};
-use crate::index::{ErasedState, KnownBy, Lost, Salvage, SegmentMeta};
+use crate::index::{ErasedState, KnownBy, Lost, Salvage, SegmentMeta, Taken};
 use crate::log::{self, Kind, Record};
 use crate::options::Durability;
 
@@ -99,17 +99,17 @@ struct Saving<'r> {
 }
 
 impl Salvage for Saving<'_> {
-    fn operations(&mut self, ops: &[u8]) -> Result<()> {
+    fn operations(&mut self, ops: &[u8]) -> Result<Taken> {
         let mut batch = Batch::new();
         batch.part(self.target.id).extend_from_slice(ops);
         match self.engine.commit(batch, Durability::None) {
-            Ok(_) => self.report.segment_bytes += ops.len() as u64,
-            Err(error) if is_damage(&error) => {
-                self.lost(Lost::Other, format!("{} bytes of operations: {error}", ops.len()));
+            Ok(_) => {
+                self.report.segment_bytes += ops.len() as u64;
+                Ok(Taken::All)
             }
-            Err(error) => return Err(error),
+            Err(error) if is_damage(&error) => Ok(Taken::Nothing(error)),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     fn lost(&mut self, what: Lost, why: String) {

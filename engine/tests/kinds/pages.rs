@@ -23,7 +23,7 @@ use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32_seeded, put_bytes, put_varint};
 use cuesta_engine::index::{
     Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
-    SegmentMeta, Services, State, Work,
+    SegmentMeta, Services, State, Taken, Work,
 };
 use cuesta_engine::{EditNo, Error, FileId, Result, SegmentId, SeqNo, ensure_sound};
 
@@ -271,7 +271,11 @@ impl IndexType for Pages {
         for meta in segments {
             match self.open(meta, files).and_then(|segment| segment.saved()) {
                 Ok(ops) if ops.is_empty() => {}
-                Ok(ops) => found.operations(&ops)?,
+                Ok(ops) => {
+                    if let Taken::Nothing(error) = found.operations(&ops)? {
+                        found.lost(Lost::Other, format!("{} entries: {error}", meta.entries));
+                    }
+                }
                 Err(error) => found.lost(Lost::Other, format!("{} entries: {error}", meta.entries)),
             }
         }

@@ -23,7 +23,7 @@ use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32, put_bytes, put_u32, put_u64};
 use cuesta_engine::index::{
     Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
-    SegmentMeta, Services, State, Work,
+    SegmentMeta, Services, State, Taken, Work,
 };
 use cuesta_engine::{Error, ErrorKind, FileId, Result, SegmentId, SeqNo, ensure_sound};
 use roaring::RoaringBitmap;
@@ -316,7 +316,11 @@ impl IndexType for Rows {
         for meta in segments {
             match self.open(meta, files).and_then(|segment| segment.saved()) {
                 Ok(ops) if ops.is_empty() => {}
-                Ok(ops) => found.operations(&ops)?,
+                Ok(ops) => {
+                    if let Taken::Nothing(error) = found.operations(&ops)? {
+                        found.lost(Lost::Other, format!("{} entries: {error}", meta.entries));
+                    }
+                }
                 Err(error) => found.lost(Lost::Other, format!("{} entries: {error}", meta.entries)),
             }
         }

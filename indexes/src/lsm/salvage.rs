@@ -8,18 +8,20 @@
 //! Invariants:
 //! 1. A block's entries are handed on whole or not at all.
 //! 2. Range deletes of a segment come before its entries, and after all older segments.
-//! 3. Where the value of a key is lost, the key is deleted: nothing older takes its place.
+//! 3. Where the value of a key is lost, makes no sense or is refused, the key is deleted: nothing
+//!    older takes its place.
 //!
 //! Not for: where bytes lie in segments.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;
-use cuesta_engine::error::Result;
+use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::Files;
 use cuesta_engine::format::{crc32, name};
-use cuesta_engine::index::{KnownBy, Lost, Salvage, SegmentMeta};
+use cuesta_engine::index::{KnownBy, Lost, Salvage, SegmentMeta, Taken};
 
 use super::blob::Pointer;
 use super::expiry;
@@ -213,9 +215,7 @@ impl Saving<'_> {
                         self.lose_keys(&first, key, why);
                     }
                     for (key, kind, stored) in entries {
-                        if let Err(error) = self.entry(meta, &key, kind, &stored) {
-                            self.lose_value(&key, error.to_string());
-                        }
+                        self.entry_or_delete(meta, &key, kind, &stored);
                         if self.ops.len() + self.later.len() >= PIECE_BYTES {
                             self.hand_on()?;
                         }
@@ -230,6 +230,18 @@ impl Saving<'_> {
             self.lose_keys(&first, &detail.largest, why);
         }
         Ok(())
+    }
+
+    /// Takes in an entry; if it makes no sense, its key is deleted.
+    fn entry_or_delete(&mut self, meta: &SegmentMeta, key: &[u8], kind: Kind, stored: &[u8]) {
+        let (ops, later) = (self.ops.len(), self.later.len());
+        if let Err(error) = self.entry(meta, key, kind, stored) {
+            self.ops.truncate(ops);
+            self.later.truncate(later);
+            self.lose_value(key, error.to_string());
+            // No key that could not be deleted has anything older.
+            drop(op::delete(&mut self.ops, key));
+        }
     }
 
     fn entry(&mut self, meta: &SegmentMeta, key: &[u8], kind: Kind, stored: &[u8]) -> Result<()> {
@@ -277,14 +289,62 @@ impl Saving<'_> {
     }
 
     fn hand_on(&mut self) -> Result<()> {
-        for ops in [&mut self.ops, &mut self.later] {
+        for ops in [mem::take(&mut self.ops), mem::take(&mut self.later)] {
             if !ops.is_empty() {
-                self.found.operations(ops)?;
-                ops.clear();
+                self.hand_over(&ops)?;
             }
         }
         Ok(())
     }
+
+    /// Hands on operations; of those that are refused, only what cannot be taken by itself is lost.
+    fn hand_over(&mut self, ops: &[u8]) -> Result<()> {
+        let Taken::Nothing(error) = self.found.operations(ops)? else { return Ok(()) };
+        match middle(ops) {
+            Some(middle) => {
+                let (front, back) = ops.split_at(middle);
+                self.hand_over(front)?;
+                self.hand_over(back)
+            }
+            None => self.refused(ops, &error),
+        }
+    }
+
+    /// Tells of an operation that is refused, and deletes its key.
+    fn refused(&mut self, op: &[u8], error: &Error) -> Result<()> {
+        match op::Ops::new(op).next() {
+            Some(Ok(op::Op::DeleteRange { start, end })) => {
+                let (first, end) = (start.to_vec(), end.map(<[u8]>::to_vec));
+                self.found.lost(Lost::Deletes { first, end }, error.to_string());
+            }
+            Some(Ok(op::Op::Delete { key })) => self.lose_keys(key, key, error.to_string()),
+            Some(Ok(op)) => {
+                let mut delete = Vec::new();
+                op::delete(&mut delete, op.key())?;
+                match self.found.operations(&delete)? {
+                    Taken::All => self.lose_value(op.key(), error.to_string()),
+                    Taken::Nothing(_) => self.lose_keys(op.key(), op.key(), error.to_string()),
+                }
+            }
+            Some(Err(_)) | None => {
+                let why = format!("{} bytes of operations: {error}", op.len());
+                self.found.lost(Lost::Other, why);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where about half of operations end, if there is more than one.
+fn middle(ops: &[u8]) -> Option<usize> {
+    let (mut walk, mut middle) = (op::Ops::new(ops), 0);
+    while middle < ops.len() / 2
+        && let Some(Ok(_)) = walk.next()
+        && walk.offset() < ops.len()
+    {
+        middle = walk.offset();
+    }
+    Some(middle).filter(|middle| *middle > 0)
 }
 
 /// The large value that an entry of a segment points to.
