@@ -128,6 +128,9 @@ pub(super) struct LargeValue {
 }
 
 /// Where in the log the large values of a memtable lie.
+///
+/// Beside the budget, and bounded: a value takes about a hundred bytes and its key here, and a
+/// kilobyte or more in the log, by which memtables are full, too.
 #[derive(Debug, Default)]
 struct Large(Mutex<LargeValues>);
 
@@ -185,7 +188,8 @@ pub struct Writer {
     memtable: Arc<Memtable>,
     prefix: Arc<Prefix>,
     rules: Arc<Rules>,
-    /// Bytes of operands that may still be added to what leans on some version, by key.
+    /// Bytes of operands that may still be added to what leans on some version, by key. Beside the
+    /// budget, and bounded: only keys of long values are here, which the tree counts.
     chains: HashMap<Box<[u8]>, usize>,
     threshold: Threshold,
     /// Where in the log the operations lie that come next.
