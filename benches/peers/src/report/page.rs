@@ -128,7 +128,8 @@ fn goals(page: &mut String, results: &Results) {
         "\n## Goals\n\n\
          What Cuesta is meant to reach, and what it reaches in this run: {met} of {known}. Ratios \
          are medians of the ratios of each round, of operations per second of processor time if \
-         nothing else is said.\n\n| row | goal | found | |\n| --- | --- | ---: | --- |\n"
+         nothing else is said.\n\n| row | goal | found | rounds | |\n\
+         | --- | --- | ---: | ---: | --- |\n"
     );
     for goal in goals {
         let verdict = match goal.met {
@@ -136,7 +137,8 @@ fn goals(page: &mut String, results: &Results) {
             Some(false) => "**missed**",
             None => "not measured",
         };
-        let _ = writeln!(page, "| {} | {} | {} | {verdict} |", goal.row, goal.asked, goal.found);
+        let targets::Goal { row, asked, found, rounds, .. } = goal;
+        let _ = writeln!(page, "| {row} | {asked} | {found} | {rounds} | {verdict} |");
     }
 }
 
