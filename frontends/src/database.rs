@@ -109,7 +109,11 @@ impl Database {
         if name.is_empty() || self.shared.operators.get(name).is_some() {
             return Ok(());
         }
-        Err(Error::unsupported(format!("merge operator {name:?} is not registered")))
+        let known: Vec<_> = self.shared.operators.names().collect();
+        Err(Error::unsupported(format!(
+            "merge operator {name:?} is not registered: there are {}",
+            known.join(", ")
+        )))
     }
 
     /// What exists once, by name.

@@ -1,7 +1,7 @@
 //! `delete`: removes keys.
 
 use clap::Args;
-use cuesta::Result;
+use cuesta::{ErrorKind, Result};
 use serde_json::json;
 
 use crate::figures;
@@ -34,9 +34,10 @@ impl Delete {
         let mut batch = db.batch();
         let (mut deleted, mut missing) = (0, 0);
         for key in &keys {
-            match keyspace.contains(key)? {
-                true => deleted += 1,
-                false => missing += 1,
+            match keyspace.contains(key) {
+                Ok(false) => missing += 1,
+                Err(error) if !cannot_merge(error.kind()) => return Err(error),
+                Ok(true) | Err(_) => deleted += 1,
             }
             batch.delete(&keyspace, key)?;
         }
@@ -55,4 +56,10 @@ impl Delete {
             || json!({ "deleted": deleted, "missing": missing }),
         )
     }
+}
+
+/// Whether a key is there, with operands that do not fit its value or that nobody here can merge:
+/// deleting it is the way out.
+fn cannot_merge(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Invalid | ErrorKind::Unsupported)
 }

@@ -27,6 +27,23 @@ fn text_is_appended() {
 }
 
 #[test]
+fn a_value_that_does_not_merge_can_be_deleted() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create visits --merge-operator add");
+    desk.text("put db visits home hello");
+    desk.text("merge db visits home 1 --number");
+    for command in ["get db visits home", "scan db visits", "dump db -"] {
+        let outcome = desk.run(command);
+        assert_eq!(outcome.code, 2, "{command}");
+        let told = ["\"visits\"", "merging key home", "put or delete it"];
+        assert!(told.iter().all(|part| outcome.errors.contains(part)), "{}", outcome.errors);
+    }
+    let deleted = json!({ "deleted": 1, "missing": 1 });
+    assert_eq!(desk.json("delete db visits home nowhere"), deleted);
+    assert_eq!(desk.text("scan db visits"), "");
+}
+
+#[test]
 fn what_cannot_merge_says_so() {
     let desk = Desk::new();
     desk.text("put db k a 1");
@@ -34,4 +51,5 @@ fn what_cannot_merge_says_so() {
     assert_eq!(desk.failure("merge db nowhere a 1").0, 1);
     let (code, kind, message) = desk.failure("keyspaces db create x --merge-operator median");
     assert_eq!((code, kind.as_str()), (9, "Unsupported"), "{message}");
+    assert!(message.ends_with(": there are add, max, min, append"), "{message}");
 }

@@ -18,6 +18,8 @@ pub(super) fn in_keyspace(error: Error, name: &str) -> Error {
             "keyspace {name:?} was dropped, or is newer than the snapshot"
         )),
         ErrorKind::Corrupt => error.context(format_args!("keyspace {name:?}")).advice(DAMAGED),
+        // Operands that do not fit the value that they met.
+        ErrorKind::Invalid => error.context(format_args!("keyspace {name:?}")),
         _ => error,
     }
 }
@@ -25,11 +27,12 @@ pub(super) fn in_keyspace(error: Error, name: &str) -> Error {
 /// An error met while walking through an index.
 #[cold]
 pub(super) fn in_view(error: Error, view: &View, id: IndexId) -> Error {
-    if error.kind() != ErrorKind::Corrupt {
+    if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid) {
         return error;
     }
     match view.catalog().ok().and_then(|catalog| Some(catalog.get(id)?.name.clone())) {
         Some(name) => in_keyspace(error, &name),
+        None if error.kind() == ErrorKind::Invalid => error,
         None => error.advice(DAMAGED),
     }
 }

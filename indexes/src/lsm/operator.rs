@@ -90,6 +90,11 @@ impl Operators {
         self.0.push(operator);
     }
 
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|operator| operator.name())
+    }
+
     /// The one named so.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn MergeOperator>> {
         self.0.iter().find(|operator| operator.name() == name)

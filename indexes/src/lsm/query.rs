@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
 use cuesta_engine::clock::Now;
-use cuesta_engine::error::{Error, Result};
+use cuesta_engine::error::{Error, ErrorKind, Result};
 use cuesta_engine::index::{Private, State};
 use cuesta_engine::stats::Stats;
 
@@ -367,7 +367,11 @@ fn without_expiry(stored: &[u8], expiry: Option<u64>) -> &[u8] {
 
 #[cold]
 fn of_key(e: Error, key: &[u8]) -> Error {
-    e.context(format_args!("merging key {}", key.escape_ascii()))
+    let error = e.context(format_args!("merging key {}", key.escape_ascii()));
+    match error.kind() {
+        ErrorKind::Invalid => error.advice("put or delete it"),
+        _ => error,
+    }
 }
 
 /// Where the value of a cursor's key lies.
