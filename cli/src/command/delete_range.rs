@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use clap::Args;
-use cuesta::Result;
+use cuesta::{Error, Result};
 use serde_json::json;
 
 use crate::output::Output;
@@ -41,6 +41,14 @@ impl DeleteRange {
         let key =
             |text: &Option<String>| text.as_deref().map(|text| self.spelling.key(text)).transpose();
         let (prefix, start, end) = (key(&self.prefix)?, key(&self.start)?, key(&self.end)?);
+        if prefix.as_ref().is_some_and(|prefix| prefix.is_empty()) {
+            return Err(Error::invalid("an empty prefix is that of all keys: say --all for them"));
+        }
+        if let (Some(start), Some(end)) = (&start, &end)
+            && start >= end
+        {
+            return Err(Error::invalid("no key is from --start to before --end"));
+        }
         let (db, keyspace) = self.target.write(self.durability.into())?;
         match prefix {
             Some(prefix) => keyspace.delete_prefix(prefix)?,

@@ -59,6 +59,11 @@ fn ranges_are_deleted() {
     assert_eq!(desk.text("scan db k --keys-only"), "a\nd\n");
     assert_eq!(desk.failure("delete-range db k").0, 2, "not all by mistake");
     assert_eq!(desk.failure("delete-range db k --all --start a").0, 2);
+    for arguments in [["--prefix", ""].as_slice(), &["--start", "d", "--end", "d"]] {
+        let command = [&["delete-range", "db", "k"], arguments].concat();
+        assert_eq!(desk.run_with(&command, b"").code, 2, "{arguments:?}");
+    }
+    assert_eq!(desk.text("scan db k --keys-only"), "a\nd\n");
     desk.text("delete-range db k --all");
     assert_eq!(desk.text("scan db k"), "");
     assert_eq!(desk.failure("delete-range nowhere k --all").0, 1);
