@@ -304,6 +304,13 @@ pub fn refuse_others(
     )))
 }
 
+/// What is said where a file lies at the path of a database.
+#[cold]
+pub(crate) fn no_directory(path: &Path) -> Error {
+    let path = path.display();
+    Error::exists(format!("there is a file at {path} or above it, where a directory should be"))
+}
+
 /// Looks what `dir` holds, judged by the names of its files and by the identity.
 ///
 /// # Errors
@@ -313,6 +320,9 @@ pub fn find(vfs: &dyn Vfs, dir: &Path) -> Result<Found> {
     let names = match vfs.list(dir) {
         Ok(names) => names,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+            return Err(no_directory(dir));
+        }
         Err(e) => return Err(Error::io(format_args!("listing {}", dir.display()), e)),
     };
     let mut found = Found::Nothing;

@@ -18,6 +18,7 @@
 mod loads;
 mod replay;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -157,7 +158,10 @@ fn make_place(vfs: &dyn Vfs, dir: &Path, is_there: bool) -> Result<()> {
         let is_ours = |file: &str| FileName::parse(file).is_some();
         identity::refuse_others(vfs, dir, "a new database needs", is_ours)?;
     }
-    vfs.create_dir_all(dir).map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))
+    vfs.create_dir_all(dir).map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => identity::no_directory(dir),
+        _ => Error::io(format_args!("creating {}", dir.display()), e),
+    })
 }
 
 fn no_database(dir: &Path) -> Error {

@@ -141,6 +141,9 @@ fn what_exists_is_not_overwritten() {
     desk.write("taken", "mine");
     let (code, kind, _) = desk.failure("export db k --output taken");
     assert_eq!((code, kind.as_str()), (8, "Exists"));
+    let (code, kind, message) = desk.failure("put taken k a 1");
+    assert_eq!((code, kind.as_str()), (8, "Exists"));
+    assert_eq!(message, "there is a file at taken or above it, where a directory should be");
     assert_eq!(fs::read(desk.path("taken")).unwrap(), b"mine");
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data");
     assert_eq!(desk.failure(&format!("demo db --data {data}")).1, "Exists");
@@ -172,8 +175,8 @@ fn every_mistake_has_its_code_and_tells_all_of_it() {
         assert_eq!(desk.files("letters"), ["one.txt"], "{command}");
     }
     desk.write("file", "");
-    assert_eq!(desk.failure("put file k a 1").0, 5);
-    assert_eq!(desk.failure("put file/db k a 1").0, 5);
+    assert_eq!(desk.failure("put file k a 1").0, 8);
+    assert_eq!(desk.failure("put file/db k a 1").0, 8);
     let one = desk.text("verify db");
     assert!(one.starts_with("1 keyspace, 0 segments"), "{one}");
 }

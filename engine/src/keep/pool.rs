@@ -17,7 +17,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::env::{Env, Lock, OpenMode, Vfs};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::file::FileKind;
 use crate::format::{Crc, Reader, crc32, name, put_bytes, put_u16, put_u32, put_varint};
 use crate::id::{EditNo, FileId, LogNo, SeqNo};
@@ -249,9 +249,11 @@ impl<'e> Pool<'e> {
     pub(super) fn entry(&self, number: u64) -> Result<Entry> {
         let path = self.dir.join(entry_name(number));
         let reading = |e: std::io::Error| {
-            let missing = e.kind() == std::io::ErrorKind::NotFound;
-            let error = Error::io(format_args!("reading {}", path.display()), e);
-            if missing { error.into_kind(ErrorKind::NotFound) } else { error }
+            if e.kind() == std::io::ErrorKind::NotFound {
+                let dir = self.dir.display();
+                return Error::not_found(format!("there is no backup {number} in {dir}"));
+            }
+            Error::io(format_args!("reading {}", path.display()), e)
         };
         let file = self.env.vfs().open(&path, OpenMode::Read).map_err(reading)?;
         let len = usize::try_from(file.len().map_err(reading)?)
