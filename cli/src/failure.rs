@@ -12,6 +12,7 @@
 //! | 7 | `Timeout`: nothing came in time |
 //! | 8 | `Exists` |
 //! | 9 | `Unsupported` |
+//! | 10 | `Expired`: the log begins later |
 
 use std::error::Error as _;
 use std::io;
@@ -33,6 +34,7 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Timeout => 7,
         ErrorKind::Exists => 8,
         ErrorKind::Unsupported => 9,
+        ErrorKind::Expired => 10,
         _ => 5,
     }
 }

@@ -19,6 +19,9 @@ use cuesta_engine::identity::{self, Found};
 
 use crate::lifetime;
 
+/// What can be done about damage.
+pub const DAMAGED: &str = "restore a backup, or `cuesta repair` saves what is intact";
+
 /// How long to pause before a database that another process has is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -238,7 +241,11 @@ impl Place {
     }
 
     fn open_existing(&self, builder: Builder) -> Result<Database> {
-        if self.exists()? {
+        let exists = self.exists().map_err(|error| match error.kind() {
+            ErrorKind::Corrupt => error.advice(DAMAGED),
+            _ => error,
+        })?;
+        if exists {
             return self.open(builder);
         }
         Err(Error::not_found(format!("there is no database in {}", self.path.display())))

@@ -71,8 +71,8 @@ impl Backups {
         match problems.first() {
             None => Ok(()),
             Some(first) => Err(Error::corrupt(format!(
-                "{} problems in {}, such as: {first}",
-                problems.len(),
+                "{} in {}, such as: {first}",
+                figures::counted(problems.len() as u64, "problem"),
                 self.backups.display()
             ))),
         }
@@ -84,9 +84,9 @@ fn purge(backups: &cuesta::Backups, keep: usize, output: &mut Output) -> Result<
     output.show(
         || {
             format!(
-                "{} backups removed, with {} files of {}",
-                purged.backups,
-                figures::count(purged.files),
+                "{} removed, with {} of {}",
+                figures::counted(purged.backups, "backup"),
+                figures::counted(purged.files, "file"),
                 figures::bytes(purged.bytes)
             )
         },

@@ -22,6 +22,7 @@ use cuesta_indexes::lsm::Lsm;
 use serde_json::json;
 
 use crate::figures;
+use crate::moment;
 use crate::output::Output;
 
 /// Memory for the blocks that describing segments reads.
@@ -107,7 +108,7 @@ fn load(path: &Path) -> Result<Vec<u8>> {
 fn describe_identity(identity: &Identity) -> Vec<String> {
     vec![
         format!("database {}", identity.uuid),
-        format!("created {} ms after 1970-01-01 UTC", identity.created_ms),
+        format!("created {}", moment::text(identity.created_ms)),
         format!(
             "features: compatible {:#x}, read-only compatible {:#x}, incompatible {:#x}",
             identity.compatible, identity.read_only_compatible, identity.incompatible
@@ -138,10 +139,10 @@ fn describe_directory(folder: &Path) -> Result<Vec<String>> {
     ));
     for (id, index) in state.indexes() {
         lines.push(format!(
-            "index {id} {:?} of type {}: {} segments of {}, flushed up to commit {}",
+            "index {id} {:?} of type {}: {} of {}, flushed up to commit {}",
             index.name,
             index.kind,
-            index.segments.len(),
+            figures::counted(index.segments.len() as u64, "segment"),
             figures::bytes(index.segments.values().map(|segment| segment.meta.bytes()).sum()),
             index.flushed
         ));

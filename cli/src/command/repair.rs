@@ -32,11 +32,11 @@ impl Repair {
         output.show(
             || {
                 format!(
-                    "saved {} keyspaces: {} out of {} segments, {} commits read in the log, in {}",
-                    figures::count(report.keyspaces as u64),
+                    "saved {}: {} out of {}, {} read in the log, in {}",
+                    figures::counted(report.keyspaces as u64, "keyspace"),
                     figures::bytes(report.segment_bytes),
-                    figures::count(report.segments as u64),
-                    figures::count(report.log_commits),
+                    figures::counted(report.segments as u64, "segment"),
+                    figures::counted(report.log_commits, "commit"),
                     figures::time(report.took),
                 )
             },
@@ -57,9 +57,12 @@ impl Repair {
         match report.losses.first() {
             None => Ok(()),
             Some(first) => Err(Error::corrupt(format!(
-                "the database in {} is not whole: {} losses, such as: {first}",
+                "the database in {} is not whole: {}: {first}",
                 self.new.display(),
-                report.loss_count
+                match report.loss_count {
+                    1 => "one loss".to_owned(),
+                    many => format!("{} losses, such as", figures::count(many)),
+                }
             ))),
         }
     }

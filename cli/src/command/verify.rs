@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::figures;
 use crate::output::Output;
-use crate::place::Place;
+use crate::place::{DAMAGED, Place};
 
 /// Reads all of the database. Damage is printed, a line for each, and gives exit code 3.
 #[derive(Debug, Args)]
@@ -62,5 +62,6 @@ impl Verify {
 
     fn damage(&self, problems: &str) -> Error {
         Error::corrupt(format!("{} is damaged: {problems}", self.place.path.display()))
+            .advice(DAMAGED)
     }
 }

@@ -26,6 +26,10 @@ fn changes_are_told_in_order() {
     assert_eq!((fields[0], &fields[2..]), ("3", &["put", "notes", "a", "2"][..]));
     assert_eq!(desk.failure("changes db --since 5").0, 2);
     assert_eq!(desk.failure("changes nowhere").0, 1);
+    desk.text("compact db");
+    desk.text("put db notes b 1");
+    let (code, kind, message) = desk.failure("changes db --since 1");
+    assert_eq!((code, kind.as_str()), (10, "Expired"), "{message}");
 }
 
 #[test]

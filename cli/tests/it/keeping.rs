@@ -82,6 +82,8 @@ fn backups_are_listed_checked_restored_and_removed() {
     assert_eq!(desk.failure("restore backups third --to-time 1970-01-02T00:00:00Z").0, 1);
     assert_eq!(desk.failure("restore backups second").1, "Exists");
     assert_eq!(desk.failure("restore backups third --to-time yesterday").0, 2);
+    let (code, _, message) = desk.failure("restore backups third --backup 17");
+    assert_eq!((code, message.as_str()), (1, "there is no backup 17 in backups"));
     assert_eq!(desk.json("backups backups --keep 1")["backups"], 1);
     assert_eq!(desk.json_lines("backups backups").len(), 1);
     let mut bytes = std::fs::read(desk.path("backups/backup-00000002")).unwrap();
@@ -101,7 +103,9 @@ fn a_damaged_database_is_repaired_as_far_as_it_goes() {
     assert_eq!(desk.text("scan whole rows"), desk.text("scan db rows"));
     assert_eq!(desk.text("get whole notes a"), "1\n");
     std::fs::remove_file(desk.path("db/identity")).unwrap();
-    assert_eq!(desk.failure("verify db").0, 3);
+    let (code, _, message) = desk.failure("verify db");
+    assert_eq!(code, 3);
+    assert!(message.contains("identity") && message.contains("`cuesta repair`"), "{message}");
     let repaired = desk.run("repair db new");
     assert_eq!(repaired.code, 3);
     let said = String::from_utf8_lossy(&repaired.out).into_owned();

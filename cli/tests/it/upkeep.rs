@@ -63,7 +63,7 @@ fn every_file_of_a_database_is_explained() {
     assert!(segments.contains("of \"rows\""), "{segments}");
     assert!(segments.contains("  from 0 to 999"), "{segments}");
     let text = desk.text("inspect db");
-    assert!(text.contains("index 1 \"rows\" of type lsm: 1 segments"), "{text}");
+    assert!(text.contains("index 1 \"rows\" of type lsm: 1 segment of"), "{text}");
     assert!(!text.contains("not in the manifest"), "{text}");
     assert_eq!(desk.json("inspect db --limit 2")["lines"].as_array().unwrap().len(), 2);
     assert!(desk.text("inspect db --limit 1").contains(" lines more"));
