@@ -26,6 +26,7 @@ mod copy;
 mod reader;
 mod record;
 mod salvage;
+mod search;
 mod segment;
 mod sync;
 mod retained;

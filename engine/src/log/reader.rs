@@ -6,6 +6,7 @@ use crate::env::{Map, OpenMode, Vfs};
 use crate::error::{Error, Result};
 use crate::format::name::{self, FileName};
 use crate::id::{LogNo, LogPos, SeqNo};
+use crate::log::search::Search;
 use crate::log::{
     CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
@@ -249,19 +250,19 @@ impl Scan {
         if used == 0 {
             return Ok(());
         }
-        for skipped in 1..used {
-            let later = LogPos(at.0 + skipped as u64);
-            let Some(header) = plausible(number, later, &tail[skipped..], self.last_seq) else {
-                continue;
-            };
-            if header.synced > at {
-                return Err(Error::corrupt(format!(
-                    "log segment {number} is damaged at byte {offset}: the record at byte {} \
-                     proves that it was synced",
-                    offset + skipped as u64
-                )));
-            }
+        let mut search = Search::new(number, segment.base, bytes);
+        if let Some(later) = search.proof(at, self.last_seq) {
+            return Err(Error::corrupt(format!(
+                "log segment {number} is damaged at byte {offset}: the record at byte {} proves \
+                 that it was synced",
+                offset_of(segment.base, later)
+            )));
         }
+        crate::ensure_sound!(
+            !search.is_spent(),
+            "log segment {number} is damaged at byte {offset}: behind it are more beginnings of \
+             records than were ever written there"
+        );
         // Remains of an earlier life of the file are not a tail of this one; a record of this
         // generation that begins here is.
         if segment.recycled && RecordHeader::decode(number, at, tail).is_none() {
@@ -270,25 +271,6 @@ impl Scan {
         self.torn = Some(Torn { log: number, offset, bytes: used as u64 });
         Ok(())
     }
-}
-
-/// The header of a whole valid record of this generation. The cheap tests come first: this is
-/// asked for every byte of a tail.
-pub(super) fn plausible(
-    number: LogNo,
-    at: LogPos,
-    bytes: &[u8],
-    last: SeqNo,
-) -> Option<RecordHeader> {
-    let (kind, flags) = (bytes.get(12)?, bytes.get(13)?);
-    if *kind == 0 || *kind > 8 || *flags != 0 {
-        return None;
-    }
-    let seq = u64::from_le_bytes(*bytes.get(16..)?.first_chunk()?);
-    if seq < last.0 || seq - last.0 > 1 << 32 {
-        return None;
-    }
-    Record::decode(number, at, bytes).map(|record| record.header)
 }
 
 /// Byte of a segment file at which position `at` lies.

@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::reader::{load_file, offset_of, plausible};
+use super::reader::{load_file, offset_of};
+use super::search::Search;
 use crate::env::{OpenMode, Vfs};
 use crate::error::{Error, Result};
 use crate::format::name::FileName;
@@ -166,6 +167,13 @@ pub fn salvage(
     Ok(reading.done)
 }
 
+/// Whether a record of this life of the file begins at `at`, rather than remains of an earlier one.
+fn is_own(header: &SegmentHeader, at: LogPos, bytes: &[u8]) -> bool {
+    let offset = usize::try_from(offset_of(header.base, at)).ok();
+    let rest = offset.and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+    !header.recycled || RecordHeader::decode(header.number, at, rest).is_some()
+}
+
 struct Reading<'r> {
     done: Salvaged,
     /// Where the segment before ends, if that is known.
@@ -191,37 +199,25 @@ impl Reading<'_> {
             self.done.last_seq = header.last_seq;
         }
         self.learn(header.manifest);
-        let mut at = header.base;
+        let bounded = bound.and_then(|bound| {
+            let len = SEGMENT_HEADER_BYTES + bound.0.saturating_sub(header.base.0);
+            bytes.get(..usize::try_from(len).ok()?)
+        });
+        let bytes = bounded.unwrap_or(bytes);
+        let mut search = Search::new(header.number, header.base, bytes);
+        let (mut at, mut proved) = (header.base, None);
         while bound.is_none_or(|bound| at < bound) {
-            let offset = offset_of(header.base, at);
-            let rest = usize::try_from(offset).ok().and_then(|from| bytes.get(from..));
-            let rest = rest.unwrap_or_default();
-            let record = Record::decode(header.number, at, rest);
-            if let Some(record) = record.filter(|record| self.is_next(record)) {
+            if let Some(record) = search.record(at).filter(|record| self.is_next(record)) {
                 self.take(record)?;
                 at = LogPos(at.0 + record.header.record_len());
                 continue;
             }
-            let within = match bound {
-                Some(bound) => rest.get(..(bound.0 - at.0) as usize).unwrap_or(rest),
-                None => rest,
-            };
-            let used = within.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            let last = self.done.last_seq;
-            let later = || {
-                (1..used).filter_map(|skipped| {
-                    let place = LogPos(at.0 + skipped as u64);
-                    let bytes = within.get(skipped..).unwrap_or_default();
-                    Some((skipped, plausible(header.number, place, bytes, last)?))
-                })
-            };
+            let offset = offset_of(header.base, at);
+            let (used, last) = (search.used(at), self.done.last_seq);
             let name = file_name.to_owned();
-            let Some((skipped, _)) = later().next() else {
-                let cut = bound.is_some_and(|bound| at < bound);
-                // Remains of an earlier life of the file are no records of this one.
-                let is_own =
-                    !header.recycled || RecordHeader::decode(header.number, at, within).is_some();
-                if cut || used > 0 && is_own {
+            let Some(later) = search.next(at, last) else {
+                let cut = bound.is_some_and(|bound| at < bound) || search.is_spent();
+                if cut || used > 0 && is_own(&header, at, bytes) {
                     let why = format!("no record in {used} bytes at {offset}");
                     (self.tell)(Trouble::File(name, why));
                 }
@@ -229,7 +225,7 @@ impl Reading<'_> {
             };
             // A recovery may have cut the log here, and given the numbers of what was behind to
             // other commits, unless something says that these bytes were durable.
-            if bound.is_none() && !later().any(|(_, header)| header.synced > at) {
+            if bound.is_none() && *proved.get_or_insert_with(|| search.proved(at, last)) <= at {
                 let why = format!(
                     "no record at {offset}, and nothing in the {used} bytes from there on that is \
                      known to have been durable"
@@ -237,9 +233,9 @@ impl Reading<'_> {
                 (self.tell)(Trouble::File(name, why));
                 break;
             }
-            let why = format!("no record in {skipped} bytes at {offset}");
+            let why = format!("no record in {} bytes at {offset}", later.0 - at.0);
             (self.tell)(Trouble::File(name, why));
-            at = LogPos(at.0 + skipped as u64);
+            at = later;
         }
         self.end = Some(bound.unwrap_or(at));
         Ok(())

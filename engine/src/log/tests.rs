@@ -440,3 +440,58 @@ fn any_bytes_are_described_and_scanned_without_a_panic() {
         assert!(found.iter().all(|record| record.log == START));
     }
 }
+
+/// A segment 3 of a commit, and behind it many headers that hold, each of a record that would reach
+/// to the end of the file, and would prove that the first of them was durable.
+fn headers_of_long_records() -> Vec<u8> {
+    let mut file = four_commits(0);
+    file.truncate(HEADER + 50);
+    let end = 1 << 20;
+    while file.len() + RECORD_HEADER_BYTES <= end {
+        let at = LogPos(1000 + (file.len() - HEADER) as u64);
+        let record = RecordHeader {
+            body_crc: 1,
+            body_len: (end - file.len() - RECORD_HEADER_BYTES) as u32,
+            kind: Kind::Commit as u8,
+            flags: 0,
+            key_id: 0,
+            seq: SeqNo(9),
+            synced: LogPos(at.0.min(1051)),
+            clock_ms: 9,
+        };
+        let mut bytes = [0; RECORD_HEADER_BYTES];
+        record.encode(LogNo(3), at, &mut bytes);
+        file.extend_from_slice(&bytes);
+    }
+    file.resize(end, 7);
+    file
+}
+
+#[test]
+fn bytes_made_to_be_summed_again_and_again_are_damage_within_bounds() {
+    let file = headers_of_long_records();
+    let mut search = search::Search::new(LogNo(3), LogPos(1000), &file);
+    assert!(search.record(LogPos(1000)).is_some());
+    assert_eq!(search.next(LogPos(1050), SeqNo(8)), None);
+    assert!(search.is_spent());
+    let disk = SimDisk::new();
+    disk.write_file(dir().join(name::log(LogNo(3))), &file);
+    let (found, scanned) = scan_disk(&disk, LogNo(3));
+    assert_eq!(found.len(), 1);
+    assert_corrupt(scanned);
+    let lines = Lines::from([(LogNo(3), name::log(LogNo(3)))]);
+    let (mut told, mut saved) = (Vec::new(), 0);
+    let done = salvage(
+        &*disk,
+        dir(),
+        &lines,
+        (None, LogNo(0)),
+        &mut |trouble| told.push(trouble),
+        &mut |_| {
+            saved += 1;
+            Ok(())
+        },
+    );
+    assert_eq!((done.unwrap().commits, saved), (1, 1));
+    assert!(matches!(told[..], [Trouble::File(..)]), "{told:?}");
+}
