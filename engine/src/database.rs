@@ -195,6 +195,22 @@ impl Engine {
         drive(&self.parts, || commit.step())
     }
 
+    /// Commits a batch that was committed to another database at `clock_ms`: what it says of times
+    /// comes to what it came to there, even if later ones have been committed before it. The
+    /// database has seen no clock but such ones.
+    ///
+    /// # Errors
+    /// As [`Engine::commit`].
+    pub(crate) fn commit_again(&self, batch: Batch, clock_ms: u64) -> Result<SeqNo> {
+        let mut commit = self.begin_commit(batch, Durability::None)?.again_at(clock_ms);
+        drive(&self.parts, || commit.step())
+    }
+
+    /// Has no later clock be earlier than this one, once something is flushed.
+    pub(crate) fn rely_on(&self, clock_ms: u64) {
+        self.parts.services.clock.rely_on(clock_ms);
+    }
+
     /// Commits a batch as far as its place in the order; see [`Commit::submit`].
     ///
     /// # Errors

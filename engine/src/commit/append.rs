@@ -77,7 +77,10 @@ fn log(parts: &Parts, tail: &mut Tail, commit: &mut Commit) -> Result<(SeqNo, u6
         return Err(error);
     }
     let seq = tail.log.last_seq().next();
-    let clock_ms = tail.log.tick(parts.services.clock.now_ms());
+    let clock_ms = match commit.again_ms {
+        Some(clock_ms) => tail.log.tick_again(clock_ms),
+        None => tail.log.tick(parts.services.clock.now_ms()),
+    };
     let how = match commit.durability {
         Durability::Sync => Append::Synced,
         Durability::Interval | Durability::Buffered => Append::Written,

@@ -62,6 +62,8 @@ pub struct Commit {
     pub(super) claims: Reads,
     /// Segments that it makes part of the database, in the place of operations.
     pub(super) ingesting: Option<Ingesting>,
+    /// The time that it is committed at again; `None` is the present.
+    pub(super) again_ms: Option<u64>,
     /// Locks to be let go when it is published, or given up.
     pub(super) holder: Option<Holder>,
     began: Duration,
@@ -115,6 +117,12 @@ impl Commit {
     /// Lets locks go when the commit is published, or when it has failed.
     pub(crate) fn keep_locks(&mut self, holder: Holder) {
         self.holder = Some(holder);
+    }
+
+    /// Gives it the time at which it was committed to another database.
+    pub(crate) fn again_at(mut self, clock_ms: u64) -> Commit {
+        self.again_ms = Some(clock_ms);
+        self
     }
 
     /// A change of the catalog, which the caller has tried on the present one.
@@ -171,6 +179,7 @@ impl Commit {
             effects,
             claims,
             ingesting: None,
+            again_ms: None,
             holder: None,
             began,
             state,

@@ -22,6 +22,16 @@ pub trait Salvage {
     /// What putting them elsewhere fails with, whatever they are.
     fn operations(&mut self, ops: &[u8]) -> Result<Taken>;
 
+    /// As [`Salvage::operations`], of such whose outcome may depend on when they were committed:
+    /// that was at `clock_ms`.
+    ///
+    /// # Errors
+    /// As there.
+    fn operations_at(&mut self, clock_ms: u64, ops: &[u8]) -> Result<Taken> {
+        let _ = clock_ms;
+        self.operations(ops)
+    }
+
     /// Takes note that something is lost, and why.
     fn lost(&mut self, what: Lost, why: String);
 }

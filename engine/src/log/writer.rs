@@ -18,6 +18,7 @@ use crate::log::{
     CloseMark, Kind, RECORD_HEADER_BYTES, RecordHeader, Retained, SEGMENT_HEADER_BYTES, Scan,
     SegmentHeader, SyncTarget, SyncTurn,
 };
+use crate::manifest::NUMBER_MAX;
 use crate::stats::Stats;
 
 /// Sizes of the log.
@@ -119,6 +120,8 @@ pub struct LogWriter {
     spares: Vec<LogNo>,
     last_seq: SeqNo,
     clock_ms: u64,
+    /// The clock of the next record.
+    record_ms: u64,
     /// Where the next record goes.
     end: LogPos,
     /// Records in `buffer` begin here.
@@ -166,6 +169,7 @@ impl LogWriter {
             spares,
             last_seq: scan.last_seq,
             clock_ms: scan.clock_ms,
+            record_ms: scan.clock_ms,
             end,
             written: end,
             synced: end,
@@ -273,7 +277,16 @@ impl LogWriter {
     /// The clock of the next commit: `now_ms`, but never going back.
     pub fn tick(&mut self, now_ms: u64) -> u64 {
         self.clock_ms = self.clock_ms.max(now_ms);
+        self.record_ms = self.clock_ms;
         self.clock_ms
+    }
+
+    /// The clock of the next commit, which was committed elsewhere at `then_ms`: that, whatever
+    /// later ones there have been.
+    pub fn tick_again(&mut self, then_ms: u64) -> u64 {
+        self.record_ms = then_ms.min(NUMBER_MAX);
+        self.clock_ms = self.clock_ms.max(self.record_ms);
+        self.record_ms
     }
 
     /// Makes room for a record of `len` bytes, beginning a new segment if need be. On an error
@@ -321,7 +334,7 @@ impl LogWriter {
             key_id: 0,
             seq,
             synced: self.synced,
-            clock_ms: self.clock_ms,
+            clock_ms: self.record_ms,
         };
         header.encode(active.header.number, self.end, record);
         let end = LogPos(self.end.0 + len);

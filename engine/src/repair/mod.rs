@@ -19,12 +19,14 @@
 
 mod loads;
 mod survey;
+mod timeless;
 mod write;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use self::timeless::Timeless;
 use crate::database::Engine;
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -128,8 +130,12 @@ pub fn repair(
     let mut report = RepairReport::default();
     let survey = survey::survey(vfs, dir, &names, registry.only(), &mut report)?;
     let options = Options { access: Access::Create, durability: Durability::None, ..options };
-    let engine = Engine::open(env.clone(), target, options, registry)?;
+    // It is made by the present clock, and written by none.
+    Engine::open(env.clone(), target, options.clone(), Registry::default())?.close()?;
+    let engine = Engine::open(Arc::new(Timeless(env.clone())), target, options, registry)?;
     write::write(env, dir, &survey, &engine, &mut report)?;
+    // What has expired for readers of the old one does not come back.
+    engine.rely_on(survey.wall_ms);
     report.indexes = engine.catalog().iter().count();
     engine.flush()?;
     engine.close()?;

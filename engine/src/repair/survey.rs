@@ -55,6 +55,8 @@ pub(super) struct Survey {
     pub log: (Option<[u8; 16]>, LogNo),
     /// Commits that are missing in the log, from the first to the last.
     pub gaps: Vec<(SeqNo, SeqNo)>,
+    /// The latest time by which something may have been found expired, as the manifest knows it.
+    pub wall_ms: u64,
 }
 
 /// The manifest, as far as it goes.
@@ -103,7 +105,7 @@ pub(super) fn survey(
     report.log_commits = seen.done.commits;
     report.last_commit = seen.done.last_seq;
     let gaps = seen.gaps().collect();
-    Ok(Survey { known, indexes, lines, log, gaps })
+    Ok(Survey { known, indexes, lines, log, gaps, wall_ms: listed.state.wall_ms() })
 }
 
 fn data_files(names: &[String]) -> BTreeSet<FileId> {

@@ -16,7 +16,6 @@ use crate::file::{FileTable, Files};
 use crate::id::{IndexId, SeqNo};
 use crate::index::{ErasedState, KnownBy, Lost, Salvage, SegmentMeta, Taken};
 use crate::log::{self, Kind, Record};
-use crate::options::Durability;
 
 /// Keys whose lost base is told of, of one index.
 const BASES_MAX: usize = 10_000;
@@ -68,7 +67,7 @@ pub(super) fn write(
             holes: Vec::new(),
             told: BTreeSet::new(),
         };
-        let mut saving = Saving { engine, target, report: &mut *report };
+        let mut saving = Saving { engine, target, clock_ms: 0, report: &mut *report };
         let state = saving.target.state.clone();
         state.salvage(&index.segments, survey.known, &*files, &mut saving)?;
         targets.insert(*old, saving.target);
@@ -95,6 +94,8 @@ fn is_damage(error: &Error) -> bool {
 struct Saving<'r> {
     engine: &'r Engine,
     target: Target,
+    /// When the operations were committed, where that matters.
+    clock_ms: u64,
     report: &'r mut RepairReport,
 }
 
@@ -102,7 +103,7 @@ impl Salvage for Saving<'_> {
     fn operations(&mut self, ops: &[u8]) -> Result<Taken> {
         let mut batch = Batch::new();
         batch.part(self.target.id).extend_from_slice(ops);
-        match self.engine.commit(batch, Durability::None) {
+        match self.engine.commit_again(batch, self.clock_ms) {
             Ok(_) => {
                 self.report.segment_bytes += ops.len() as u64;
                 Ok(Taken::All)
@@ -110,6 +111,13 @@ impl Salvage for Saving<'_> {
             Err(error) if is_damage(&error) => Ok(Taken::Nothing(error)),
             Err(error) => Err(error),
         }
+    }
+
+    fn operations_at(&mut self, clock_ms: u64, ops: &[u8]) -> Result<Taken> {
+        self.clock_ms = clock_ms;
+        let done = self.operations(ops);
+        self.clock_ms = 0;
+        done
     }
 
     fn lost(&mut self, what: Lost, why: String) {
@@ -146,7 +154,8 @@ impl Logged<'_> {
         let Some(target) = self.targets.remove(&old) else { return Ok(()) };
         self.report.segments += metas.len();
         let state = target.state.clone();
-        let mut saving = Saving { engine: self.engine, target, report: &mut *self.report };
+        let mut saving =
+            Saving { engine: self.engine, target, clock_ms: 0, report: &mut *self.report };
         let done = state.salvage(metas, KnownBy::Manifest, self.files, &mut saving);
         self.targets.insert(old, saving.target);
         done
@@ -175,13 +184,14 @@ impl Logged<'_> {
             tell_bases(target, ops, gap.is_some(), self.report);
             batch.part(target.id).extend_from_slice(ops);
         }
-        match self.commit(batch.clone()) {
+        let clock_ms = record.header.clock_ms;
+        match self.commit(batch.clone(), clock_ms) {
             Err(error) if is_damage(&error) && batch.parts().len() > 1 => {
                 // What is sound goes without what is not.
                 for (id, ops) in batch.parts() {
                     let mut alone = Batch::new();
                     alone.part(*id).extend_from_slice(ops);
-                    let done = self.commit(alone);
+                    let done = self.commit(alone, clock_ms);
                     self.settle(seq, Some(*id), done)?;
                 }
                 Ok(())
@@ -214,11 +224,11 @@ impl Logged<'_> {
         Ok(())
     }
 
-    fn commit(&self, batch: Batch) -> Result<()> {
+    fn commit(&self, batch: Batch, clock_ms: u64) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.engine.commit(batch, Durability::None).map(drop)
+        self.engine.commit_again(batch, clock_ms).map(drop)
     }
 
     fn settle(&mut self, seq: SeqNo, index: Option<IndexId>, done: Result<()>) -> Result<()> {

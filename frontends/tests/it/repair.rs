@@ -10,6 +10,7 @@ use cuesta::{
     Builder, Database, Error, ErrorKind, KeyspaceOptions, Lost, MergeOperator, RepairReport, Result,
 };
 
+mod clocks;
 mod crashes;
 mod loads;
 

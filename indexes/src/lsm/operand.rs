@@ -150,7 +150,18 @@ pub(super) struct Saved {
     /// What is there before the operands; `None` where that lies deeper.
     pub base: Option<Outcome>,
     /// Operands that are not merged with it, oldest first.
-    pub operands: Vec<Vec<u8>>,
+    pub operands: Vec<SavedOperand>,
+}
+
+/// An operand by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SavedOperand {
+    /// When it is to be committed again for the same outcome.
+    pub clock_ms: u64,
+    /// Whether a base may have expired between those that it was combined of, so that the outcome
+    /// may be another.
+    pub has_doubt: bool,
+    pub bytes: Vec<u8>,
 }
 
 /// Takes a stored entry apart; merges its operands if it has what they build on, and the operator
@@ -165,7 +176,14 @@ pub(super) fn saved(stored: &[u8], rules: &Rules) -> Result<Saved> {
     {
         return Ok(Saved { base: Some(outcome), operands: Vec::new() });
     }
-    let operands = pile.oldest_first().map(|operand| operand.bytes.to_vec()).collect();
+    // What comes of it lives on from its last clock, if it does at all; else the first matters.
+    let lives_on = rules.ttl_ms > 0;
+    let operand = |operand: &Operand<'_>| SavedOperand {
+        clock_ms: if lives_on { operand.last } else { operand.first },
+        has_doubt: lives_on && operand.first < operand.last,
+        bytes: operand.bytes.to_vec(),
+    };
+    let operands = pile.oldest_first().map(operand).collect();
     let base = match pile.base {
         Base::Below => None,
         Base::Nothing => Some(None),

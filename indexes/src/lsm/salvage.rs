@@ -64,8 +64,8 @@ pub(super) fn salvage(
         }),
         KnownBy::Labels => segments = oldest_first(segments),
     }
-    let mut saving =
-        Saving { files, rules, found, ops: Vec::new(), later: Vec::new(), holes: Vec::new() };
+    let (ops, later, holes) = (Vec::new(), BTreeMap::new(), Vec::new());
+    let mut saving = Saving { files, rules, found, ops, later, later_bytes: 0, holes };
     for (meta, detail) in &segments {
         saving.segment(meta, detail)?;
     }
@@ -129,8 +129,10 @@ struct Saving<'s> {
     found: &'s mut dyn Salvage,
     /// Operations that wait to be handed on: at most one for a key.
     ops: Vec<u8>,
-    /// Merges of keys that have another operation in `ops`.
-    later: Vec<u8>,
+    /// Merges by the times of their commits. They come behind `ops`, which may have what they
+    /// build on.
+    later: BTreeMap<u64, Vec<u8>>,
+    later_bytes: usize,
     /// Keys of which something is lost so far, first and last.
     holes: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -216,7 +218,7 @@ impl Saving<'_> {
                     }
                     for (key, kind, stored) in entries {
                         self.entry_or_delete(meta, &key, kind, &stored);
-                        if self.ops.len() + self.later.len() >= PIECE_BYTES {
+                        if self.ops.len() + self.later_bytes >= PIECE_BYTES {
                             self.hand_on()?;
                         }
                         (last, any) = (key, true);
@@ -234,10 +236,9 @@ impl Saving<'_> {
 
     /// Takes in an entry; if it makes no sense, its key is deleted.
     fn entry_or_delete(&mut self, meta: &SegmentMeta, key: &[u8], kind: Kind, stored: &[u8]) {
-        let (ops, later) = (self.ops.len(), self.later.len());
+        let ops = self.ops.len();
         if let Err(error) = self.entry(meta, key, kind, stored) {
             self.ops.truncate(ops);
-            self.later.truncate(later);
             self.lose_value(key, error.to_string());
             // No key that could not be deleted has anything older.
             drop(op::delete(&mut self.ops, key));
@@ -265,7 +266,12 @@ impl Saving<'_> {
 
     fn merge(&mut self, key: &[u8], stored: &[u8]) -> Result<()> {
         let Saved { base, operands } = saved(stored, self.rules)?;
-        let into = match base {
+        let later = operands.iter().map(|operand| {
+            let mut ops = Vec::new();
+            op::merge(&mut ops, key, &operand.bytes).map(|()| (operand.clock_ms, ops))
+        });
+        let later = later.collect::<Result<Vec<_>>>()?;
+        match base {
             None => {
                 let within = |(first, last): &(Vec<u8>, Vec<u8>)| {
                     first.as_slice() <= key && key <= last.as_slice()
@@ -273,38 +279,43 @@ impl Saving<'_> {
                 if self.holes.iter().any(within) {
                     let why = "it may lie in what is lost".to_owned();
                     self.found.lost(Lost::Base { key: key.to_vec() }, why);
+                } else if operands.iter().any(|operand| operand.has_doubt) {
+                    let why = "it may have expired between operands that are one now".to_owned();
+                    self.found.lost(Lost::Base { key: key.to_vec() }, why);
                 }
-                &mut self.ops
             }
-            Some(base) => {
-                match base {
-                    None => op::delete(&mut self.ops, key)?,
-                    Some((value, None)) => op::put(&mut self.ops, key, &value)?,
-                    Some((value, Some(at))) => op::put_expiring(&mut self.ops, key, &value, at)?,
-                }
-                &mut self.later
-            }
-        };
-        operands.iter().try_for_each(|operand| op::merge(into, key, operand))
+            Some(None) => op::delete(&mut self.ops, key)?,
+            Some(Some((value, None))) => op::put(&mut self.ops, key, &value)?,
+            Some(Some((value, Some(at)))) => op::put_expiring(&mut self.ops, key, &value, at)?,
+        }
+        for (clock_ms, ops) in later {
+            self.later_bytes += ops.len();
+            self.later.entry(clock_ms).or_default().extend_from_slice(&ops);
+        }
+        Ok(())
     }
 
     fn hand_on(&mut self) -> Result<()> {
-        for ops in [mem::take(&mut self.ops), mem::take(&mut self.later)] {
-            if !ops.is_empty() {
-                self.hand_over(&ops)?;
-            }
+        let ops = mem::take(&mut self.ops);
+        if !ops.is_empty() {
+            self.hand_over(0, &ops)?;
+        }
+        self.later_bytes = 0;
+        for (clock_ms, ops) in mem::take(&mut self.later) {
+            self.hand_over(clock_ms, &ops)?;
         }
         Ok(())
     }
 
     /// Hands on operations; of those that are refused, only what cannot be taken by itself is lost.
-    fn hand_over(&mut self, ops: &[u8]) -> Result<()> {
-        let Taken::Nothing(error) = self.found.operations(ops)? else { return Ok(()) };
+    fn hand_over(&mut self, clock_ms: u64, ops: &[u8]) -> Result<()> {
+        let taken = self.found.operations_at(clock_ms, ops)?;
+        let Taken::Nothing(error) = taken else { return Ok(()) };
         match middle(ops) {
             Some(middle) => {
                 let (front, back) = ops.split_at(middle);
-                self.hand_over(front)?;
-                self.hand_over(back)
+                self.hand_over(clock_ms, front)?;
+                self.hand_over(clock_ms, back)
             }
             None => self.refused(ops, &error),
         }
