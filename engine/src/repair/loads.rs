@@ -32,7 +32,8 @@ pub(super) type Logged = BTreeMap<IndexId, Vec<(SeqNo, Vec<SegmentMeta>)>>;
 pub(super) type PreparedFiles = BTreeMap<FileId, Prepared>;
 
 /// Segments of index `id` that were loaded, where nothing newer is said of them: those that
-/// prepared files, labels and the log tell of. Each knows a commit that it is no older than.
+/// prepared files, labels and the log tell of. Each knows a commit that it is no older than: its
+/// own, if the log has that; else the latest that every job which found it there was behind.
 pub(super) fn known(
     id: IndexId,
     kind: &str,
@@ -41,15 +42,20 @@ pub(super) fn known(
     logged: &Logged,
 ) -> BTreeMap<Places, Arc<SegmentMeta>> {
     let mut segments = BTreeMap::new();
+    let found = found_by_jobs(id, labels);
+    let least = |meta: &SegmentMeta| found.get(&places(meta)).copied().unwrap_or_default();
     let mut add = |meta: &SegmentMeta, newest: SeqNo| {
         let meta = SegmentMeta { newest, ..meta.clone() };
         segments.insert(places(&meta), Arc::new(meta));
     };
     for (file, prepared) in prepared.iter().filter(|(_, prepared)| prepared.kind == kind) {
-        prepared.of(*file).iter().for_each(|meta| add(meta, SeqNo(0)));
+        prepared.of(*file).iter().for_each(|meta| add(meta, least(meta)));
     }
     for owner in labels.iter().filter(|owner| owner.index == id && is_load(owner)) {
-        owner.segments.iter().for_each(|meta| add(meta, owner.loaded_after.next()));
+        owner
+            .segments
+            .iter()
+            .for_each(|meta| add(meta, least(meta).max(owner.loaded_after.next())));
     }
     for (seq, metas) in logged.get(&id).into_iter().flatten() {
         metas.iter().for_each(|meta| add(meta, *seq));
@@ -60,6 +66,19 @@ pub(super) fn known(
 /// Whether a label is that of a bulk load.
 pub(super) fn is_load(owner: &Owner) -> bool {
     owner.loaded_after > SeqNo(0)
+}
+
+/// Segments that jobs of an index found there: all of its commits up to this one were in segments
+/// before the first of these jobs, and the last of them may be theirs.
+fn found_by_jobs(id: IndexId, labels: &[Owner]) -> BTreeMap<&Places, SeqNo> {
+    let mut found = BTreeMap::new();
+    for job in labels.iter().filter(|owner| owner.index == id && !is_load(owner)) {
+        for places in job.removed.iter().chain(&job.kept) {
+            let before: &mut SeqNo = found.entry(places).or_insert(job.before);
+            *before = (*before).min(job.before);
+        }
+    }
+    found
 }
 
 /// Segments that jobs of an index knew of, by the last of these jobs.

@@ -18,6 +18,7 @@
 //! Not for: what lies in segments, which index types know.
 
 mod loads;
+mod stale;
 mod survey;
 mod timeless;
 mod write;

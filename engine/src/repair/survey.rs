@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::RepairReport;
 use super::loads::{self, Logged, PreparedFiles};
+use super::stale::{came_later, contradiction, listed};
 use crate::batch::Body;
 use crate::env::Vfs;
 use crate::error::Result;
@@ -161,28 +162,6 @@ fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut Repai
     Listed { uuid: uuid.map(|uuid| uuid.0), ..Listed::default() }
 }
 
-/// Why a manifest that ends in order cannot be the last word, if it cannot.
-fn contradiction(
-    state: &ManifestState,
-    position: manifest::ManifestPosition,
-    seen: &Seen,
-    files: &BTreeSet<FileId>,
-) -> Option<String> {
-    if let Some(mark) = seen.done.manifest
-        && (mark.manifest, mark.manifest_len) > (position.number, position.len)
-    {
-        return Some(format!(
-            "it ends at byte {}, but the log knows of byte {} of {}",
-            position.len,
-            mark.manifest_len,
-            name::manifest(mark.manifest)
-        ));
-    }
-    let missing = state.files().keys().find(|file| !files.contains(file))?;
-    let newer = files.iter().any(|file| *file >= state.counters().next_file);
-    newer.then(|| format!("{} is missing, and there are files newer than it", name::data(*missing)))
-}
-
 /// What data files say of themselves, and those that were prepared apart.
 fn read_labels(
     vfs: &dyn Vfs,
@@ -227,8 +206,8 @@ fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
 /// What the first reading of the log has found.
 #[derive(Default)]
 pub(super) struct Seen {
-    done: Salvaged,
-    troubles: Vec<Trouble>,
+    pub(super) done: Salvaged,
+    pub(super) troubles: Vec<Trouble>,
     catalog: Vec<(SeqNo, CatalogOp)>,
     /// The first and the last commit that write to an index.
     writes: BTreeMap<IndexId, (SeqNo, SeqNo)>,
@@ -339,7 +318,9 @@ impl<'s> Found<'s> {
     ) {
         let mut by_index: BTreeMap<IndexId, BTreeMap<EditNo, Vec<&Owner>>> = BTreeMap::new();
         // Loads may have waited for their commits, however old their labels are.
-        let later = |owner: &&Owner| loads::is_load(owner) || owner.edit > self.state.edit();
+        let listed = listed(self.state);
+        let is_later = |owner: &Owner| came_later(owner, self.state, &listed);
+        let later = |owner: &&Owner| loads::is_load(owner) || is_later(owner);
         for owner in labels.iter().filter(later) {
             by_index.entry(owner.index).or_default().entry(owner.edit).or_default().push(owner);
         }
@@ -352,7 +333,7 @@ impl<'s> Found<'s> {
                 kind: newest.kind.clone(),
                 options: newest.options.clone(),
             };
-            let is_newer = newest.edit > self.state.edit();
+            let is_newer = is_later(newest);
             if !is_newer && !self.indexes.contains_key(&id) {
                 // The manifest knew of its end.
                 continue;

@@ -102,6 +102,29 @@ fn what_is_known_to_have_been_durable_is_saved_behind_damage() {
     assert_eq!(report.losses.iter().filter(commits).count(), 1, "{:?}", report.losses);
 }
 
+#[test]
+fn a_manifest_that_ends_too_early_is_not_believed() {
+    let env = SimEnv::new(1);
+    let builder = Database::builder().environment(env.clone());
+    let builder = builder.engine_options(|options| {
+        options.memory_budget = 16 << 20;
+        options.log.segment_bytes = 16 << 10;
+    });
+    let db = builder.open(DIR).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    (0..200).for_each(|n| plain.put(key(n), [7; 200]).unwrap());
+    // As it is before the flush, after which the log is let go of.
+    let early: Stored = files(&env, DIR).into_iter().filter(loads::is_manifest).collect();
+    db.flush().unwrap();
+    std::mem::forget(db);
+    let world = SimEnv::new(2);
+    restore(&world, &files(&env, DIR));
+    early.iter().for_each(|(path, bytes)| world.disk().write_file(path, bytes));
+    let report = repair(&world).unwrap();
+    assert!(!report.is_whole());
+    assert_eq!(contents(&world, NEW)["plain"].len(), 200, "{:?}", report.losses);
+}
+
 /// Asserts that a repair of the files that are `left` finds what opening all of them does, or tells
 /// what is missing; whether it was whole.
 fn compare((stored, left): (&Stored, &Stored), ever: &Model, what: &str) -> bool {

@@ -245,3 +245,30 @@ fn prepared_files_are_saved_as_far_as_anything_knows_of_them() {
         }
     }
 }
+
+#[test]
+fn a_prepared_file_wins_over_what_it_was_loaded_over_without_a_manifest() {
+    let env = SimEnv::new(1);
+    let db = builder(&env).open(DIR).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    (0..50).for_each(|n| plain.put(key(n), "old").unwrap());
+    db.flush().unwrap();
+    prepare(&env, "prepared", "loaded");
+    db.ingest(&plain, ["prepared"]).unwrap();
+    db.flush().unwrap();
+    plain.put(key(0), "put").unwrap();
+    plain.put(key(90), "put").unwrap();
+    db.flush().unwrap();
+    std::mem::forget(db);
+    let world = SimEnv::new(1);
+    let mut stored = files(&env, DIR);
+    stored.retain(|file| !is_manifest(file) && file.0.extension().is_none_or(|e| e != "log"));
+    restore(&world, &stored);
+    let told = told(&repair(&world).unwrap());
+    let found = &contents(&world, NEW)["plain"];
+    assert_eq!(found.len(), 51);
+    for n in 0..50 {
+        let value = if n == 0 { "put" } else { "loaded" };
+        assert_eq!(found[&key(n)].escape_ascii().to_string(), value, "{n}: {told:?}");
+    }
+}
