@@ -517,6 +517,15 @@ fn tell_of_log(
     if let Some(reached) = reached.filter(|reached| *reached > done.last_seq) {
         lose(done.last_seq.next(), reached, "the log ends before them");
     }
+    let before = seen.done.before;
+    for index in indexes.values().filter(|index| before > index.flushed) {
+        if known == KnownBy::Labels {
+            let what = Lost::Commits { first: index.flushed.next().0, last: Some(before.0) };
+            let why = "the log begins behind them; nothing tells whether any were to it, or \
+                       whether it was dropped";
+            report.lose(Some(&index.entry.name), what, why);
+        }
+    }
     let mut begins_late = false;
     for trouble in &seen.troubles {
         match trouble {

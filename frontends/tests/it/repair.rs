@@ -286,7 +286,10 @@ fn without_manifest_and_identity_everything_is_saved() {
         assert_eq!(builder(&world).open(DIR).unwrap_err().kind(), ErrorKind::Corrupt);
         restore(&world, &stored);
         let report = repair(&world).unwrap();
-        let told: Vec<String> = report.losses.iter().map(ToString::to_string).collect();
+        // A keyspace that was written to long ago might have lost commits since.
+        let known = |loss: &&cuesta::Loss| !loss.why.contains("nothing tells whether");
+        let known = report.losses.iter().filter(known);
+        let told: Vec<String> = known.map(ToString::to_string).collect();
         assert_eq!(told.len(), 2, "seed {seed}: {told:?}");
         let found = contents(&world, NEW);
         for name in KEYSPACES {

@@ -197,3 +197,70 @@ fn a_repair_finds_what_opening_after_a_crash_does() {
     // Most crashes tear nothing.
     assert!(whole * 2 > IMAGES, "{whole} of {IMAGES} were saved whole");
 }
+
+/// The commits that may be missing in a keyspace, as a report says.
+fn missing(report: &RepairReport, keyspace: &str) -> Vec<(u64, Option<u64>)> {
+    let of = |loss: &cuesta::Loss| match &loss.what {
+        Lost::Commits { first, last } if loss.keyspace.as_deref() == Some(keyspace) => {
+            Some((*first, *last))
+        }
+        _ => None,
+    };
+    report.losses.iter().filter_map(of).collect()
+}
+
+#[test]
+fn commits_in_front_of_the_log_are_told_without_a_manifest() {
+    let env = SimEnv::new(1);
+    let builder = Database::builder().environment(env.clone());
+    let builder = builder.engine_options(|options| {
+        options.memory_budget = 16 << 20;
+        options.log.segment_bytes = 16 << 10;
+    });
+    let db = builder.open(DIR).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    plain.put(key(0), "flushed").unwrap();
+    db.flush().unwrap();
+    let flushed = db.snapshot().commit();
+    (1..200).for_each(|n| plain.put(key(n), [7; 200]).unwrap());
+    std::mem::forget(db);
+    let mut stored = files(&env, DIR);
+    stored.retain(|file| !loads::is_manifest(file));
+    let mut logs: Vec<PathBuf> =
+        stored.iter().filter(|file| is_log(file)).map(|(path, _)| path.clone()).collect();
+    logs.sort();
+    let gone = &logs[..logs.len() - 2];
+    stored.retain(|(path, _)| !gone.contains(path));
+    let world = SimEnv::new(2);
+    restore(&world, &stored);
+    let report = repair(&world).unwrap();
+    let saved = contents(&world, NEW)["plain"].len() as u64;
+    assert!((2..199).contains(&saved), "{saved}");
+    // Keys and commits go together: the rest are those between.
+    let last = flushed + 200 - saved;
+    assert_eq!(missing(&report, "plain"), [(flushed + 1, Some(last))], "{:?}", report.losses);
+}
+
+#[test]
+fn a_keyspace_that_may_have_been_dropped_is_told() {
+    let env = SimEnv::new(1);
+    let db = builder(&env).open(DIR).unwrap();
+    let (dropped, plain) = (db.keyspace("dropped").unwrap(), db.keyspace("plain").unwrap());
+    dropped.put("key", "value").unwrap();
+    plain.put("key", "value").unwrap();
+    // Both into one file.
+    db.flush().unwrap();
+    drop(dropped);
+    db.drop_keyspace("dropped").unwrap();
+    (0..300).for_each(|n| plain.put(key(n), [7; 200]).unwrap());
+    close(&env, db);
+    let mut stored = files(&env, DIR);
+    stored.retain(|file| !loads::is_manifest(file));
+    let world = SimEnv::new(2);
+    restore(&world, &stored);
+    let report = repair(&world).unwrap();
+    let found = contents(&world, NEW);
+    assert_eq!(found["plain"].len(), 301);
+    let is_back = found.contains_key("dropped");
+    assert_eq!(missing(&report, "dropped").len(), usize::from(is_back), "{:?}", report.losses);
+}
