@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::reader::{load_file, offset_of};
+use super::reader::{Bytes, load_file, offset_of};
 use super::search::Search;
 use crate::env::{OpenMode, Vfs};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::name::FileName;
 use crate::id::{LogNo, LogPos, SeqNo};
 use crate::log::{CloseMark, Kind, Record, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
@@ -21,6 +21,9 @@ use crate::manifest::NUMBER_MAX;
 
 /// Where the number of a segment lies in its header.
 const NUMBER_AT: usize = 32;
+
+/// Where a file cannot be read at once, what can be read of it is read in such pieces.
+const PIECE_BYTES: usize = 4096;
 
 /// Files of log segments by number: each has the name of a log segment, or is a data file that was
 /// one.
@@ -110,9 +113,9 @@ pub fn salvage(
     let mut due = start;
     let lines: Vec<(LogNo, &String)> = lines.range(start..).map(|(no, name)| (*no, name)).collect();
     let mut headers = lines.iter().map(|(number, file_name)| {
-        let bytes = load_file(vfs, dir, (*file_name).clone())?;
-        let header = SegmentHeader::decode(*number, bytes.get())?;
-        Ok((header, bytes))
+        let (bytes, unreadable) = load(vfs, dir, file_name)?;
+        let header = SegmentHeader::decode(*number, bytes.get());
+        Ok((header, bytes, unreadable))
     });
     let mut next = headers.next();
     let mut uuid = uuid;
@@ -127,11 +130,15 @@ pub fn salvage(
         due = number.next();
         let follows = lines.get(i + 1).is_some_and(|(next, _)| *next == due);
         let bound = match &next {
-            Some(Ok((header, _))) if follows => Some(header.base),
+            Some(Ok((Ok(header), ..))) if follows => Some(header.base),
             _ => None,
         };
+        if let Ok((.., unreadable)) = &present {
+            let trouble = |why: &String| Trouble::File((*file_name).clone(), why.clone());
+            unreadable.iter().map(trouble).for_each(&mut *reading.tell);
+        }
         let found = match present {
-            Ok((header, bytes)) => {
+            Ok((Ok(header), bytes, _)) => {
                 if uuid.is_some_and(|uuid| uuid != header.uuid) {
                     let why = "belongs to another database".to_owned();
                     (reading.tell)(Trouble::File((*file_name).clone(), why));
@@ -142,21 +149,14 @@ pub fn salvage(
             }
             Err(error) => {
                 (reading.tell)(Trouble::File((*file_name).clone(), error.to_string()));
-                let end = reading.end;
-                let bytes = load_file(vfs, dir, (*file_name).clone()).ok();
+                None
+            }
+            Ok((Err(error), bytes, _)) => {
+                (reading.tell)(Trouble::File((*file_name).clone(), error.to_string()));
                 // Its records begin where those before it end.
-                end.zip(bytes).map(|(base, bytes)| {
-                    let header = SegmentHeader {
-                        uuid: uuid.unwrap_or_default(),
-                        number: *number,
-                        base,
-                        last_seq: reading.done.last_seq,
-                        manifest: CloseMark { manifest: 0, manifest_len: 0 },
-                        clock_ms: 0,
-                        recycled: true,
-                    };
-                    (header, bytes)
-                })
+                let last_seq = reading.done.last_seq;
+                let uuid = uuid.unwrap_or_default();
+                reading.end.map(|base| (stand_in(uuid, *number, (base, last_seq)), bytes))
             }
         };
         match found {
@@ -165,6 +165,38 @@ pub fn salvage(
         }
     }
     Ok(reading.done)
+}
+
+/// What the header of a segment may have said that begins at `base`, behind commit `last_seq`.
+fn stand_in(uuid: [u8; 16], number: LogNo, (base, last_seq): (LogPos, SeqNo)) -> SegmentHeader {
+    let manifest = CloseMark { manifest: 0, manifest_len: 0 };
+    SegmentHeader { uuid, number, base, last_seq, manifest, clock_ms: 0, recycled: true }
+}
+
+/// The bytes of a file, zeros where they cannot be read, and what is to be said of these.
+fn load(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<(Bytes, Vec<String>)> {
+    let error = match load_file(vfs, dir, file_name.to_owned()) {
+        Ok(bytes) => return Ok((bytes, Vec::new())),
+        Err(error) if error.kind() == ErrorKind::Io => error,
+        Err(error) => return Err(error),
+    };
+    let Ok(file) = vfs.open(&dir.join(file_name), OpenMode::Read) else { return Err(error) };
+    let Some(len) = file.len().ok().and_then(|len| usize::try_from(len).ok()) else {
+        return Err(error);
+    };
+    let mut bytes = vec![0; len];
+    let mut told: Vec<(usize, usize, std::io::Error)> = Vec::new();
+    for (at, piece) in (0..).step_by(PIECE_BYTES).zip(bytes.chunks_mut(PIECE_BYTES)) {
+        let end = at + piece.len();
+        let Err(error) = file.read_exact_at(at as u64, piece) else { continue };
+        piece.fill(0);
+        match told.last_mut() {
+            Some((_, until, _)) if *until == at => *until = end,
+            _ => told.push((at, end, error)),
+        }
+    }
+    let told = told.iter().map(|(at, end, e)| format!("bytes {at} to {end} are unreadable: {e}"));
+    Ok((Bytes::Copy(bytes), told.collect()))
 }
 
 /// Whether a record of this life of the file begins at `at`, rather than remains of an earlier one.

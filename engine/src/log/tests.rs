@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::batch::{Batch, Body};
 use crate::env::Env;
-use crate::env::sim::{Random, SimDisk, SimEnv};
+use crate::env::sim::{Fault, FaultRule, OpKind, Random, SimDisk, SimEnv};
 use crate::error::{ErrorKind, Result};
 use crate::file::LogFiles;
 use crate::format::{crc32, name};
@@ -494,4 +494,53 @@ fn bytes_made_to_be_summed_again_and_again_are_damage_within_bounds() {
     );
     assert_eq!((done.unwrap().commits, saved), (1, 1));
     assert!(matches!(told[..], [Trouble::File(..)]), "{told:?}");
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_what_lies_in_it() {
+    let mut file = four_commits(0);
+    file.truncate(HEADER);
+    let body = [7; 500];
+    for i in 0..30 {
+        let at = LogPos(1000 + i * 540);
+        let record = RecordHeader {
+            body_crc: crc32(&body),
+            body_len: 500,
+            kind: Kind::Commit as u8,
+            flags: 0,
+            key_id: 0,
+            seq: SeqNo(8 + i),
+            synced: at,
+            clock_ms: 9,
+        };
+        let mut bytes = [0; RECORD_HEADER_BYTES];
+        record.encode(LogNo(3), at, &mut bytes);
+        file.extend_from_slice(&bytes);
+        file.extend_from_slice(&body);
+    }
+    let (disk, file_name) = (SimDisk::new(), name::log(LogNo(3)));
+    disk.write_file(dir().join(&file_name), &file);
+    disk.disable_maps();
+    // The file at once, and then the third of its pieces.
+    for nth in [1, 4] {
+        disk.inject(FaultRule::nth(nth, OpKind::Read, Fault::Eio).on(&file_name));
+    }
+    let lines = Lines::from([(LogNo(3), file_name)]);
+    let (mut told, mut saved) = (Vec::new(), Vec::new());
+    let done = salvage(
+        &*disk,
+        dir(),
+        &lines,
+        (None, LogNo(0)),
+        &mut |trouble| told.push(trouble),
+        &mut |record| {
+            saved.push(record.header.seq.0 - 7);
+            Ok(())
+        },
+    );
+    done.unwrap();
+    // A record takes 540 bytes, the header of the file 512.
+    assert_eq!(saved, (1..=14).chain(23..=30).collect::<Vec<_>>(), "{told:?}");
+    let files = told.iter().filter(|trouble| matches!(trouble, Trouble::File(..))).count();
+    assert_eq!((files, told.len()), (2, 3), "{told:?}");
 }
