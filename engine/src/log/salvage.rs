@@ -81,6 +81,8 @@ pub struct Salvaged {
     pub commits: u64,
     /// The furthest place in a manifest that the log knows of.
     pub manifest: Option<CloseMark>,
+    /// Whether segments before the first that was read are there, and cannot be.
+    pub begins_late: bool,
     /// Whether the log was closed in order.
     pub closed: bool,
 }
@@ -137,6 +139,7 @@ pub fn salvage(
             let trouble = |why: &String| Trouble::File((*file_name).clone(), why.clone());
             unreadable.iter().map(trouble).for_each(&mut *reading.tell);
         }
+        reading.done.begins_late |= !reading.begun && !matches!(present, Ok((Ok(_), ..)));
         let found = match present {
             Ok((Ok(header), bytes, _)) => {
                 if uuid.is_some_and(|uuid| uuid != header.uuid) {

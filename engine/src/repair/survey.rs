@@ -515,7 +515,12 @@ fn tell_of_log(
     let done = &seen.done;
     let reached = indexes.values().map(|index| index.flushed).chain([state.published()]).max();
     if let Some(reached) = reached.filter(|reached| *reached > done.last_seq) {
-        lose(done.last_seq.next(), reached, "the log ends before them");
+        // Others may have come after the last that anything knows of.
+        let first = done.last_seq.max(needed_after).next();
+        if reached >= first {
+            let what = Lost::Commits { first: first.0, last: None };
+            report.lose(None, what, "the log ends before them");
+        }
     }
     let before = seen.done.before;
     for index in indexes.values().filter(|index| before > index.flushed) {
@@ -526,7 +531,7 @@ fn tell_of_log(
             report.lose(Some(&index.entry.name), what, why);
         }
     }
-    let mut begins_late = false;
+    let mut begins_late = known == KnownBy::Manifest && done.begins_late;
     for trouble in &seen.troubles {
         match trouble {
             Trouble::File(name, why) => {

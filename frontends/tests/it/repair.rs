@@ -2,6 +2,7 @@
 //! missing is told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,6 +55,28 @@ type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 struct Model {
     now: BTreeMap<&'static str, Map>,
     ever: BTreeMap<&'static str, BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>>,
+    writes: Vec<Write>,
+    /// How many of them have the numbers of their commits.
+    numbered: usize,
+}
+
+/// A write to a key of a keyspace, or to those up to another.
+#[derive(Clone, Debug)]
+struct Write {
+    commit: u64,
+    keyspace: &'static str,
+    first: Vec<u8>,
+    end: Option<Vec<u8>>,
+}
+
+impl Write {
+    fn is_to(&self, keyspace: &str, key: &[u8]) -> bool {
+        let within = match &self.end {
+            Some(end) => self.first.as_slice() <= key && key < end.as_slice(),
+            None => self.first == key,
+        };
+        self.keyspace == keyspace && within
+    }
 }
 
 const KEYSPACES: [&str; 4] = ["plain", "large", "joined", "sequence"];
@@ -63,6 +86,25 @@ impl Model {
         let ever = self.ever.entry(keyspace).or_default().entry(key.to_vec()).or_default();
         ever.insert(value.clone());
         self.now.entry(keyspace).or_default().insert(key.to_vec(), value);
+        self.note(keyspace, key.to_vec(), None);
+    }
+
+    fn note(&mut self, keyspace: &'static str, first: Vec<u8>, end: Option<Vec<u8>>) {
+        self.writes.push(Write { commit: 0, keyspace, first, end });
+    }
+
+    /// The writes since the last call are those of the last commit.
+    fn committed(&mut self, db: &Database) {
+        let commit = db.snapshot().commit();
+        self.writes.iter_mut().skip(self.numbered).for_each(|write| write.commit = commit);
+        self.numbered = self.writes.len();
+    }
+
+    /// Whether a key was written by one of the commits from one to another.
+    fn has_written(&self, (keyspace, key): (&str, &[u8]), commits: RangeInclusive<u64>) -> bool {
+        self.writes
+            .iter()
+            .any(|write| commits.contains(&write.commit) && write.is_to(keyspace, key))
     }
 }
 
@@ -95,12 +137,14 @@ fn write(db: &Database, model: &mut Model, random: &mut Random, rounds: u64) {
             0..3 => {
                 plain.delete(key(n)).unwrap();
                 model.now.entry("plain").or_default().remove(&key(n));
+                model.note("plain", key(n), None);
             }
             3 => {
                 let end = n + random.below(20);
                 plain.delete_range(key(n)..key(end)).unwrap();
                 let map = model.now.entry("plain").or_default();
                 map.retain(|k, _| *k < key(n) || *k >= key(end));
+                model.note("plain", key(n), Some(key(end)));
             }
             4..6 => {
                 let value = vec![random.below(256) as u8; 1000 + random.below(4000) as usize];
@@ -130,6 +174,7 @@ fn write(db: &Database, model: &mut Model, random: &mut Random, rounds: u64) {
                 model.put("plain", &key(n), text.into_bytes());
             }
         }
+        model.committed(db);
     }
 }
 
@@ -192,8 +237,9 @@ fn expected(model: &Model) -> BTreeMap<String, Map> {
     model.now.iter().map(|(name, map)| ((*name).to_owned(), map.clone())).collect()
 }
 
-/// Whether the report tells of something that a key of a keyspace may have lost.
-fn is_told(report: &RepairReport, keyspace: &str, key: &[u8]) -> bool {
+/// Whether the report tells of something that a key of a keyspace may have lost, which `model`
+/// knows the writes of.
+fn is_told(model: &Model, report: &RepairReport, keyspace: &str, key: &[u8]) -> bool {
     report.losses.iter().any(|loss| {
         if loss.keyspace.as_deref().is_some_and(|name| name != keyspace) {
             return false;
@@ -206,9 +252,13 @@ fn is_told(report: &RepairReport, keyspace: &str, key: &[u8]) -> bool {
                 first.as_slice() <= key && end.as_deref().is_none_or(|end| key < end)
             }
             Lost::Value { key: lost } | Lost::Base { key: lost } => lost == key,
-            Lost::Commits { .. } => true,
-            // The log holds keys of all keyspaces.
-            Lost::File { name } => name.ends_with(".log"),
+            Lost::Commits { first, last } => {
+                model.has_written((keyspace, key), *first..=last.unwrap_or(u64::MAX))
+            }
+            // What is lost between others is told by the numbers of commits.
+            Lost::File { name } if name.ends_with(".log") => {
+                model.has_written((keyspace, key), report.last_commit + 1..=u64::MAX)
+            }
             _ => false,
         }
     })
@@ -223,7 +273,7 @@ fn check(model: &Model, found: &BTreeMap<String, Map>, report: &RepairReport, wh
         for (key, value) in found {
             let known = ever.get(key).is_some_and(|values| values.contains(value));
             // What is merged without its base was never there, and is told.
-            let merged = name == "joined" && is_told(report, name, key);
+            let merged = name == "joined" && is_told(model, report, name, key);
             assert!(
                 known || merged,
                 "{what}: {name}, {}, is invented: {:?}",
@@ -235,7 +285,7 @@ fn check(model: &Model, found: &BTreeMap<String, Map>, report: &RepairReport, wh
         for key in keys {
             let same = now.get(key) == found.get(key);
             assert!(
-                same || is_told(report, name, key),
+                same || is_told(model, report, name, key),
                 "{what}: {name}, {} differs, and nothing is said of it: {:?}",
                 key.escape_ascii(),
                 report.losses
@@ -361,7 +411,11 @@ fn what_a_crash_leaves_is_saved() {
             let (saved, ever) = (saved.get(name).unwrap_or(&none), &model.ever[name]);
             for (key, value) in saved {
                 let known = ever.get(key).is_some_and(|values| values.contains(value));
-                assert!(known || is_told(&report, name, key), "{} at {op}: invented", mode.name());
+                assert!(
+                    known || is_told(&model, &report, name, key),
+                    "{} at {op}: invented",
+                    mode.name()
+                );
             }
         }
         if report.is_whole() {

@@ -151,15 +151,15 @@ fn compare((stored, left): (&Stored, &Stored), ever: &Model, what: &str) -> bool
     for name in KEYSPACES {
         let none = Map::new();
         let (now, found) = (recovered.get(name).unwrap_or(&none), saved.get(name).unwrap_or(&none));
-        let ever = ever.ever.get(name).cloned().unwrap_or_default();
+        let values = ever.ever.get(name).cloned().unwrap_or_default();
         for (key, value) in found {
-            let known = ever.get(key).is_some_and(|values| values.contains(value));
-            let told = is_told(&report, name, key);
+            let known = values.get(key).is_some_and(|values| values.contains(value));
+            let told = is_told(ever, &report, name, key);
             assert!(known || told, "{what}: {name} {} is invented", key.escape_ascii());
         }
         for key in now.keys().chain(found.keys()) {
             assert!(
-                now.get(key) == found.get(key) || is_told(&report, name, key) || unknown,
+                now.get(key) == found.get(key) || is_told(ever, &report, name, key) || unknown,
                 "{what}: {name} {} is another, and nothing is said: {:?}",
                 key.escape_ascii(),
                 report.losses
@@ -196,6 +196,29 @@ fn a_repair_finds_what_opening_after_a_crash_does() {
     }
     // Most crashes tear nothing.
     assert!(whole * 2 > IMAGES, "{whole} of {IMAGES} were saved whole");
+}
+
+#[test]
+fn what_a_partly_kept_manifest_does_not_know_is_saved_or_told() {
+    let (env, db, model) = loads::story_of_loads(6);
+    let ops = env.disk().op_count();
+    std::mem::forget(db);
+    let mut random = Random(13);
+    for n in 0..IMAGES / 3 {
+        let op = ops * n / (IMAGES / 3) + random.below(ops / (IMAGES / 3));
+        let modes = Crash::all(random.below(1000));
+        let mode = modes[n as usize % modes.len()];
+        let stored = files(&SimEnv::on(env.disk().crash_image(op, mode), 1), DIR);
+        let mut left = stored.clone();
+        let Some((_, manifest)) = left.iter_mut().rfind(|file| loads::is_manifest(file)) else {
+            continue;
+        };
+        let used = manifest.iter().rposition(|byte| *byte != 0).unwrap_or_default() as u64;
+        let cut = (used - random.below(used.clamp(1, 2000))) as usize;
+        manifest.truncate(cut);
+        let what = format!("{} after operation {op}, manifest cut at {cut}", mode.name());
+        compare((&stored, &left), &model, &what);
+    }
 }
 
 /// The commits that may be missing in a keyspace, as a report says.

@@ -23,6 +23,7 @@ fn load(db: &Database, model: &mut Model, random: &mut Random, round: u64) {
         model.put(name, &key(n), value);
     }
     load.finish().unwrap();
+    model.committed(db);
 }
 
 /// A database with a history of writes and loads, open.
