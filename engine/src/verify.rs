@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileKind;
 use crate::format::name;
 use crate::id::{FileId, LogNo};
+use crate::ingest::Prepared;
 use crate::log::scan;
 use crate::manifest::{self, ManifestState, ManifestWriter, label};
 use crate::options::Access;
@@ -112,13 +113,18 @@ fn verify_labels(parts: &Parts, state: &ManifestState, report: &mut VerifyReport
     let files: BTreeSet<FileId> = sealed.map(|extent| extent.file).collect();
     for file in files {
         // A file that is gone was told of.
-        let there = parts.env.vfs().exists(&parts.dir.join(name::data(file)));
-        if there.unwrap_or(false) {
-            match label::read(parts.env.vfs(), &parts.dir, file) {
-                // Files that were loaded have none.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                read => drop(damage(read, "label", report)?),
+        let path = parts.dir.join(name::data(file));
+        if !parts.env.vfs().exists(&path).unwrap_or(false) {
+            continue;
+        }
+        match label::read(parts.env.vfs(), &parts.dir, file) {
+            // Files that were prepared elsewhere say by themselves what they are.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if Prepared::read(parts.env.vfs(), &path).is_err() {
+                    report.problems.push(format!("label: {error}"));
+                }
             }
+            read => drop(damage(read, "label", report)?),
         }
     }
     Ok(())

@@ -139,3 +139,28 @@ fn what_is_no_database_is_not_repaired() {
     let _open = open(&env, small()).unwrap();
     assert_eq!(run(&env).unwrap_err().kind(), ErrorKind::Locked);
 }
+
+#[test]
+fn any_damage_of_a_label_is_found() {
+    let (env, model, _) = story(3);
+    let stored = files(&env, DIR);
+    let is_data = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "seg");
+    let mut told = 0;
+    for (path, bytes) in stored.iter().filter(|(path, _)| is_data(path)) {
+        let len = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        let labelled = bytes[len - 60..len].windows(8).any(|eight| eight == b"CuestaLb");
+        for at in (len - 60..len).filter(|_| labelled) {
+            restore(&env, &stored);
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x40;
+            env.disk().write_file(path, &damaged);
+            let engine = open(&env, small()).unwrap();
+            model.check(&engine.view());
+            let problems = engine.verify().unwrap().problems;
+            assert!(problems.iter().any(|told| told.contains("label")), "{at}: {problems:?}");
+            engine.close().unwrap();
+            told += 1;
+        }
+    }
+    assert!(told >= 60, "{told} damages");
+}
