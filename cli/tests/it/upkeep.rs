@@ -111,8 +111,9 @@ fn every_workload_is_measured_and_leaves_nothing() {
     assert_eq!(results[10]["threads"], 8);
     assert!(results[11]["conflicts"].as_u64().is_some(), "{}", results[11]);
     for cached in &results[12..] {
+        // About a quarter; how threads take turns moves it by some hundredths.
         let rate = cached["hit_rate"].as_f64().unwrap();
-        assert!(rate > 0.2 && rate < 0.9, "{cached}");
+        assert!(rate > 0.1 && rate < 0.5, "{cached}");
     }
     assert_eq!(desk.files("there"), [""; 0]);
     let text = desk.text("bench there --keys 100 --workload read-hit,fill-seq");
