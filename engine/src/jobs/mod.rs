@@ -114,6 +114,10 @@ impl Worker {
     /// than too late, should the wall clock be set forward; never soon again.
     fn wakes_at(&self, now: Duration) -> Option<Duration> {
         let (parts, clock) = (&*self.parts, &self.parts.services.clock);
+        // Nothing is merged any more.
+        if parts.tail().is_poisoned() {
+            return None;
+        }
         let after_ms = clock.settled_ms();
         let due_ms = parts.versions.read(|version, _| {
             version.states().filter_map(|(_, state)| state.due_ms(after_ms)).min()

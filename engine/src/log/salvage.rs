@@ -283,7 +283,8 @@ impl Reading<'_> {
             Ok(Kind::Commit | Kind::Ingest) => seq > last,
             Ok(Kind::Close) | Err(_) => seq >= last,
         };
-        follows && seq.0 <= NUMBER_MAX
+        // A clock beyond all time would take every value that expires for expired, for good.
+        follows && seq.0 <= NUMBER_MAX && record.header.clock_ms <= NUMBER_MAX
     }
 
     fn learn(&mut self, mark: CloseMark) {

@@ -544,3 +544,39 @@ fn a_sector_that_cannot_be_read_costs_what_lies_in_it() {
     let files = told.iter().filter(|trouble| matches!(trouble, Trouble::File(..))).count();
     assert_eq!((files, told.len()), (2, 3), "{told:?}");
 }
+
+#[test]
+fn a_commit_beyond_all_time_is_told_and_left_out() {
+    let mut file = four_commits(0);
+    file.truncate(HEADER);
+    let body = [7; 20];
+    for i in 0..3 {
+        let at = LogPos(1000 + i * 60);
+        let record = RecordHeader {
+            body_crc: crc32(&body),
+            body_len: 20,
+            kind: Kind::Commit as u8,
+            flags: 0,
+            key_id: 0,
+            seq: SeqNo(8 + i),
+            synced: at,
+            clock_ms: if i == 1 { crate::manifest::NUMBER_MAX + 1 } else { 9 },
+        };
+        let mut bytes = [0; RECORD_HEADER_BYTES];
+        record.encode(LogNo(3), at, &mut bytes);
+        file.extend_from_slice(&bytes);
+        file.extend_from_slice(&body);
+    }
+    let (disk, file_name) = (SimDisk::new(), name::log(LogNo(3)));
+    disk.write_file(dir().join(&file_name), &file);
+    let lines = Lines::from([(LogNo(3), file_name)]);
+    let (mut told, mut saved) = (0, Vec::new());
+    let done =
+        salvage(&*disk, dir(), &lines, (None, LogNo(0)), &mut |_| told += 1, &mut |record| {
+            saved.push(record.header.seq.0 - 7);
+            Ok(())
+        });
+    done.unwrap();
+    assert_eq!(saved, [1, 3]);
+    assert!(told > 0);
+}

@@ -179,8 +179,10 @@ impl Logged<'_> {
             else {
                 continue;
             };
-            let behind_gap = |gap: &&(SeqNo, SeqNo)| gap.1 > target.flushed && gap.0 < seq;
-            let gap = self.gaps.iter().rfind(behind_gap);
+            // They ascend, and there may be very many.
+            let before = self.gaps.partition_point(|gap| gap.0 < seq);
+            let gap = before.checked_sub(1).and_then(|last| self.gaps.get(last));
+            let gap = gap.filter(|gap| gap.1 > target.flushed);
             tell_bases(target, ops, gap.is_some(), self.report);
             batch.part(target.id).extend_from_slice(ops);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta::env::Env;
-use cuesta::env::sim::SimEnv;
+use cuesta::env::sim::{Fault, FaultRule, OpKind, SimEnv};
 use cuesta::{
     Database, Durability, ErrorKind, Expiry, Keyspace, KeyspaceOptions, MergeOperator, Snapshot,
 };
@@ -571,4 +571,24 @@ fn an_idle_database_gives_back_the_space_of_what_has_expired() {
     env.advance(Duration::from_secs(1_000_000));
     env.run_until_idle();
     assert!(env.steps() - steps < 10, "{} steps for nothing", env.steps() - steps);
+}
+
+#[test]
+fn nothing_wakes_for_what_expires_where_nothing_is_merged_any_more() {
+    let env = SimEnv::new(6);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let space = db.keyspace("s").unwrap();
+    for key in 0..1000u32 {
+        space.put_with_ttl(key.to_be_bytes(), [7; 100], Duration::from_secs(100)).unwrap();
+    }
+    db.flush().unwrap();
+    db.settle().unwrap();
+    env.disk().inject(FaultRule::nth(1, OpKind::Sync, Fault::SyncFailPagesDropped));
+    assert_eq!(space.put("k", "v").unwrap_err().kind(), ErrorKind::Poisoned);
+    let steps = env.steps();
+    for _ in 0..200 {
+        env.advance(Duration::from_secs(2));
+        env.run_until_idle();
+    }
+    assert!(env.steps() - steps < 20, "{} steps for nothing", env.steps() - steps);
 }

@@ -65,7 +65,7 @@ impl Facts {
         }
         let part = (now_ms - self.expiry_first) as f64;
         let share = part / (self.expiry_last - self.expiry_first) as f64;
-        ((self.expiring as f64 * share) as u64).clamp(1, self.expiring - 1)
+        ((self.expiring as f64 * share) as u64).min(self.expiring - 1).max(1)
     }
 
     /// When about `count` values will have expired; `None` when fewer expire.
@@ -115,7 +115,11 @@ impl Facts {
                 self.expiring = field.varint()?;
                 self.expiry_first = field.varint()?;
                 self.expiry_last = field.varint()?;
-                let sound = self.expiring > 0 && self.expiry_first <= self.expiry_last;
+                let sound = match self.expiring {
+                    0 => false,
+                    1 => self.expiry_first == self.expiry_last,
+                    _ => self.expiry_first <= self.expiry_last,
+                };
                 ensure_sound!(sound, "{what}: {self:?}");
             }
             FIELD_MERGES => {

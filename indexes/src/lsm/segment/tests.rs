@@ -694,3 +694,15 @@ fn without_an_index_block_what_it_lists_is_found() {
     }
     assert!(damaged > 3, "{damaged}");
 }
+
+#[test]
+fn facts_that_cannot_be_are_damage() {
+    use super::facts::Facts;
+    let facts = Facts { expiring: 1, expiry_first: 0, expiry_last: 5, ..Facts::default() };
+    let mut bytes = Vec::new();
+    facts.encode(&mut bytes);
+    let mut reader = cuesta_engine::format::Reader::new(&bytes, "facts");
+    let error = Facts::decode(&mut reader, "a segment").unwrap_err();
+    assert_eq!(error.kind(), cuesta_engine::ErrorKind::Corrupt);
+    assert!([0, 3, 5, u64::MAX].iter().all(|now_ms| facts.expired(*now_ms) <= 1));
+}
