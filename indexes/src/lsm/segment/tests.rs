@@ -703,6 +703,6 @@ fn facts_that_cannot_be_are_damage() {
     facts.encode(&mut bytes);
     let mut reader = cuesta_engine::format::Reader::new(&bytes, "facts");
     let error = Facts::decode(&mut reader, "a segment").unwrap_err();
-    assert_eq!(error.kind(), cuesta_engine::ErrorKind::Corrupt);
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!([0, 3, 5, u64::MAX].iter().all(|now_ms| facts.expired(*now_ms) <= 1));
 }
