@@ -496,49 +496,55 @@ fn bytes_made_to_be_summed_again_and_again_are_damage_within_bounds() {
     assert!(matches!(told[..], [Trouble::File(..)]), "{told:?}");
 }
 
-#[test]
-fn a_sector_that_cannot_be_read_costs_what_lies_in_it() {
+/// A log file of commits 8 and on, with bodies of so many bytes, at times that follow from how many
+/// commits come before.
+fn commits(count: u64, body_len: u32, clock_of: impl Fn(u64) -> u64) -> Vec<u8> {
     let mut file = four_commits(0);
     file.truncate(HEADER);
-    let body = [7; 500];
-    for i in 0..30 {
-        let at = LogPos(1000 + i * 540);
+    let body = vec![7; body_len as usize];
+    for i in 0..count {
+        let at = LogPos(1000 + i * (RECORD_HEADER_BYTES as u64 + u64::from(body_len)));
         let record = RecordHeader {
             body_crc: crc32(&body),
-            body_len: 500,
+            body_len,
             kind: Kind::Commit as u8,
             flags: 0,
             key_id: 0,
             seq: SeqNo(8 + i),
             synced: at,
-            clock_ms: 9,
+            clock_ms: clock_of(i),
         };
         let mut bytes = [0; RECORD_HEADER_BYTES];
         record.encode(LogNo(3), at, &mut bytes);
         file.extend_from_slice(&bytes);
         file.extend_from_slice(&body);
     }
+    file
+}
+
+/// Which of [`commits`] are saved, from 1 on, and what is told.
+fn saved_of(disk: &SimDisk) -> (Vec<u64>, Vec<Trouble>) {
+    let lines = Lines::from([(LogNo(3), name::log(LogNo(3)))]);
+    let (mut told, mut saved) = (Vec::new(), Vec::new());
+    let tell = &mut |trouble| told.push(trouble);
+    let done = salvage(disk, dir(), &lines, (None, LogNo(0)), tell, &mut |record| {
+        saved.push(record.header.seq.0 - 7);
+        Ok(())
+    });
+    done.unwrap();
+    (saved, told)
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_what_lies_in_it() {
     let (disk, file_name) = (SimDisk::new(), name::log(LogNo(3)));
-    disk.write_file(dir().join(&file_name), &file);
+    disk.write_file(dir().join(&file_name), &commits(30, 500, |_| 9));
     disk.disable_maps();
     // The file at once, and then the third of its pieces.
     for nth in [1, 4] {
         disk.inject(FaultRule::nth(nth, OpKind::Read, Fault::Eio).on(&file_name));
     }
-    let lines = Lines::from([(LogNo(3), file_name)]);
-    let (mut told, mut saved) = (Vec::new(), Vec::new());
-    let done = salvage(
-        &*disk,
-        dir(),
-        &lines,
-        (None, LogNo(0)),
-        &mut |trouble| told.push(trouble),
-        &mut |record| {
-            saved.push(record.header.seq.0 - 7);
-            Ok(())
-        },
-    );
-    done.unwrap();
+    let (saved, told) = saved_of(&disk);
     // A record takes 540 bytes, the header of the file 512.
     assert_eq!(saved, (1..=14).chain(23..=30).collect::<Vec<_>>(), "{told:?}");
     let files = told.iter().filter(|trouble| matches!(trouble, Trouble::File(..))).count();
@@ -547,36 +553,10 @@ fn a_sector_that_cannot_be_read_costs_what_lies_in_it() {
 
 #[test]
 fn a_commit_beyond_all_time_is_told_and_left_out() {
-    let mut file = four_commits(0);
-    file.truncate(HEADER);
-    let body = [7; 20];
-    for i in 0..3 {
-        let at = LogPos(1000 + i * 60);
-        let record = RecordHeader {
-            body_crc: crc32(&body),
-            body_len: 20,
-            kind: Kind::Commit as u8,
-            flags: 0,
-            key_id: 0,
-            seq: SeqNo(8 + i),
-            synced: at,
-            clock_ms: if i == 1 { crate::manifest::NUMBER_MAX + 1 } else { 9 },
-        };
-        let mut bytes = [0; RECORD_HEADER_BYTES];
-        record.encode(LogNo(3), at, &mut bytes);
-        file.extend_from_slice(&bytes);
-        file.extend_from_slice(&body);
-    }
-    let (disk, file_name) = (SimDisk::new(), name::log(LogNo(3)));
-    disk.write_file(dir().join(&file_name), &file);
-    let lines = Lines::from([(LogNo(3), file_name)]);
-    let (mut told, mut saved) = (0, Vec::new());
-    let done =
-        salvage(&*disk, dir(), &lines, (None, LogNo(0)), &mut |_| told += 1, &mut |record| {
-            saved.push(record.header.seq.0 - 7);
-            Ok(())
-        });
-    done.unwrap();
+    let beyond = |i| if i == 1 { crate::manifest::NUMBER_MAX + 1 } else { 9 };
+    let disk = SimDisk::new();
+    disk.write_file(dir().join(name::log(LogNo(3))), &commits(3, 20, beyond));
+    let (saved, told) = saved_of(&disk);
     assert_eq!(saved, [1, 3]);
-    assert!(told > 0);
+    assert!(!told.is_empty());
 }

@@ -326,7 +326,11 @@ pub(super) struct Still {
     pub(super) bytes: usize,
 }
 
-#[expect(clippy::unimplemented, reason = "versions and pins do not ask for these")]
+/// What a question would be answered by that versions and pins never ask.
+fn never_asked<T>() -> T {
+    panic!("versions and pins do not ask for this")
+}
+
 impl ErasedState for Still {
     fn as_any(&self) -> &dyn std::any::Any {
         self
@@ -335,7 +339,7 @@ impl ErasedState for Still {
         "still"
     }
     fn prepare(&self, _: &mut Vec<u8>, _: Option<&mut Footprint>) -> Result<()> {
-        unimplemented!()
+        never_asked()
     }
     fn active_is_empty(&self) -> bool {
         self.bytes == 0
@@ -356,28 +360,28 @@ impl ErasedState for Still {
         Vec::new()
     }
     fn rotated(&self) -> (Box<dyn MemtableWriter>, Arc<dyn ErasedState>) {
-        unimplemented!()
+        never_asked()
     }
     fn segments_only(&self) -> Arc<dyn ErasedState> {
-        unimplemented!()
+        never_asked()
     }
     fn private(&self) -> (Box<dyn MemtableWriter>, ErasedPrivate) {
-        unimplemented!()
+        never_asked()
     }
     fn with_private(&self, _: &ErasedPrivate, _: SeqNo) -> Result<Arc<dyn ErasedState>> {
-        unimplemented!()
+        never_asked()
     }
     fn memory(&self) -> Vec<(usize, usize)> {
         vec![(self.address, self.bytes)]
     }
     fn open(&self, _: &[Listed], _: &dyn Files) -> Result<Opened> {
-        unimplemented!()
+        never_asked()
     }
     fn installed(&self, _: usize, _: &[SegmentId], _: &Opened) -> Result<Arc<dyn ErasedState>> {
-        unimplemented!()
+        never_asked()
     }
     fn load(&self) -> Result<Box<dyn Load>> {
-        unimplemented!()
+        never_asked()
     }
     fn accept(
         &self,
@@ -385,10 +389,10 @@ impl ErasedState for Still {
         _: &dyn Files,
         _: Option<&mut dyn FnMut(String)>,
     ) -> Result<ErasedIngested> {
-        unimplemented!()
+        never_asked()
     }
     fn ingested(&self, _: SeqNo, _: &ErasedIngested) -> Result<Arc<dyn ErasedState>> {
-        unimplemented!()
+        never_asked()
     }
     fn waiting_files(&self) -> Vec<FileId> {
         Vec::new()
@@ -397,7 +401,7 @@ impl ErasedState for Still {
         Ok(())
     }
     fn flush(&self, _: usize) -> Result<Box<dyn Work>> {
-        unimplemented!()
+        never_asked()
     }
     fn plan(&self, _: &std::collections::BTreeSet<SegmentId>, _: Aim<'_>) -> Option<MergePlan> {
         None
@@ -407,10 +411,10 @@ impl ErasedState for Still {
     }
 
     fn debt(&self) -> Debt {
-        unimplemented!()
+        never_asked()
     }
     fn merge(&self, _: &MergePlan) -> Result<Box<dyn Work>> {
-        unimplemented!()
+        never_asked()
     }
     fn catch_up(
         &self,
@@ -419,7 +423,7 @@ impl ErasedState for Still {
         _: &dyn ErasedState,
         _: &mut dyn Output,
     ) -> Result<Edit> {
-        unimplemented!()
+        never_asked()
     }
     fn verify(&self, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {
         Ok(())

@@ -19,9 +19,10 @@ mod pages;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cuesta_engine::format::{Reader, put_bytes};
-use cuesta_engine::index::{Footprint, IndexType, Live, State};
+use cuesta_engine::index::{Footprint, IndexType, Live, Lost, Salvage, SegmentMeta, State, Taken};
 use cuesta_engine::{Error, Result, SeqNo};
 
 pub use memtable::{Keep, Table, TableWriter};
@@ -134,7 +135,7 @@ fn changes_at<T: IndexType<Memtable = Table>>(state: &State<T>, at: SeqNo) -> Ch
 
 /// What frozen memtables change, oldest first, and the newest commit in them or in `current`.
 fn changes_of<T: IndexType<Memtable = Table>>(
-    frozen: &[std::sync::Arc<Table>],
+    frozen: &[Arc<Table>],
     current: &[Live<T>],
 ) -> (Changes, SeqNo) {
     let mut changes = Changes::new();
@@ -144,4 +145,24 @@ fn changes_of<T: IndexType<Memtable = Table>>(
     let memtables = frozen.iter().map(|memtable| memtable.newest());
     let newest = memtables.chain(current.iter().map(|live| live.meta.newest)).max();
     (changes, newest.unwrap_or_default())
+}
+
+/// Hands on what is saved of segments, each whole or not at all.
+fn salvage(
+    segments: &[Arc<SegmentMeta>],
+    saved: impl Fn(&Arc<SegmentMeta>) -> Result<Vec<u8>>,
+    found: &mut dyn Salvage,
+) -> Result<()> {
+    for meta in segments {
+        let error = match saved(meta) {
+            Ok(ops) if ops.is_empty() => continue,
+            Ok(ops) => match found.operations(&ops)? {
+                Taken::Nothing(error) => error,
+                Taken::All => continue,
+            },
+            Err(error) => error,
+        };
+        found.lost(Lost::Other, format!("{} entries: {error}", meta.entries));
+    }
+    Ok(())
 }

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32_seeded, put_bytes, put_varint};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, Lost, MergePlan, Salvage,
-    SegmentMeta, Services, State, Taken, Work,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Salvage,
+    SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{EditNo, Error, FileId, Result, SegmentId, SeqNo, ensure_sound};
 
@@ -268,18 +268,9 @@ impl IndexType for Pages {
         files: &dyn Files,
         found: &mut dyn Salvage,
     ) -> Result<()> {
-        for meta in segments {
-            match self.open(meta, files).and_then(|segment| segment.saved()) {
-                Ok(ops) if ops.is_empty() => {}
-                Ok(ops) => {
-                    if let Taken::Nothing(error) = found.operations(&ops)? {
-                        found.lost(Lost::Other, format!("{} entries: {error}", meta.entries));
-                    }
-                }
-                Err(error) => found.lost(Lost::Other, format!("{} entries: {error}", meta.entries)),
-            }
-        }
-        Ok(())
+        let saved =
+            |meta: &Arc<SegmentMeta>| self.open(meta, files).and_then(|segment| segment.saved());
+        super::salvage(segments, saved, found)
     }
 
     fn builds_on(&self, _ops: &[u8], _tell: &mut dyn FnMut(&[u8])) {}
