@@ -19,8 +19,10 @@ mod event;
 mod event_loom;
 pub mod os;
 pub mod sim;
+mod stopped;
 
 pub use event::Event;
+pub use stopped::Stopped;
 
 #[cfg(test)]
 mod tests;

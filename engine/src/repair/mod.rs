@@ -20,16 +20,14 @@
 mod loads;
 mod stale;
 mod survey;
-mod timeless;
 mod write;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::timeless::Timeless;
 use crate::database::Engine;
-use crate::env::Env;
+use crate::env::{Env, Stopped};
 use crate::error::{Error, Result};
 use crate::format::name::{self, FileName};
 use crate::id::SeqNo;
@@ -133,7 +131,7 @@ pub fn repair(
     let options = Options { access: Access::Create, durability: Durability::None, ..options };
     // It is made by the present clock, and written by none.
     Engine::open(env.clone(), target, options.clone(), Registry::default())?.close()?;
-    let engine = Engine::open(Arc::new(Timeless(env.clone())), target, options, registry)?;
+    let engine = Engine::open(Stopped::new(env.clone(), 0), target, options, registry)?;
     write::write(env, dir, &survey, &engine, &mut report)?;
     // What has expired for readers of the old one does not come back.
     engine.rely_on(survey.wall_ms);

@@ -19,7 +19,6 @@ mod operation;
 mod generate;
 mod model;
 mod transact;
-mod clock;
 mod sets;
 mod world;
 mod load;

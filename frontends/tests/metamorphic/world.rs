@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuesta::env::Env;
 use cuesta::env::os::OsEnv;
-use cuesta::env::sim::{Random, SimEnv};
+use cuesta::env::sim::{Random, START_MS, SimEnv};
+use cuesta::env::{Env, Stopped};
 use cuesta::{
     Action, Batch, Change as Commit, Cursor, Database, Existing, Expiry, Iter, Keyspace, Result,
     Snapshot, Transaction, TransactionOptions, Watch,
 };
 use cuesta_engine::keep::{RestoreTo, restore};
 
-use crate::clock::Stopped;
 use crate::generate::numbered;
 use crate::model::{SNAPSHOTS_MAX, by_turns, operand, show, show_left};
 use crate::operation::{
@@ -187,7 +186,7 @@ impl World {
         }
         let dir = temporary.as_ref().map_or_else(PathBuf::new, |dir| dir.path().to_owned());
         let names = std::array::from_fn(|n| format!("space {n}"));
-        let (clock, random) = (Stopped::new(env), Random::new(seed));
+        let (clock, random) = (Stopped::new(env, START_MS), Random::new(seed));
         let (copies, open) = (0, None);
         let mut world =
             World { set, clock, sim, random, dir, _temporary: temporary, copies, names, open };
@@ -420,7 +419,7 @@ impl World {
     fn dump(&self) -> Result<String> {
         let mut dump = Vec::new();
         self.now().db.dump(&mut dump)?;
-        let env = Stopped::new(SimEnv::new(1));
+        let env = Stopped::new(SimEnv::new(1), START_MS);
         env.pass(self.clock.wall_ms() - env.wall_ms());
         let db = Database::builder().environment(env).open("loaded")?;
         db.load(&dump[..], Existing::Refuse)?;

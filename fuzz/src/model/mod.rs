@@ -16,7 +16,6 @@
 //! | `read`, `write` | what does one operation do, and what should it have done? |
 
 mod choice;
-mod clock;
 mod contents;
 mod walk;
 mod world;

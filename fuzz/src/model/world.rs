@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cuesta::{
     Compression, Cursor, Database, Durability, Error, ErrorKind, Expiry, Keyspace, KeyspaceOptions,
     Result, Snapshot,
 };
 use cuesta_engine::Options;
-use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{Crash, Fault, FaultRule, START_MS, SimDisk, SimEnv};
+use cuesta_engine::env::{Env, Stopped};
 
 use crate::input;
 use crate::model::choice::{End, NAMES, Operation, Settings, Sizes};
-use crate::model::clock::Stopped;
 use crate::model::contents::{Contents, Entry, History, Merges, Space, Stored, Survives};
 use crate::model::walk::Walk;
 
@@ -180,7 +180,10 @@ impl World {
             Operation::Settle => self.work(Database::settle, Survives::Nothing),
             Operation::Sync => self.work(Database::sync, Survives::PowerLoss),
             Operation::Steps(n) => (0..n).for_each(|_| _ = self.env.step_one()),
-            Operation::Pass(ms) => self.clock.pass(u64::from(ms)),
+            Operation::Pass(ms) => {
+                self.env.advance(Duration::from_millis(u64::from(ms)));
+                self.clock.pass(u64::from(ms));
+            }
             Operation::Create { name, layout } => self.create(name, layout),
             Operation::Rename { from, to } => self.rename(from, to),
             Operation::Remove { name } => self.remove(name),

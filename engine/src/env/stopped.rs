@@ -1,6 +1,9 @@
-//! A simulated world whose wall clock stands still but for the time that the model says has passed.
+//! A world whose wall clock stands still until it is told to go on.
 //!
-//! So it is known when values expire, whatever else takes time.
+//! Tests know by it when values expire, however long something takes; and a database that is
+//! written again has nothing expire before all of it is there.
+//!
+//! Not for: time that passes, which goes on.
 
 use std::io;
 use std::path::Path;
@@ -8,22 +11,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cuesta_engine::env::sim::SimEnv;
-use cuesta_engine::env::{Env, Event, Job, Running, SharedWords, Vfs};
+use super::{Env, Event, Job, Running, SharedWords, Vfs};
 
+/// Another world, but for what time it is.
 #[derive(Debug)]
 pub struct Stopped {
-    inner: Arc<SimEnv>,
+    inner: Arc<dyn Env>,
     wall_ms: AtomicU64,
 }
 
 impl Stopped {
-    pub fn new(inner: Arc<SimEnv>, wall_ms: u64) -> Arc<Stopped> {
+    /// The world `inner` at `wall_ms`, in milliseconds since 1970 UTC.
+    pub fn new(inner: Arc<dyn Env>, wall_ms: u64) -> Arc<Stopped> {
         Arc::new(Stopped { inner, wall_ms: AtomicU64::new(wall_ms) })
     }
 
+    /// Lets so many milliseconds pass on the wall clock.
     pub fn pass(&self, ms: u64) {
-        self.inner.advance(Duration::from_millis(ms));
         self.wall_ms.fetch_add(ms, Ordering::SeqCst);
     }
 }
