@@ -16,8 +16,9 @@
 //! 3. A time is settled while the commit lock is held: a commit in front of it has been applied,
 //!    and one behind it is not earlier.
 //! 4. A time that was relied on is in the manifest before what was dropped because of it is gone.
-//! 5. A view, and whoever reads without one, is told its time while its last commit is the last
-//!    that is published: what a later commit has renewed in time does not expire for it.
+//! 5. A view is told its time while its last commit is the last that is published: what a later
+//!    commit has renewed in time does not expire for it. Whoever reads without one answers as such
+//!    a view would.
 //!
 //! Not for: measuring how long something took.
 
@@ -84,27 +85,60 @@ impl Clock {
 }
 
 /// The time of one question: the clock is looked at when it is first needed, and not again.
+///
+/// The question is asked of what was current before that look, and another commit may have been
+/// published since. What still lives by a later look lived then, too; what is over by an earlier
+/// look was over then, too. Anything else leaves a doubt: by then it may have been renewed.
 #[derive(Debug)]
 pub struct Now<'c> {
     clock: &'c Clock,
+    /// A time that was told before the question was asked.
+    since_ms: u64,
     told_ms: Cell<Option<u64>>,
+    in_doubt: Cell<bool>,
 }
 
 impl<'c> Now<'c> {
-    /// The present, whenever that is needed.
+    /// The present, whenever that is needed; `since_ms` was told before, or is 0.
     #[inline]
-    pub fn of(clock: &'c Clock) -> Now<'c> {
-        Now { clock, told_ms: Cell::new(None) }
+    pub fn since(clock: &'c Clock, since_ms: u64) -> Now<'c> {
+        Now { clock, since_ms, told_ms: Cell::new(None), in_doubt: Cell::new(false) }
     }
 
     /// This time, and no other.
     pub fn at(clock: &'c Clock, clock_ms: u64) -> Now<'c> {
-        Now { clock, told_ms: Cell::new(Some(clock_ms)) }
+        let told_ms = Cell::new(Some(clock_ms));
+        Now { clock, since_ms: clock_ms, told_ms, in_doubt: Cell::new(false) }
     }
 
-    /// The time.
+    /// The time, for whatever it is used: leaves a doubt. See [`Now::is_over`].
     #[inline]
     pub fn ms(&self) -> u64 {
+        self.in_doubt.set(true);
+        self.look()
+    }
+
+    /// Whether something that expires then has expired; leaves a doubt only if it has, and had not
+    /// before the question was asked.
+    #[inline]
+    pub fn is_over(&self, expiry_ms: u64) -> bool {
+        if expiry_ms <= self.since_ms {
+            return true;
+        }
+        let is_over = expiry_ms <= self.look();
+        if is_over {
+            self.in_doubt.set(true);
+        }
+        is_over
+    }
+
+    /// How long something has left that expires then, counted from the look at the clock; 0 when
+    /// it is over. Leaves no doubt.
+    pub fn left_ms(&self, expiry_ms: u64) -> u64 {
+        expiry_ms.saturating_sub(self.look())
+    }
+
+    fn look(&self) -> u64 {
         if let Some(told_ms) = self.told_ms.get() {
             return told_ms;
         }
@@ -113,9 +147,15 @@ impl<'c> Now<'c> {
         told_ms
     }
 
-    /// Whether anybody was told.
+    /// What was told last: now, or else before the question was asked.
     #[inline]
-    pub fn is_told(&self) -> bool {
-        self.told_ms.get().is_some()
+    pub fn told_ms(&self) -> u64 {
+        self.told_ms.get().unwrap_or(self.since_ms)
+    }
+
+    /// Whether what was found may not be so in any view.
+    #[inline]
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt.get()
     }
 }

@@ -258,9 +258,10 @@ impl Engine {
         self.ask_now(handle, |state, seq, _| ask(state, seq))
     }
 
-    /// As [`Engine::ask`], for questions whose answers may depend on the time. Asked again, too,
-    /// when the time was told and another commit was published meanwhile: what it has renewed might
-    /// else seem to have expired before.
+    /// As [`Engine::ask`], for questions whose answers may depend on the time: the answer is one that
+    /// a view taken during the call could give. Asked again, too, when something had
+    /// expired and another commit was published meanwhile, which may have renewed it in time; but
+    /// what had expired by the time of the question before is not doubted again.
     ///
     /// # Errors
     /// As there.
@@ -271,17 +272,19 @@ impl Engine {
         mut ask: impl FnMut(&State<T>, SeqNo, &Now<'_>) -> Result<R>,
     ) -> Result<R> {
         let clock = &*self.parts.services.clock;
+        let mut since_ms = 0;
         for _ in 0..4 {
-            let now = Now::of(clock);
+            let now = Now::since(clock, since_ms);
             let answer = self.parts.versions.read(|version, seq| {
                 let state = version.of(handle)?;
                 let answer = ask(state, SeqNo(seq), &now)?;
-                let is_late = now.is_told() && self.parts.published() != SeqNo(seq);
+                let is_late = now.is_in_doubt() && self.parts.published() != SeqNo(seq);
                 Ok((state.pruned_to() <= SeqNo(seq) && !is_late).then_some(answer))
             })?;
             if let Some(answer) = answer {
                 return Ok(answer);
             }
+            since_ms = now.told_ms();
             Stats::add(&self.parts.stats.read_retries, 1);
         }
         let view = self.view();

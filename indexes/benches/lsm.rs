@@ -130,7 +130,7 @@ fn touched(value: &[u8]) -> usize {
 
 fn reads(name: &str, state: &State<Lsm>, at: SeqNo, keys: u64) {
     let clock = Clock::stopped();
-    let now = Now::of(&clock);
+    let now = Now::since(&clock, 0);
     let reader = Reader::now(state, at, &now);
     let runs = state.live.len();
     println!("-- {name}: {runs} segments");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use cuesta_engine::clock::Now;
 use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{SimDisk, SimEnv};
 use cuesta_engine::index::{Handle, Horizon};
@@ -350,6 +351,39 @@ fn a_question_that_depends_on_the_time_is_as_of_a_moment() {
         let once = world.engine.ask(Handle::<Rows>::new(id), |_, at| Ok((commit(), at).1));
         assert_eq!(once.unwrap().0, seq.0 + meddling.min(5));
     }
+}
+
+#[test]
+fn only_what_has_expired_is_asked_for_again() {
+    let mut world = World::of_all(6, small());
+    let id = world.id("rows");
+    let seq = world.fill(0, 3, Durability::Sync);
+    world.env.advance(Duration::from_millis(100));
+    let clock_ms = world.engine.view().clock_ms();
+    // Asks whether what expires then is over, while somebody else commits; at which commit it was
+    // asked last, and how often.
+    let ask = |expiry_ms: &dyn Fn(usize, &Now<'_>) -> u64| {
+        let (mut asked, mut at) = (0, SeqNo(0));
+        let ask = |_: &_, seq: SeqNo, now: &Now<'_>| {
+            world.engine.commit(world.model.batch(&[]), Durability::Sync).unwrap();
+            world.env.advance(Duration::from_millis(10));
+            (asked, at) = (asked + 1, seq);
+            Ok(now.is_over(expiry_ms(asked, now)))
+        };
+        let is_over = world.engine.ask_now(Handle::<Rows>::new(id), ask).unwrap();
+        let retries = world.engine.stats().read_retries.swap(0, Ordering::Relaxed);
+        assert_eq!(retries, asked as u64 - 1);
+        (is_over, asked, at.0)
+    };
+    // What lives by a later clock lived at that commit.
+    assert_eq!(ask(&|_, _| clock_ms + 1000), (false, 1, seq.0));
+    assert_eq!(ask(&|_, now| clock_ms + now.left_ms(clock_ms + 1000)), (false, 1, seq.0 + 1));
+    // What has expired may have been renewed in time; what is found next then counts.
+    assert_eq!(ask(&|_, _| clock_ms), (true, 2, seq.0 + 3));
+    assert_eq!(ask(&|asked, _| clock_ms + [0, 1000][asked - 1]), (false, 2, seq.0 + 5));
+    // What goes on to expire while it is asked for is asked for until a view settles it.
+    let now_ms = |_: usize, now: &Now<'_>| clock_ms + 1000 - now.left_ms(clock_ms + 1000);
+    assert_eq!(ask(&now_ms), (true, 5, seq.0 + 10));
 }
 
 #[test]

@@ -47,7 +47,10 @@ impl Keyspace {
         let (key, engine) = (key.as_ref(), &self.database().engine);
         engine.ask_now(self.handle(), |state, at, now| {
             let found = Reader::now(state, at, now).expiry_ms(key)?;
-            Ok(found.map(|expiry_ms| Expiry::at(expiry_ms, now.ms())))
+            Ok(found.map(|expiry_ms| match expiry_ms {
+                None => Expiry::Never,
+                Some(at) => Expiry::In(Duration::from_millis(now.left_ms(at))),
+            }))
         })
     }
 }

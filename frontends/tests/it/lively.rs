@@ -592,3 +592,31 @@ fn nothing_wakes_for_what_expires_where_nothing_is_merged_any_more() {
     }
     assert!(env.steps() - steps < 20, "{} steps for nothing", env.steps() - steps);
 }
+
+#[test]
+fn a_value_that_lives_is_read_once_whatever_is_committed_meanwhile() {
+    let env = SimEnv::new(10);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let options = KeyspaceOptions::new().merge_operator("append");
+    let (space, other) = (db.keyspace_with("s", &options).unwrap(), db.keyspace("other").unwrap());
+    space.put_with_ttl("value", "abc", Duration::from_secs(10)).unwrap();
+    space.put_with_ttl("sum", "ab", Duration::from_secs(10)).unwrap();
+    space.merge("sum", "c").unwrap();
+    for stored in ["in memory", "in segments"] {
+        for key in ["value", "sum"] {
+            let mut asked = 0;
+            let read = space.get_with(key, |value| {
+                asked += 1;
+                env.advance(Duration::from_millis(1));
+                other.put("key", "value").unwrap();
+                value == b"abc"
+            });
+            assert_eq!((read.unwrap(), asked), (Some(true), 1), "{key} {stored}");
+        }
+        db.flush().unwrap();
+    }
+    assert_eq!(space.expiry("value").unwrap(), Some(Expiry::In(Duration::from_millis(9996))));
+    env.advance(Duration::from_secs(10));
+    assert_eq!(space.expiry("value").unwrap(), None);
+    assert_eq!(space.get("sum").unwrap(), None);
+}

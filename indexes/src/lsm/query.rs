@@ -83,6 +83,15 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// Whether what expires then has expired.
+    #[inline]
+    fn is_over(&self, expiry_ms: u64) -> bool {
+        match self.clock {
+            When::At(clock_ms) => expiry_ms <= clock_ms,
+            When::Now(now) => now.is_over(expiry_ms),
+        }
+    }
+
     /// The value of `key`. Costs a filter probe per run that may hold the key, and one block where
     /// it does; copies the value only from memtables, and there only short ones.
     ///
@@ -179,7 +188,7 @@ impl<'s> Reader<'s> {
                     EXPIRING => {
                         let (expiry_ms, _) = expiry::split(version.value)?;
                         let seen = Seen::Memtable(memtable, at, version.value, Some(expiry_ms));
-                        Ok((expiry_ms > self.clock_ms()).then_some(seen))
+                        Ok((!self.is_over(expiry_ms)).then_some(seen))
                     }
                     _ => self.merged(key),
                 };
@@ -225,7 +234,7 @@ impl<'s> Reader<'s> {
             Kind::Expiring => {
                 let expiry_ms = hit.take_expiry()?;
                 let seen = Seen::Segment(hit, Some(expiry_ms));
-                Ok((expiry_ms > self.clock_ms()).then_some(seen))
+                Ok((!self.is_over(expiry_ms)).then_some(seen))
             }
             Kind::Merge => self.merged(key),
         }
@@ -279,7 +288,7 @@ impl<'s> Reader<'s> {
             }
         }
         let outcome = pile.outcome(&self.state.index.rules).map_err(|e| of_key(e, key))?;
-        let living = |expiry: Option<u64>| expiry.is_none_or(|at| at > self.clock_ms());
+        let living = |expiry: Option<u64>| expiry.is_none_or(|at| !self.is_over(at));
         Ok(outcome
             .filter(|(_, expiry)| living(*expiry))
             .map(|(value, expiry)| Seen::Merged(value, expiry)))
