@@ -258,10 +258,10 @@ impl Engine {
         self.ask_now(handle, |state, seq, _| ask(state, seq))
     }
 
-    /// As [`Engine::ask`], for questions whose answers may depend on the time: the answer is one that
-    /// a view taken during the call could give. Asked again, too, when something had
-    /// expired and another commit was published meanwhile, which may have renewed it in time; but
-    /// what had expired by the time of the question before is not doubted again.
+    /// As [`Engine::ask`], for questions whose answers may depend on the time: the answer is one
+    /// that a view taken during the call could give. Asked again, too, when something had expired
+    /// and another commit was published meanwhile, which may have renewed it in time; but what had
+    /// expired by the time of the question before is not doubted again.
     ///
     /// # Errors
     /// As there.
