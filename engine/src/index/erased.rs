@@ -12,7 +12,7 @@ use crate::file::{Files, Output};
 use crate::id::{EditNo, FileId, SegmentId, SeqNo};
 use crate::index::{
     Aim, Debt, Edit, Footprint, IndexType, Ingested, KnownBy, Layer, Live, Load, Memtable,
-    MemtableWriter, MergePlan, Private, Salvage, SegmentMeta, State, Work,
+    MemtableWriter, MergePlan, Private, Remnant, Salvage, SegmentMeta, State, Work,
 };
 
 /// A segment as the manifest lists it, with its number and the edit that installed it.
@@ -191,7 +191,7 @@ pub trait ErasedState: Any + Send + Sync {
     /// As there.
     fn salvage(
         &self,
-        segments: &[Arc<SegmentMeta>],
+        segments: &[Remnant],
         known: KnownBy,
         files: &dyn Files,
         found: &mut dyn Salvage,
@@ -496,7 +496,7 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn salvage(
         &self,
-        segments: &[Arc<SegmentMeta>],
+        segments: &[Remnant],
         known: KnownBy,
         files: &dyn Files,
         found: &mut dyn Salvage,

@@ -28,7 +28,7 @@ mod services;
 pub use erased::{ErasedIngested, ErasedPrivate, ErasedState, Listed, Opened};
 pub use meta::{Blob, Edit, Heirs, MergePlan, SegmentMeta};
 pub use registry::{IndexFactory, Registry};
-pub use salvage::{KnownBy, Lost, Salvage, Taken};
+pub use salvage::{KnownBy, Lost, Remnant, Salvage, Taken};
 pub use services::Services;
 
 use std::collections::BTreeSet;
@@ -183,7 +183,7 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     /// What `found` fails with; what cannot be read is lost.
     fn salvage(
         &self,
-        segments: &[Arc<SegmentMeta>],
+        segments: &[Remnant],
         known: KnownBy,
         files: &dyn Files,
         found: &mut dyn Salvage,

@@ -1,8 +1,11 @@
 //! What is saved of a damaged index, and what is lost of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::id::SeqNo;
+use crate::index::SegmentMeta;
 
 /// What the segments of a damaged index are known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,22 @@ pub enum KnownBy {
     /// What their files say of themselves, from when each was written. Some may have been replaced
     /// by others since.
     Labels,
+}
+
+/// A segment of a damaged index.
+#[derive(Clone, Debug)]
+pub struct Remnant {
+    /// What is said of it.
+    pub meta: Arc<SegmentMeta>,
+    /// Of what was loaded by a commit that nobody knows: its number is greater than this, and at
+    /// most `meta.newest`. 0 if nothing tells.
+    pub loaded_after: SeqNo,
+}
+
+impl From<Arc<SegmentMeta>> for Remnant {
+    fn from(meta: Arc<SegmentMeta>) -> Remnant {
+        Remnant { meta, loaded_after: SeqNo(0) }
+    }
 }
 
 /// Takes what is saved of a damaged index.

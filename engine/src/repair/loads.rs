@@ -23,6 +23,7 @@ use crate::format::name;
 use crate::id::{EditNo, FileId, IndexId, SeqNo};
 use crate::index::{Lost, SegmentMeta};
 use crate::ingest::Prepared;
+use crate::manifest::NUMBER_MAX;
 use crate::manifest::label::{Owner, Places, places};
 
 /// Segments that the log says were loaded, by index and by commit.
@@ -61,6 +62,22 @@ pub(super) fn known(
         metas.iter().for_each(|meta| add(meta, *seq));
     }
     segments
+}
+
+/// The commits that loaded segments of an index came after: right behind them, if the log knows.
+pub(super) fn loaded_after(
+    id: IndexId,
+    labels: &[Owner],
+    logged: &Logged,
+) -> BTreeMap<Places, SeqNo> {
+    let told = labels
+        .iter()
+        .filter(|owner| owner.index == id && is_load(owner))
+        .flat_map(|owner| owner.segments.iter().map(|meta| (places(meta), owner.loaded_after)));
+    let logged = logged.get(&id).into_iter().flatten().flat_map(|(seq, metas)| {
+        metas.iter().map(|meta| (places(meta), SeqNo(seq.0.saturating_sub(1))))
+    });
+    told.chain(logged).collect()
 }
 
 /// Whether a label is that of a bulk load.
@@ -126,7 +143,8 @@ pub(super) fn settle(
                 }
                 None => untold = Some("it is here, and nothing tells whether it was committed"),
             }
-            taken.push(Arc::new(SegmentMeta { newest: after.next(), ..meta.clone() }));
+            // Whatever it came before, it is not known.
+            taken.push(Arc::new(SegmentMeta { newest: SeqNo(NUMBER_MAX), ..meta.clone() }));
         }
         let file = load.segments.iter().flat_map(|meta| &meta.extents).map(|extent| extent.file);
         if let (Some(why), Some(file)) = (untold, file.min()) {
@@ -134,10 +152,9 @@ pub(super) fn settle(
             report.lose(Some(&index.entry.name), what, why);
         }
         if !taken.is_empty() {
-            index.loads.push((after, taken));
+            index.loads.entry(after).or_default().append(&mut taken);
         }
     }
-    index.loads.sort_by_key(|(after, _)| *after);
 }
 
 /// Tells of prepared files that are in no index, and were not replaced.

@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::format::name::{self, FileName};
 use crate::id::{EditNo, FileId, IndexId, LogNo, SeqNo};
 use crate::identity::Identity;
-use crate::index::{KnownBy, Lost, SegmentMeta};
+use crate::index::{KnownBy, Lost, Remnant, SegmentMeta};
 use crate::ingest::Prepared;
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
 use crate::manifest::label::{self, Owner, Places, places};
@@ -36,13 +36,27 @@ pub(super) struct Index {
     pub flushed: SeqNo,
     /// In the order of their files and offsets.
     pub segments: Vec<Arc<SegmentMeta>>,
-    /// Bulk loads that are in no list of segments and not in the log: each came after a commit.
-    pub loads: Vec<(SeqNo, Vec<Arc<SegmentMeta>>)>,
+    /// Segments of bulk loads that are in no list of segments and not in the log, by the commits
+    /// that they came after.
+    pub loads: BTreeMap<SeqNo, Vec<Arc<SegmentMeta>>>,
+    /// The commits that loaded segments came after, where that is all that is known of theirs.
+    pub loaded_after: BTreeMap<Places, SeqNo>,
 }
 
 impl Index {
+    /// What is known of these segments of its.
+    pub(super) fn remnants(&self, metas: &[Arc<SegmentMeta>]) -> Vec<Remnant> {
+        let after = |meta: &SegmentMeta| self.loaded_after.get(&places(meta)).copied();
+        let of = |meta: &Arc<SegmentMeta>| Remnant {
+            meta: meta.clone(),
+            loaded_after: after(meta).unwrap_or_default(),
+        };
+        metas.iter().map(of).collect()
+    }
+
     fn new(entry: Entry, flushed: SeqNo) -> Index {
-        Index { entry, flushed, segments: Vec::new(), loads: Vec::new() }
+        let (loads, loaded_after) = (BTreeMap::new(), BTreeMap::new());
+        Index { entry, flushed, segments: Vec::new(), loads, loaded_after }
     }
 }
 
@@ -303,7 +317,8 @@ impl<'s> Found<'s> {
             },
             flushed: record.flushed,
             segments: record.listed().into_iter().map(|listed| listed.meta).collect(),
-            loads: Vec::new(),
+            loads: BTreeMap::new(),
+            loaded_after: BTreeMap::new(),
         };
         let indexes = state.indexes().iter().map(|(id, record)| (*id, index(record))).collect();
         Found { state, known, indexes, dropped: BTreeSet::new() }
@@ -348,6 +363,7 @@ impl<'s> Found<'s> {
             let edit = Jobs::new(id, known, labels, index).follow(&jobs, index, seen, report);
             let edit = edit.unwrap_or(self.state.edit());
             loads::settle((id, index), edit, labels, seen, report);
+            index.loaded_after = loads::loaded_after(id, labels, &seen.loads);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::id::{IndexId, SeqNo};
-use crate::index::{ErasedState, KnownBy, Lost, Salvage, SegmentMeta, Taken};
+use crate::index::{ErasedState, KnownBy, Lost, Remnant, Salvage, Taken};
 use crate::log::{self, Kind, Record};
 
 /// Keys whose lost base is told of, of one index.
@@ -69,10 +69,10 @@ pub(super) fn write(
         };
         let mut saving = Saving { engine, target, clock_ms: 0, report: &mut *report };
         let state = saving.target.state.clone();
-        state.salvage(&index.segments, survey.known, &*files, &mut saving)?;
+        state.salvage(&index.remnants(&index.segments), survey.known, &*files, &mut saving)?;
         targets.insert(*old, saving.target);
-        let mut of_index = index.loads.iter().map(|(after, metas)| (*after, *old, &**metas));
-        loads.extend(&mut of_index);
+        let of_index = index.loads.iter();
+        loads.extend(of_index.map(|(after, metas)| (*after, *old, index.remnants(metas))));
     }
     loads.sort_by_key(|(after, ..)| *after);
     let (gaps, files) = (&*survey.gaps, &*files);
@@ -137,7 +137,7 @@ struct Logged<'r> {
     files: &'r dyn Files,
     gaps: &'r [(SeqNo, SeqNo)],
     /// Loads that are not in the log, and the commits that they came after, in their order.
-    loads: VecDeque<(SeqNo, IndexId, &'r [Arc<SegmentMeta>])>,
+    loads: VecDeque<(SeqNo, IndexId, Vec<Remnant>)>,
     report: &'r mut RepairReport,
 }
 
@@ -145,18 +145,18 @@ impl Logged<'_> {
     /// Puts in the loads that came before commit `seq` and are not in the log.
     fn loads_before(&mut self, seq: SeqNo) -> Result<()> {
         while let Some((_, old, metas)) = self.loads.pop_front_if(|(after, ..)| *after < seq) {
-            self.put_in(old, metas)?;
+            self.put_in(old, &metas, KnownBy::Labels)?;
         }
         Ok(())
     }
 
-    fn put_in(&mut self, old: IndexId, metas: &[Arc<SegmentMeta>]) -> Result<()> {
+    fn put_in(&mut self, old: IndexId, found: &[Remnant], known: KnownBy) -> Result<()> {
         let Some(target) = self.targets.remove(&old) else { return Ok(()) };
-        self.report.segments += metas.len();
+        self.report.segments += found.len();
         let state = target.state.clone();
         let mut saving =
             Saving { engine: self.engine, target, clock_ms: 0, report: &mut *self.report };
-        let done = state.salvage(metas, KnownBy::Manifest, self.files, &mut saving);
+        let done = state.salvage(found, known, self.files, &mut saving);
         self.targets.insert(old, saving.target);
         done
     }
@@ -214,8 +214,9 @@ impl Logged<'_> {
             };
             match metas {
                 Ok(metas) => {
-                    let metas: Vec<_> = metas.into_iter().map(Arc::new).collect();
-                    self.put_in(old, &metas)?;
+                    let found: Vec<Remnant> =
+                        metas.into_iter().map(|meta| Arc::new(meta).into()).collect();
+                    self.put_in(old, &found, KnownBy::Manifest)?;
                 }
                 Err(error) => {
                     let what = Lost::Commits { first: seq.0, last: Some(seq.0) };

@@ -435,7 +435,7 @@ impl ErasedState for Still {
 
     fn salvage(
         &self,
-        _: &[Arc<SegmentMeta>],
+        _: &[crate::index::Remnant],
         _: crate::index::KnownBy,
         _: &dyn Files,
         _: &mut dyn crate::index::Salvage,

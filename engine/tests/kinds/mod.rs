@@ -22,7 +22,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cuesta_engine::format::{Reader, put_bytes};
-use cuesta_engine::index::{Footprint, IndexType, Live, Lost, Salvage, SegmentMeta, State, Taken};
+use cuesta_engine::index::{
+    Footprint, IndexType, Live, Lost, Remnant, Salvage, SegmentMeta, State, Taken,
+};
 use cuesta_engine::{Error, Result, SeqNo};
 
 pub use memtable::{Keep, Table, TableWriter};
@@ -149,11 +151,11 @@ fn changes_of<T: IndexType<Memtable = Table>>(
 
 /// Hands on what is saved of segments, each whole or not at all.
 fn salvage(
-    segments: &[Arc<SegmentMeta>],
+    segments: &[Remnant],
     saved: impl Fn(&Arc<SegmentMeta>) -> Result<Vec<u8>>,
     found: &mut dyn Salvage,
 ) -> Result<()> {
-    for meta in segments {
+    for Remnant { meta, .. } in segments {
         let error = match saved(meta) {
             Ok(ops) if ops.is_empty() => continue,
             Ok(ops) => match found.operations(&ops)? {

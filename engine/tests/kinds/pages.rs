@@ -22,7 +22,7 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32_seeded, put_bytes, put_varint};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Salvage,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Remnant, Salvage,
     SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{EditNo, Error, FileId, Result, SegmentId, SeqNo, ensure_sound};
@@ -263,7 +263,7 @@ impl IndexType for Pages {
 
     fn salvage(
         &self,
-        segments: &[Arc<SegmentMeta>],
+        segments: &[Remnant],
         _known: KnownBy,
         files: &dyn Files,
         found: &mut dyn Salvage,

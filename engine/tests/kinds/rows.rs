@@ -22,7 +22,7 @@ use std::sync::Arc;
 use cuesta_engine::file::{Extent, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32, put_bytes, put_u32, put_u64};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Salvage,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Remnant, Salvage,
     SegmentMeta, Services, State, Work,
 };
 use cuesta_engine::{Error, ErrorKind, FileId, Result, SegmentId, SeqNo, ensure_sound};
@@ -308,7 +308,7 @@ impl IndexType for Rows {
 
     fn salvage(
         &self,
-        segments: &[Arc<SegmentMeta>],
+        segments: &[Remnant],
         _known: KnownBy,
         files: &dyn Files,
         found: &mut dyn Salvage,

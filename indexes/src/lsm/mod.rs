@@ -73,7 +73,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Salvage,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Remnant, Salvage,
     SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
@@ -459,7 +459,7 @@ impl IndexType for Lsm {
 
     fn salvage(
         &self,
-        segments: &[Arc<SegmentMeta>],
+        segments: &[Remnant],
         known: KnownBy,
         files: &dyn Files,
         found: &mut dyn Salvage,

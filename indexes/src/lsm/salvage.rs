@@ -15,13 +15,13 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;
 use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::Files;
 use cuesta_engine::format::{crc32, name};
-use cuesta_engine::index::{KnownBy, Lost, Salvage, SegmentMeta, Taken};
+use cuesta_engine::id::SeqNo;
+use cuesta_engine::index::{KnownBy, Lost, Remnant, Salvage, SegmentMeta, Taken};
 
 use super::blob::Pointer;
 use super::expiry;
@@ -37,20 +37,20 @@ mod tests;
 /// Bytes of operations that are handed on at once, about.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Hands on what is intact of `metas`.
+/// Hands on what is intact of `remnants`.
 ///
 /// # Errors
 /// What `found` fails with.
 pub(super) fn salvage(
-    metas: &[Arc<SegmentMeta>],
+    remnants: &[Remnant],
     known: KnownBy,
     (files, rules): (&dyn Files, &Rules),
     found: &mut dyn Salvage,
 ) -> Result<()> {
-    let mut segments = Vec::with_capacity(metas.len());
-    for meta in metas {
-        match Detail::decode(&meta.detail) {
-            Ok(detail) => segments.push((meta.clone(), detail)),
+    let mut segments = Vec::with_capacity(remnants.len());
+    for remnant in remnants {
+        match Detail::decode(&remnant.meta.detail) {
+            Ok(detail) => segments.push((remnant.clone(), detail)),
             Err(error) => {
                 found.lost(Lost::Keys { first: Vec::new(), last: None }, error.to_string());
             }
@@ -64,15 +64,23 @@ pub(super) fn salvage(
         }),
         KnownBy::Labels => segments = oldest_first(segments),
     }
+    let ties = ties(&segments);
     let (ops, later, holes) = (Vec::new(), BTreeMap::new(), Vec::new());
     let mut saving = Saving { files, rules, found, ops, later, later_bytes: 0, holes };
-    for (meta, detail) in &segments {
-        saving.segment(meta, detail)?;
+    for (first, last) in ties {
+        saving.lose_keys(
+            &first,
+            &last,
+            "two loads have them, and nothing tells which came last".to_owned(),
+        );
+    }
+    for (remnant, detail) in &segments {
+        saving.segment(&remnant.meta, detail)?;
     }
     Ok(())
 }
 
-type Described = (Arc<SegmentMeta>, Detail);
+type Described = (Remnant, Detail);
 
 /// Orders segments by what their files say, which may be old: each was written for a level, and may
 /// have been moved deeper since. `segments` come in the order in which they were written.
@@ -110,17 +118,48 @@ fn oldest_first(segments: Vec<Described>) -> Vec<Described> {
 }
 
 /// Whether a segment is newer than one that it meets and that was written later.
-fn stays_above((meta, earlier): &Described, (later_meta, later): &Described) -> bool {
-    let place = meta.extents.first().map(|extent| (extent.file, extent.offset));
+fn stays_above(one: &Described, other: &Described) -> bool {
+    let ((remnant, earlier), (_, later)) = (one, other);
+    let place = remnant.meta.extents.first().map(|extent| (extent.file, extent.offset));
     match (earlier.written(), later.written()) {
-        (0, 0) => age(meta, earlier) > age(later_meta, later),
+        (0, 0) => age(one) > age(other),
         (above, level) => above < level && !place.is_some_and(|place| later.over.contains(&place)),
     }
 }
 
-/// When a segment was written on top of others, in commits. What was loaded does not know its own.
-fn age(meta: &SegmentMeta, detail: &Detail) -> u64 {
-    if detail.recency > 0 { detail.recency } else { meta.newest.0 }
+/// When a segment was written on top of others: the last commit that it may be of, whether it is
+/// of that one, and else the one that it came after.
+fn age((remnant, detail): &Described) -> (u64, bool, u64) {
+    match detail.recency {
+        0 => (remnant.meta.newest.0, false, remnant.loaded_after.0),
+        recency => (recency, true, recency),
+    }
+}
+
+/// First and last keys of loads that meet, of which nothing tells which came last.
+fn ties(segments: &[Described]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut loads: BTreeMap<u64, Vec<&Described>> = BTreeMap::new();
+    for described in segments {
+        let (remnant, detail) = described;
+        let (newest, after) = (remnant.meta.newest, remnant.loaded_after);
+        if detail.recency == 0 && detail.written() == 0 && after.next() != newest {
+            loads.entry(newest.0).or_default().push(described);
+        }
+    }
+    let mut ties = Vec::new();
+    for loads in loads.values() {
+        for (i, (one, of_one)) in loads.iter().enumerate() {
+            for (other, of_other) in loads.iter().skip(i + 1) {
+                let (after, later) = (one.loaded_after, other.loaded_after);
+                let is_known = after != later && after.min(later) > SeqNo(0);
+                if !is_known && of_one.span().meets(&of_other.span()) {
+                    let first = (&of_one.smallest).max(&of_other.smallest);
+                    ties.push((first.clone(), (&of_one.largest).min(&of_other.largest).clone()));
+                }
+            }
+        }
+    }
+    ties
 }
 
 struct Saving<'s> {

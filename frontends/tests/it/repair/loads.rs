@@ -202,7 +202,7 @@ fn prepared_files_are_saved_as_far_as_anything_knows_of_them() {
     close(&env, db);
     let closed = files(&env, DIR);
     for (what, stored, value, losses) in
-        [("killed", killed, "second", 1), ("logged", logged, "third", 1), ("closed", closed, "", 3)]
+        [("killed", killed, "second", 2), ("logged", logged, "third", 2), ("closed", closed, "", 4)]
     {
         for manifest in ["there", "gone"] {
             let mut stored = stored.clone();
@@ -272,4 +272,66 @@ fn a_prepared_file_wins_over_what_it_was_loaded_over_without_a_manifest() {
         let value = if n == 0 { "put" } else { "loaded" };
         assert_eq!(found[&key(n)].escape_ascii().to_string(), value, "{n}: {told:?}");
     }
+}
+
+/// The files of a database without its manifest and log.
+fn data_alone(env: &SimEnv) -> Stored {
+    let mut stored = files(env, DIR);
+    stored.retain(|file| !is_manifest(file) && file.0.extension().is_none_or(|e| e != "log"));
+    stored
+}
+
+#[test]
+fn of_loads_that_nothing_but_their_files_tells_of_the_last_one_wins() {
+    let env = SimEnv::new(1);
+    let db = builder(&env).open(DIR).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    plain.put("before", "1").unwrap();
+    db.flush().unwrap();
+    // The file of the first to be written is that of the last to be committed.
+    let value = |load: u8, n: u64| {
+        let mut random = Random(n);
+        let mut value: Vec<u8> = (0..500).map(|_| random.below(256) as u8).collect();
+        value[0] = load;
+        value
+    };
+    let fill = |round: u8| {
+        let mut load = db.bulk_load().unwrap();
+        (0..2000).for_each(|n| load.put(&plain, key(n), value(round, n)).unwrap());
+        load
+    };
+    let (last, first) = (fill(2), fill(1));
+    first.finish().unwrap();
+    last.finish().unwrap();
+    assert_eq!(plain.get(key(7)).unwrap().unwrap(), value(2, 7));
+    db.flush().unwrap();
+    plain.put("behind", "2").unwrap();
+    db.flush().unwrap();
+    std::mem::forget(db);
+    let world = SimEnv::new(1);
+    restore(&world, &data_alone(&env));
+    let told = told(&repair(&world).unwrap());
+    let found = &contents(&world, NEW)["plain"];
+    assert_eq!(found.len(), 2002, "{told:?}");
+    assert!((0..2000).all(|n| found[&key(n)] == value(2, n)), "{told:?}");
+}
+
+#[test]
+fn prepared_files_that_meet_are_told_where_nothing_tells_which_came_last() {
+    let env = SimEnv::new(1);
+    let db = builder(&env).open(DIR).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    for value in ["first", "second"] {
+        prepare(&env, value, value);
+        db.ingest(&plain, [value]).unwrap();
+    }
+    plain.put(key(90), "put").unwrap();
+    db.flush().unwrap();
+    std::mem::forget(db);
+    let world = SimEnv::new(1);
+    restore(&world, &data_alone(&env));
+    let report = repair(&world).unwrap();
+    let both = Lost::Keys { first: key(0), last: Some(key(49)) };
+    assert!(report.losses.iter().any(|loss| loss.what == both), "{:?}", told(&report));
+    assert_eq!(contents(&world, NEW)["plain"].len(), 51);
 }

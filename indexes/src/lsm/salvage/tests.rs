@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cuesta_engine::FileId;
 use cuesta_engine::file::{Extent, FileKind};
@@ -19,11 +20,12 @@ fn segment(file: u64, level: u8, keys: (&str, &str), over: &[u64]) -> Described 
         ..Detail::default()
     };
     let extent = Extent { file: FileId(file), offset: 0, len: 1, kind: FileKind::Sealed };
-    (Arc::new(SegmentMeta { extents: vec![extent], ..SegmentMeta::default() }), detail)
+    let meta = SegmentMeta { extents: vec![extent], ..SegmentMeta::default() };
+    (Arc::new(meta).into(), detail)
 }
 
 fn ordered(segments: Vec<Described>) -> Vec<u64> {
-    oldest_first(segments).iter().map(|(meta, _)| meta.extents[0].file.0).collect()
+    oldest_first(segments).iter().map(|(remnant, _)| remnant.meta.extents[0].file.0).collect()
 }
 
 #[test]
@@ -44,6 +46,44 @@ fn what_was_written_later_for_its_level_or_a_higher_one_is_newer() {
     assert_eq!(ordered(higher), [1, 2]);
     let flushes = (1..5).map(|file| segment(file, 0, ("a", "m"), &[])).collect();
     assert_eq!(ordered(flushes), [1, 2, 3, 4]);
+}
+
+/// A segment of file `file` that was loaded by a commit behind one, up to another.
+fn loaded(file: u64, (after, newest): (u64, u64), keys: (&str, &str)) -> Described {
+    let (mut remnant, detail) = segment(file, 0, keys, &[]);
+    remnant.loaded_after = SeqNo(after);
+    Arc::make_mut(&mut remnant.meta).newest = SeqNo(newest);
+    (remnant, Detail { recency: 0, ..detail })
+}
+
+#[test]
+fn loads_come_in_the_order_of_all_that_is_known_of_their_commits() {
+    let all = ("a", "m");
+    // What was begun first was completed last, and jobs found both at a time.
+    let loads = vec![loaded(1, (20, 30), all), loaded(2, (10, 30), all)];
+    assert_eq!(ties(&loads), []);
+    assert_eq!(ordered(loads), [2, 1]);
+    // A job found one of them, and no other.
+    let loads = vec![loaded(1, (10, 30), all), loaded(2, (10, 25), all), loaded(3, (0, 20), all)];
+    assert_eq!(ties(&loads), []);
+    assert_eq!(ordered(loads), [3, 2, 1]);
+    // The log knows the commit of one, and a flush that of another.
+    let (flush, detail) = segment(2, 0, all, &[]);
+    let flush = (flush, Detail { recency: 30, ..detail });
+    let loads = vec![loaded(3, (28, 29), all), loaded(4, (0, 29), all), loaded(5, (0, 30), all)];
+    assert_eq!(ties(&loads), []);
+    assert_eq!(ordered([loads, vec![flush]].concat()), [4, 3, 5, 2]);
+}
+
+#[test]
+fn it_is_told_where_nothing_tells_which_load_came_last() {
+    for (one, other) in [(10, 10), (10, 0), (0, 10), (0, 0)] {
+        let of = |after, file, keys| loaded(file, (after, 30), keys);
+        let loads = vec![of(one, 1, ("a", "m")), of(other, 2, ("k", "z"))];
+        assert_eq!(ties(&loads), [(b"k".to_vec(), b"m".to_vec())], "{one}, {other}");
+        let loads = vec![of(one, 1, ("a", "k")), of(other, 2, ("m", "z"))];
+        assert_eq!(ties(&loads), [], "{one}, {other}");
+    }
 }
 
 #[test]
@@ -94,15 +134,15 @@ impl Salvage for Taker {
 /// Saves segments, newest first, into `taker`.
 fn save(segments: &[&Entries], taker: &mut Taker) {
     let mut disk = Disk::new(Maps::No);
-    let metas: Vec<_> = (1..)
+    let remnants: Vec<Remnant> = (1..)
         .zip(segments)
         .map(|(level, entries)| {
             let meta = write(&mut disk, entries, shape(Codec::None, 512));
             let detail = Detail { level, ..Detail::decode(&meta.detail).unwrap() };
-            Arc::new(SegmentMeta { detail: detail.encode(), ..meta })
+            Arc::new(SegmentMeta { detail: detail.encode(), ..meta }).into()
         })
         .collect();
-    salvage(&metas, KnownBy::Manifest, (&disk, &Rules::default()), taker).unwrap();
+    salvage(&remnants, KnownBy::Manifest, (&disk, &Rules::default()), taker).unwrap();
 }
 
 #[test]
