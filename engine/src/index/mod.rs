@@ -20,12 +20,14 @@
 //! 4. Only an [`Edit`] changes what is current.
 
 mod erased;
+mod holes;
 mod meta;
 mod registry;
 mod salvage;
 mod services;
 
 pub use erased::{ErasedIngested, ErasedPrivate, ErasedState, Listed, Opened};
+pub use holes::Holes;
 pub use meta::{Blob, Edit, Heirs, MergePlan, SegmentMeta};
 pub use registry::{IndexFactory, Registry};
 pub use salvage::{KnownBy, Lost, Remnant, Salvage, Taken};

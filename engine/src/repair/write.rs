@@ -14,7 +14,7 @@ use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::id::{IndexId, SeqNo};
-use crate::index::{ErasedState, KnownBy, Lost, Remnant, Salvage, Taken};
+use crate::index::{ErasedState, Holes, KnownBy, Lost, Remnant, Salvage, Taken};
 use crate::log::{self, Kind, Record};
 
 /// Keys whose lost base is told of, of one index.
@@ -28,7 +28,7 @@ struct Target {
     flushed: SeqNo,
     state: Arc<dyn ErasedState>,
     /// Ranges of keys of which something is lost.
-    holes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    holes: Holes,
     /// Keys whose lost base was told of.
     told: BTreeSet<Vec<u8>>,
 }
@@ -64,7 +64,7 @@ pub(super) fn write(
             name: entry.name.clone(),
             flushed: index.flushed,
             state: engine.view().state(id)?,
-            holes: Vec::new(),
+            holes: Holes::default(),
             told: BTreeSet::new(),
         };
         let mut saving = Saving { engine, target, clock_ms: 0, report: &mut *report };
@@ -122,8 +122,8 @@ impl Salvage for Saving<'_> {
 
     fn lost(&mut self, what: Lost, why: String) {
         match &what {
-            Lost::Keys { first, last } => self.target.holes.push((first.clone(), last.clone())),
-            Lost::Value { key } => self.target.holes.push((key.clone(), Some(key.clone()))),
+            Lost::Keys { first, last } => self.target.holes.add(first, last.as_deref()),
+            Lost::Value { key } => self.target.holes.add(key, Some(key)),
             _ => {}
         }
         self.report.lose(Some(&self.target.name), what, why);
@@ -250,16 +250,13 @@ impl Logged<'_> {
 
 /// Tells of operations that build on what is or may be lost.
 fn tell_bases(target: &mut Target, ops: &[u8], behind_gap: bool, report: &mut RepairReport) {
-    if !behind_gap && target.holes.is_empty() {
+    if target.told.len() >= BASES_MAX || !behind_gap && target.holes.is_empty() {
         return;
     }
     let Target { name, state, holes, told, .. } = target;
     state.builds_on(ops, &mut |key| {
-        let within = |(first, last): &(Vec<u8>, Option<Vec<u8>>)| {
-            first.as_slice() <= key && last.as_deref().is_none_or(|last| key <= last)
-        };
-        let lost = behind_gap || holes.iter().any(within);
-        if lost && told.len() < BASES_MAX && told.insert(key.to_vec()) {
+        let is_room = told.len() < BASES_MAX;
+        if is_room && (behind_gap || holes.hold(key)) && told.insert(key.to_vec()) {
             let why = "it may lie in what is lost";
             report.lose(Some(name), Lost::Base { key: key.to_vec() }, why);
         }

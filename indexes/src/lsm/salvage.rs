@@ -21,7 +21,7 @@ use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::Files;
 use cuesta_engine::format::{crc32, name};
 use cuesta_engine::id::SeqNo;
-use cuesta_engine::index::{KnownBy, Lost, Remnant, Salvage, SegmentMeta, Taken};
+use cuesta_engine::index::{Holes, KnownBy, Lost, Remnant, Salvage, SegmentMeta, Taken};
 
 use super::blob::Pointer;
 use super::expiry;
@@ -65,7 +65,7 @@ pub(super) fn salvage(
         KnownBy::Labels => segments = oldest_first(segments),
     }
     let ties = ties(&segments);
-    let (ops, later, holes) = (Vec::new(), BTreeMap::new(), Vec::new());
+    let (ops, later, holes) = (Vec::new(), BTreeMap::new(), Holes::default());
     let mut saving = Saving { files, rules, found, ops, later, later_bytes: 0, holes };
     for (first, last) in ties {
         saving.lose_keys(
@@ -172,19 +172,19 @@ struct Saving<'s> {
     /// build on.
     later: BTreeMap<u64, Vec<u8>>,
     later_bytes: usize,
-    /// Keys of which something is lost so far, first and last.
-    holes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys of which something is lost so far.
+    holes: Holes,
 }
 
 impl Saving<'_> {
     fn lose_keys(&mut self, first: &[u8], last: &[u8], why: String) {
-        self.holes.push((first.to_vec(), last.to_vec()));
+        self.holes.add(first, Some(last));
         let what = Lost::Keys { first: first.to_vec(), last: Some(last.to_vec()) };
         self.found.lost(what, why);
     }
 
     fn lose_value(&mut self, key: &[u8], why: String) {
-        self.holes.push((key.to_vec(), key.to_vec()));
+        self.holes.add(key, Some(key));
         self.found.lost(Lost::Value { key: key.to_vec() }, why);
     }
 
@@ -312,10 +312,7 @@ impl Saving<'_> {
         let later = later.collect::<Result<Vec<_>>>()?;
         match base {
             None => {
-                let within = |(first, last): &(Vec<u8>, Vec<u8>)| {
-                    first.as_slice() <= key && key <= last.as_slice()
-                };
-                if self.holes.iter().any(within) {
+                if self.holes.hold(key) {
                     let why = "it may lie in what is lost".to_owned();
                     self.found.lost(Lost::Base { key: key.to_vec() }, why);
                 } else if operands.iter().any(|operand| operand.has_doubt) {

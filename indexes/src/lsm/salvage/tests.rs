@@ -184,3 +184,22 @@ fn of_operations_that_are_refused_only_the_bad_ones_are_lost() {
     assert_eq!(lost, refused);
     assert!(taker.calls < 300, "{} calls", taker.calls);
 }
+
+#[test]
+fn a_loss_more_costs_no_more_steps_for_what_comes_behind() {
+    // Comparing each operand with each loss would take tens of thousands of millions of steps.
+    const COUNT: u32 = 200_000;
+    let (mut older, mut newer) = (Entries::new(), Entries::new());
+    for n in 0..COUNT {
+        let key = format!("{n:08}").into_bytes();
+        if n % 2 == 0 {
+            older.insert(key.clone(), (Kind::Expiring, NONSENSE.to_vec()));
+        }
+        // An operand of one byte, on what is below.
+        newer.insert(key, (Kind::Merge, vec![0, 1, 0, 1, b'x']));
+    }
+    let mut taker = Taker::default();
+    save(&[&newer, &older], &mut taker);
+    let bases = taker.lost.iter().filter(|lost| matches!(lost, Lost::Base { .. })).count();
+    assert_eq!(bases, COUNT as usize / 2);
+}
