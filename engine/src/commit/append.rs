@@ -245,6 +245,25 @@ pub(super) fn relieve(parts: &Parts) -> Relief {
     Relief::Coming
 }
 
+/// Freezes the active memtables of `ids`, to be flushed although they are not full; leaves those
+/// alone that have something to be flushed already.
+pub(crate) fn freeze(parts: &Parts, ids: &[IndexId]) {
+    if ids.is_empty() {
+        return;
+    }
+    let mut guard = parts.tail();
+    let tail = &mut *guard;
+    if tail.check().is_err() {
+        return;
+    }
+    let fresh = |writer: &&IndexWriter| writer.first.is_some() && writer.frozen.is_empty();
+    let wanted = tail.writers.iter().filter(|writer| ids.contains(&writer.id)).filter(fresh);
+    let ids: Vec<IndexId> = wanted.map(|writer| writer.id).collect();
+    if !ids.is_empty() {
+        rotate(parts, tail, &ids, up_to(tail));
+    }
+}
+
 /// The last commit and where it ends: what memtables hold now, all together.
 pub(crate) fn up_to(tail: &Tail) -> (SeqNo, LogPos) {
     (tail.log.last_seq(), tail.log.end())

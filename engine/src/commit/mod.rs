@@ -26,7 +26,7 @@ mod step;
 mod sync;
 mod validate;
 
-pub(crate) use append::{change_catalog, rotate, up_to};
+pub(crate) use append::{change_catalog, freeze, rotate, up_to};
 pub use handle::CommitHandle;
 pub(crate) use ingest::{Ingesting, ingest, remove};
 pub use step::{Commit, Step, drive};

@@ -143,6 +143,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan>;
     /// See [`IndexType::due_ms`].
     fn due_ms(&self, after_ms: u64) -> Option<u64>;
+    /// See [`IndexType::flush_due_ms`].
+    fn flush_due_ms(&self, busy: &BTreeSet<SegmentId>) -> Option<u64>;
     /// See [`IndexType::debt`].
     fn debt(&self) -> Debt;
     /// See [`IndexType::merge`].
@@ -434,6 +436,10 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn due_ms(&self, after_ms: u64) -> Option<u64> {
         self.index.due_ms(&self.live, after_ms)
+    }
+
+    fn flush_due_ms(&self, busy: &BTreeSet<SegmentId>) -> Option<u64> {
+        self.index.flush_due_ms(&self.active, &self.live, busy)
     }
 
     fn debt(&self) -> Debt {

@@ -147,6 +147,17 @@ pub trait IndexType: Send + Sync + Sized + 'static {
         None
     }
 
+    /// From when on, in milliseconds since 1970 UTC, the active memtable is to be flushed although
+    /// it is not full, because more would be worth merging then. Pure: no I/O.
+    fn flush_due_ms(
+        &self,
+        _active: &Self::Memtable,
+        _current: &[Live<Self>],
+        _busy: &BTreeSet<SegmentId>,
+    ) -> Option<u64> {
+        None
+    }
+
     /// Work that waits to be done, for slowing writers down before they must stop. Pure, cheap.
     fn debt(&self, current: &[Live<Self>]) -> Debt;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::budget::{Charge, Part};
+use crate::commit::freeze;
 use crate::error::Result;
 use crate::file::{FileOutput, Spread};
 use crate::id::IndexId;
@@ -55,6 +56,8 @@ impl Merge {
         let now = parts.env.now();
         control.failing.retain(|_, retry_at| *retry_at > now);
         let mut best: Option<(IndexId, MergePlan, bool, &Arc<dyn ErasedState>)> = None;
+        let (mut held, settled_ms) = (Vec::new(), parts.services.clock.settled_ms());
+        let is_due = |due_ms: Option<u64>| due_ms.is_some_and(|due_ms| due_ms <= settled_ms);
         for (id, state) in current.value.states() {
             if control.end_compaction(id, &**state) {
                 parts.moved.notify();
@@ -67,10 +70,16 @@ impl Merge {
                 {
                     best = Some((id, plan, compacts, state));
                 }
-                Some(_) | None => {}
+                Some(_) => {}
+                None if is_due(state.flush_due_ms(&control.busy_of(id))) => held.push(id),
+                None => {}
             }
         }
-        let Some((id, plan, compacts, then)) = best else { return Ok(None) };
+        let Some((id, plan, compacts, then)) = best else {
+            drop(control);
+            freeze(parts, &held);
+            return Ok(None);
+        };
         if let Some(compaction) = control.compact.get_mut(&id) {
             compaction.was_last = compacts;
         }

@@ -24,12 +24,14 @@ pub(crate) use label::label_load;
 pub use scrub::{PASS_INTERVAL, Scrubber};
 pub use sync::Syncer;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::env::{Event, Job, JobState};
 use crate::error::Result;
 use crate::file::{FileOutput, Spread};
+use crate::index::ErasedState;
 use crate::parts::{Control, Failure, Parts};
 use crate::stats::Stats;
 
@@ -119,8 +121,13 @@ impl Worker {
             return None;
         }
         let after_ms = clock.settled_ms();
+        let none = BTreeSet::new();
         let due_ms = parts.versions.read(|version, _| {
-            version.states().filter_map(|(_, state)| state.due_ms(after_ms)).min()
+            let dues = |(_, state): (_, &Arc<dyn ErasedState>)| {
+                let flush = state.flush_due_ms(&none).filter(|due_ms| *due_ms > after_ms);
+                [state.due_ms(after_ms), flush].into_iter().flatten().min()
+            };
+            version.states().filter_map(dues).min()
         })?;
         let left = Duration::from_millis(due_ms.saturating_sub(clock.now_ms()));
         now.checked_add(left.clamp(WAKE_MIN, WAKE_MAX))

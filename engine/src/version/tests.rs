@@ -409,7 +409,9 @@ impl ErasedState for Still {
     fn due_ms(&self, _: u64) -> Option<u64> {
         unreachable!()
     }
-
+    fn flush_due_ms(&self, _: &std::collections::BTreeSet<SegmentId>) -> Option<u64> {
+        None
+    }
     fn debt(&self) -> Debt {
         never_asked()
     }

@@ -573,6 +573,38 @@ fn an_idle_database_gives_back_the_space_of_what_has_expired() {
     assert!(env.steps() - steps < 10, "{} steps for nothing", env.steps() - steps);
 }
 
+/// What is left of a thousand values an hour after they have expired, where `meddle` came to the
+/// keyspace before they did, and nothing was written since.
+fn left_an_hour_later(meddle: impl Fn(&Keyspace)) -> u64 {
+    let env = SimEnv::new(5);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let space = db.keyspace_with("s", &KeyspaceOptions::new().merge_operator("add")).unwrap();
+    for key in 0..1000u32 {
+        space.put_with_ttl(key.to_be_bytes(), 1i64.to_le_bytes(), Duration::from_secs(60)).unwrap();
+    }
+    db.flush().unwrap();
+    meddle(&space);
+    env.run_until_idle();
+    let entries = || db.stats().keyspaces[0].entries;
+    assert_eq!(entries(), 1000);
+    env.advance(Duration::from_secs(3600));
+    env.run_until_idle();
+    assert!(space.get("n").unwrap().is_none_or(|n| n == 3i64.to_le_bytes()));
+    let left = entries();
+    // Once is enough, whatever else comes.
+    space.merge("n", 1i64.to_le_bytes()).unwrap();
+    env.advance(Duration::from_secs(3600));
+    env.run_until_idle();
+    assert_eq!(entries(), left);
+    left
+}
+
+#[test]
+fn operands_in_memory_do_not_keep_the_space_of_what_has_expired() {
+    assert_eq!(left_an_hour_later(|_| ()), 0);
+    assert_eq!(left_an_hour_later(|space| space.merge("n", 3i64.to_le_bytes()).unwrap()), 1);
+}
+
 #[test]
 fn nothing_wakes_for_what_expires_where_nothing_is_merged_any_more() {
     let env = SimEnv::new(6);

@@ -106,6 +106,13 @@ impl Memtables {
     pub(super) fn oldest_operand_ms(&self) -> Option<u64> {
         self.index.look(|operands| operands.keys().next().copied())
     }
+
+    /// As [`Memtables::oldest_operand_ms`], if `memtable` were not there.
+    pub(super) fn oldest_operand_but_of(&self, memtable: &Memtable) -> Option<u64> {
+        let own = memtable.first_operand.get();
+        let others = |(ms, count): &(&u64, &usize)| own != Some(*ms) || **count > 1;
+        self.index.look(|operands| operands.iter().find(others).map(|(ms, _)| *ms))
+    }
 }
 
 impl Lively {
@@ -367,6 +374,11 @@ impl Memtable {
     /// The gaps of the index.
     pub(super) fn gaps(&self) -> &Gaps {
         &self.index.gaps
+    }
+
+    /// The clock of its oldest operand.
+    pub(super) fn oldest_operand_ms(&self) -> Option<u64> {
+        self.first_operand.get().copied()
     }
 
     /// Whether nothing is written here any more; to be asked under the lock of the gaps.

@@ -99,6 +99,9 @@ use span::Span;
 /// Segments whose ranges a load states one by one, for conflicts and watches.
 const SPANS_MAX: usize = 64;
 
+/// For so long operands in a memtable may keep the space of what has expired since.
+const OPERANDS_HOLD_MS: u64 = 60_000;
+
 /// Levels of an index.
 const LEVELS: u8 = 7;
 
@@ -249,9 +252,14 @@ impl Lsm {
     /// asked again: operands that were in memory then may be in segments by now, that the merge
     /// does not know.
     fn gone_by_ms(&self) -> u64 {
+        self.gone_before(|| self.memtables.oldest_operand_ms())
+    }
+
+    /// As [`Lsm::gone_by_ms`], where `oldest_ms` is the clock of the oldest operand in memory.
+    fn gone_before(&self, oldest_ms: impl FnOnce() -> Option<u64>) -> u64 {
         // Settled first: an operand that was not there before is at or after that time.
         let settled_ms = self.services.clock.settled_ms();
-        let oldest_ms = self.memtables.oldest_operand_ms().filter(|_| self.rules.can_merge());
+        let oldest_ms = oldest_ms().filter(|_| self.rules.can_merge());
         let gone_by_ms = oldest_ms.map_or(settled_ms, |oldest_ms| settled_ms.min(oldest_ms));
         // A clock that does not fit is one by which nothing expires yet.
         if gone_by_ms >> 48 == 0 { gone_by_ms } else { 0 }
@@ -391,6 +399,26 @@ impl IndexType for Lsm {
             [piece.missing_deletes(), piece.entries].map(|count| facts.expired_at(count))
         });
         due.flatten().filter(|due_ms| *due_ms > after_ms).min()
+    }
+
+    fn flush_due_ms(
+        &self,
+        active: &Memtable,
+        current: &[Live<Lsm>],
+        busy: &BTreeSet<SegmentId>,
+    ) -> Option<u64> {
+        // Operands in memory, which may build on what has expired since, keep it from going.
+        let own_ms = active.oldest_operand_ms()?;
+        let gone_by_ms = self.gone_before(|| self.memtables.oldest_operand_but_of(active));
+        if gone_by_ms <= own_ms
+            || current.iter().all(|live| live.segment.detail().facts.expiring == 0)
+        {
+            return None;
+        }
+        let wasteful = blob::wasteful(current);
+        let pieces = pieces(current, busy, &wasteful, gone_by_ms);
+        merge::plan(pieces, &self.sizes, &self.codecs(), Aim::Steady)?;
+        Some(own_ms.saturating_add(OPERANDS_HOLD_MS))
     }
 
     fn debt(&self, current: &[Live<Lsm>]) -> Debt {
