@@ -16,7 +16,8 @@ use crate::id::{FileId, IndexId, SeqNo};
 use crate::identity::Identity;
 use crate::index::{ErasedState, Handle, IndexType, Registry, State};
 use crate::jobs::{
-    Archiver, Scrubber, Syncer, Worker, begin_archive, clear_released, forget_log, list_catalog,
+    Archiver, Forget, Scrubber, Syncer, Worker, begin_archive, clear_released, forget_log,
+    list_catalog,
 };
 use crate::keep::{self, BackupReport, CheckpointReport};
 use crate::options::{Access, Durability, Options};
@@ -193,22 +194,6 @@ impl Engine {
     pub fn commit(&self, batch: Batch, durability: Durability) -> Result<SeqNo> {
         let mut commit = self.begin_commit(batch, durability)?;
         drive(&self.parts, || commit.step())
-    }
-
-    /// Commits a batch that was committed to another database at `clock_ms`: what it says of times
-    /// comes to what it came to there, even if later ones have been committed before it. The
-    /// database has seen no clock but such ones.
-    ///
-    /// # Errors
-    /// As [`Engine::commit`].
-    pub(crate) fn commit_again(&self, batch: Batch, clock_ms: u64) -> Result<SeqNo> {
-        let mut commit = self.begin_commit(batch, Durability::None)?.again_at(clock_ms);
-        drive(&self.parts, || commit.step())
-    }
-
-    /// Has no later clock be earlier than this one, once something is flushed.
-    pub(crate) fn rely_on(&self, clock_ms: u64) {
-        self.parts.services.clock.rely_on(clock_ms);
     }
 
     /// Commits a batch as far as its place in the order; see [`Commit::submit`].
@@ -427,7 +412,7 @@ impl Engine {
         let _ours = self.parts.hold()?;
         self.parts.tail().check()?;
         clear_released(&self.parts);
-        forget_log(&self.parts)?;
+        forget_log(&self.parts, Forget::Long)?;
         let mut tail = self.parts.tail();
         tail.check()?;
         tail.log.shrink()
@@ -568,4 +553,5 @@ impl Engine {
     }
 }
 
+mod again;
 mod close;

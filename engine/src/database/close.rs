@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use super::Engine;
 use crate::budget::Part;
 use crate::error::{ErrorKind, Result};
-use crate::jobs::{archive_all, clear_released, forget_log};
+use crate::jobs::{Forget, archive_all, clear_released, forget_log};
 use crate::options::Access;
 
 /// With so many log segments behind the present one, memtables are written when the database is
@@ -61,7 +61,7 @@ impl Engine {
         parts.locks.wake();
         // Another handle may write the log from here on, soon.
         parts.feeds.end();
-        let forgotten = forget_log(parts);
+        let forgotten = forget_log(parts, Forget::Long);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
         match &synced {

@@ -286,11 +286,20 @@ fn unlink_early(parts: &Parts, manifest: &ManifestWriter, ready: &[Ready]) {
     }
 }
 
+/// Which log is forgotten that nothing needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forget {
+    /// One that takes long to read.
+    Long,
+    /// Any; commits behind it have no earlier clock than this.
+    All(u64),
+}
+
 /// Has the manifest forget a log that nothing needs, so that opening need not read it.
 ///
 /// # Errors
 /// As [`install`].
-pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
+pub(crate) fn forget_log(parts: &Parts, forget: Forget) -> Result<()> {
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("forgetting while read-only"))?;
     let mut tail = parts.tail();
@@ -298,7 +307,10 @@ pub(crate) fn forget_log(parts: &Parts) -> Result<()> {
         return Ok(());
     }
     // What the manifest is told of must be durable in the log.
-    let begun = tail.log.sync_all().and_then(|()| tail.log.begin_anew());
+    let begun = tail.log.sync_all().and_then(|()| match forget {
+        Forget::Long => tail.log.begin_anew(),
+        Forget::All(clock_ms) => tail.log.begin_later(clock_ms),
+    });
     if let Err(error) = begun {
         if error.kind() == ErrorKind::Poisoned {
             parts.poison(&mut tail, &error);

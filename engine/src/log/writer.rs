@@ -284,7 +284,8 @@ impl LogWriter {
     /// The clock of the next commit, which was committed elsewhere at `then_ms`: that, whatever
     /// later ones there have been.
     pub fn tick_again(&mut self, then_ms: u64) -> u64 {
-        self.record_ms = then_ms.min(NUMBER_MAX);
+        assert!(then_ms <= NUMBER_MAX, "a clock that logs can hold");
+        self.record_ms = then_ms;
         self.clock_ms = self.clock_ms.max(self.record_ms);
         self.record_ms
     }

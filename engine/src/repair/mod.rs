@@ -14,6 +14,8 @@
 //! 1. Nothing in the damaged directory changes.
 //! 2. What was or may have been in the old database, and is not in the new, is told.
 //! 3. Nothing is in the new database that was not committed to the old one.
+//! 4. The log of the new database begins behind all of it: what was committed again has the clocks
+//!    of the old commits, which go back where parts of segments come before commits of the log.
 //!
 //! Not for: what lies in segments, which index types know.
 
@@ -25,6 +27,7 @@ mod write;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::database::Engine;
 use crate::env::{Env, Stopped};
@@ -128,7 +131,15 @@ pub fn repair(
     }
     let mut report = RepairReport::default();
     let survey = survey::survey(vfs, dir, &names, registry.only(), &mut report)?;
-    let options = Options { access: Access::Create, durability: Durability::None, ..options };
+    let options = Options {
+        access: Access::Create,
+        durability: Durability::None,
+        // Its log goes back in time, and is nothing for readers to come.
+        archive: None,
+        log_retention_bytes: 0,
+        log_retention_age: Duration::ZERO,
+        ..options
+    };
     // It is made by the present clock, and written by none.
     Engine::open(env.clone(), target, options.clone(), Registry::default())?.close()?;
     let engine = Engine::open(Stopped::new(env.clone(), 0), target, options, registry)?;
@@ -136,7 +147,7 @@ pub fn repair(
     // What has expired for readers of the old one does not come back.
     engine.rely_on(survey.wall_ms);
     report.indexes = engine.catalog().iter().count();
-    engine.flush()?;
+    engine.forget_history(env.wall_ms())?;
     engine.close()?;
     Ok(report)
 }

@@ -14,6 +14,17 @@ use crate::log::{Place, Retained};
 use crate::planted::{self, Bug};
 
 impl LogWriter {
+    /// Begins a new segment now: no commit in it has an earlier clock than `clock_ms`, or than any
+    /// before it.
+    ///
+    /// # Errors
+    /// As [`LogWriter::reserve`].
+    pub fn begin_later(&mut self, clock_ms: u64) -> Result<()> {
+        self.tick(clock_ms);
+        self.sync_all()?;
+        self.begin_segment(0)
+    }
+
     /// Takes on segments that were kept before the first that recovery needs.
     pub fn adopt(&mut self, kept: Vec<Retained>) {
         // Whether they are blob files as well is not known.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use cuesta_engine::keep::{RestoreTo, restore as restore_backup};
+
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -65,4 +67,55 @@ fn operands_find_what_they_found_when_they_were_committed() {
             }
         }
     }
+}
+
+#[test]
+fn the_clocks_of_a_repaired_database_never_go_back() {
+    let (env, db) = mortal();
+    std::mem::forget(db);
+    let world = SimEnv::new(1);
+    world.advance(HOUR * 5);
+    restore(&world, &files(&env, DIR));
+    // Not even what asks for the log to be kept has it keep what goes back.
+    let keeping = || builder(&world).log_retention_bytes(1 << 30);
+    assert!(keeping().repair(DIR, NEW).unwrap().is_whole());
+
+    let some = contents(&world, NEW)["some"].clone();
+    assert_eq!(some.len(), 20);
+    let pool = "backups";
+    let db = keeping().archive_log(pool).open(NEW).unwrap();
+    let begun = db.snapshot().commit();
+    for place in 0..begun {
+        let error = db.changes_since(place).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Expired, "{place}: {error}");
+        assert!(error.to_string().contains(&(begun + 1).to_string()), "{place}: {error}");
+    }
+    let mut changes = db.changes_since(begun).unwrap();
+    assert!(changes.next().is_none());
+    db.backup(pool).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    for n in 0..5 {
+        world.advance(HOUR);
+        plain.put(key(n), "new").unwrap();
+    }
+    let times: Vec<u64> = changes.map(|change| change.unwrap().time_ms()).collect();
+    // Creating the keyspace was one.
+    assert_eq!(times.len(), 6);
+    assert!(times.is_sorted(), "{times:?}");
+    db.close().unwrap();
+
+    let restored = |target: &str, time_ms| {
+        let (pool, target) = (Path::new(pool), Path::new(target));
+        restore_backup(&*world, pool, target, RestoreTo::Time(time_ms))
+            .map(|report| report.commit.0)
+    };
+    for (n, time_ms) in (1..).zip(&times) {
+        assert_eq!(restored(&format!("to {n}"), *time_ms).unwrap(), begun + n);
+        let content = contents(&world, &format!("to {n}"));
+        assert_eq!(content["plain"].len() as u64, n - 1);
+        assert!(content["some"] == some);
+    }
+    // Nobody can go back to before the repair.
+    let early = times[0] - HOUR.as_millis() as u64;
+    assert_eq!(restored("too early", early).unwrap_err().kind(), ErrorKind::NotFound);
 }
