@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use cuesta_engine::error::{Error, Result};
 use cuesta_engine::format::{Reader, put_bytes, put_varint, varint_len};
+use cuesta_engine::manifest::NUMBER_MAX;
 
 use super::expiry;
 use super::kind::Kind;
@@ -272,8 +273,8 @@ impl<'a> Pile<'a> {
         let from = self.operands.len();
         while !reader.is_empty() {
             let (first, span) = (reader.varint()?, reader.varint()?);
-            let last = first.checked_add(span);
-            let last = last.ok_or_else(|| reader.corrupt("a clock beyond all"))?;
+            let last = first.checked_add(span).filter(|last| *last <= NUMBER_MAX);
+            let last = last.ok_or_else(|| reader.corrupt("a clock beyond all time"))?;
             let bytes = Cow::Borrowed(reader.bytes()?);
             self.operands.push(Operand { first, last, bytes });
         }

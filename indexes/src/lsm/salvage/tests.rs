@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use cuesta_engine::FileId;
 use cuesta_engine::file::{Extent, FileKind};
-use cuesta_engine::format::Codec;
+use cuesta_engine::format::{Codec, put_varint};
+use cuesta_engine::manifest::NUMBER_MAX;
 
 use super::*;
 use crate::lsm::segment::tests::{Entries, NONSENSE, shape, write};
@@ -149,8 +150,14 @@ fn save(segments: &[&Entries], taker: &mut Taker) {
 fn nothing_older_takes_the_place_of_a_value_that_makes_no_sense() {
     let keys = [&b"a"[..], b"b", b"c"];
     let older: Entries = keys.map(|key| (key.to_vec(), (Kind::Put, b"old".to_vec()))).into();
-    for kind in [Kind::Expiring, Kind::Merge] {
-        let newer: Entries = [(b"b".to_vec(), (kind, NONSENSE.to_vec()))].into();
+    // Of an operand that was committed later than any commit can be.
+    let mut late = vec![0];
+    [NUMBER_MAX, 1].into_iter().for_each(|number| put_varint(&mut late, number));
+    late.extend_from_slice(&[1, b'x']);
+    let senseless =
+        [(Kind::Expiring, NONSENSE), (Kind::Merge, NONSENSE), (Kind::Merge, late.as_slice())];
+    for (kind, stored) in senseless {
+        let newer: Entries = [(b"b".to_vec(), (kind, stored.to_vec()))].into();
         let mut taker = Taker::default();
         save(&[&newer, &older], &mut taker);
         let kept = [b"a", b"c"].map(|key| (key.to_vec(), b"old".to_vec()));
