@@ -13,6 +13,12 @@
 //! as of 5     [b, ------ f) 5   [f, ---- ..) 0
 //! ```
 //!
+//! Neighbouring borders of which the same is true, since one delete has covered them, are a
+//! *group*: their versions name the group, and what is true of it is said once, in a tree of
+//! groups. So what is covered again and again is not gone through again: where groups become one,
+//! the borders of the largest stay as they are, and the others are told; where a delete ends within
+//! a group, those of the smaller part are. A border is told about as often as its group can double.
+//!
 //! Not for: points. A delete at commit `s` covers versions before `s`; those at `s` came later in
 //! their batch.
 //!
@@ -20,101 +26,126 @@
 //! 1. The border at which a range ends gets its version under the same commit, with what was true
 //!    there before; a border is never removed.
 //! 2. Whoever reads as of `at` sees exactly the borders and versions up to `at`, and so what was
-//!    true then.
+//!    true then: of groups, too, which have a version for every commit that changes what is true.
+//! 3. A group has its version before a border names it.
 
 #[cfg(all(test, loom))]
 mod cover_loom;
+mod present;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cuesta_engine::SeqNo;
 use cuesta_engine::blinktree::{self, Tree, Version};
 use cuesta_engine::index::Horizon;
 
+use self::present::{Label, Present};
 use super::span::{self, Span};
 
-/// Versions of borders are all of one kind.
-const BORDER: u8 = 0;
+/// The version of a border or of a group names a commit.
+const COMMIT: u8 = 0;
+/// The version of a border names its group.
+const GROUP: u8 = 1;
 
 /// The write half.
 #[derive(Debug)]
 pub(super) struct CoverWriter {
-    tree: blinktree::Writer,
+    borders: blinktree::Writer,
+    groups: blinktree::Writer,
+    present: Present,
+    /// Bytes of `present`.
+    bytes: Arc<AtomicUsize>,
 }
 
 /// The read half.
 #[derive(Debug)]
 pub(super) struct Cover {
-    tree: Arc<Tree>,
+    trees: Trees,
+    /// Bytes that the write half has.
+    bytes: Arc<AtomicUsize>,
+}
+
+/// What both halves, and cursors, read.
+#[derive(Clone, Debug)]
+struct Trees {
+    borders: Arc<Tree>,
+    groups: Arc<Tree>,
 }
 
 /// Nothing covered, as the two halves.
 pub(super) fn create() -> (CoverWriter, Cover) {
-    let (tree, read) = blinktree::create();
-    (CoverWriter { tree }, Cover { tree: read })
+    let ((borders, tree), (groups, of_groups)) = (blinktree::create(), blinktree::create());
+    let trees = Trees { borders: tree, groups: of_groups };
+    let (present, bytes) = (Present::default(), Arc::<AtomicUsize>::default());
+    (CoverWriter { borders, groups, present, bytes: bytes.clone() }, Cover { trees, bytes })
 }
 
-/// The commit that a version of a border names; 0 is none.
-fn commit_of(version: Option<Version<'_>>) -> u64 {
-    let bytes = version.and_then(|version| version.value.first_chunk().copied());
-    bytes.map_or(0, u64::from_le_bytes)
+/// A number of eight bytes.
+fn number_of(version: Version<'_>) -> u64 {
+    version.value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+impl Trees {
+    /// The commit that a version of a border names, as of `at`; 0 is none.
+    #[inline]
+    fn commit_of(&self, version: Option<Version<'_>>, at: u64) -> u64 {
+        match version {
+            None => 0,
+            Some(version) if version.kind == GROUP => {
+                self.groups.get(version.value, at).map_or(0, number_of)
+            }
+            Some(version) => number_of(version),
+        }
+    }
 }
 
 impl CoverWriter {
-    /// Deletes from `start` up to `end` at commit `at`, in which no other range overlaps or touches
-    /// this one. Costs two insertions, and one for each border in between.
-    pub(super) fn delete(
-        &mut self,
-        start: &[u8],
-        end: Option<&[u8]>,
-        at: SeqNo,
-        horizon: &Horizon<'_>,
-    ) {
-        let mut cursor = self.tree.tree().cursor(u64::MAX);
-        if let Some(end) = end {
-            cursor.seek_back_to(end);
-            if !cursor.valid() || cursor.key() != end {
-                let before = commit_of(cursor.version());
-                self.put(end, at, before, horizon);
-            }
+    /// Deletes ranges, each from its start up to its end, at commit `at`: all those of the commit,
+    /// which neither overlap nor touch. Costs a few insertions for each, and some more the first
+    /// times that a border lies in between.
+    pub(super) fn delete(&mut self, ranges: &[Range<'_>], at: SeqNo, horizon: &Horizon<'_>) {
+        let told = self.present.delete(ranges, at.0, self.borders.tree());
+        for (group, commit) in told.groups {
+            let (group, commit) = (group.to_be_bytes(), commit.to_le_bytes());
+            self.groups.insert(&group, at.0, COMMIT, &commit, horizon);
         }
-        self.put(start, at, at.0, horizon);
-        cursor.seek(start);
-        cursor.next();
-        while cursor.valid() && span::is_before(cursor.key(), end) {
-            let border = cursor.key().to_vec();
-            self.put(&border, at, at.0, horizon);
-            cursor.next();
+        for (border, label) in told.borders {
+            let (kind, bytes) = match label {
+                Label::Commit(commit) => (COMMIT, commit.to_le_bytes()),
+                Label::Group(group) => (GROUP, group.to_be_bytes()),
+            };
+            self.borders.insert(&border, at.0, kind, &bytes, horizon);
         }
-    }
-
-    fn put(&mut self, border: &[u8], at: SeqNo, commit: u64, horizon: &Horizon<'_>) {
-        self.tree.insert(border, at.0, BORDER, &commit.to_le_bytes(), horizon);
+        self.bytes.store(self.present.bytes(), Ordering::Relaxed);
     }
 }
+
+/// The start of a range, and its end if it has one.
+pub(super) type Range<'r> = (&'r [u8], Option<&'r [u8]>);
 
 impl Cover {
     /// The newest commit up to `at` that deleted `key` within a range; 0 when there is none.
     #[inline]
     pub(super) fn newest(&self, key: &[u8], at: u64) -> u64 {
-        commit_of(self.tree.get_at_or_before(key, at))
+        self.trees.commit_of(self.trees.borders.get_at_or_before(key, at), at)
     }
 
     /// A look at all of it as of `at`.
     pub(super) fn cursor(&self, at: u64) -> CoverCursor {
-        CoverCursor::new(self.tree.cursor(at))
+        CoverCursor::new(self.trees.clone(), at)
     }
 
     /// Everything covered as of `at`, in order, joined.
     pub(super) fn spans(&self, at: u64) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         let mut open = false;
-        let mut cursor = self.tree.cursor(at);
+        let mut cursor = self.trees.borders.cursor(at);
         cursor.seek_first();
         while cursor.valid() {
-            let covered = commit_of(cursor.version()) > 0;
+            let covered = self.trees.commit_of(cursor.version(), at) > 0;
             if covered && !open {
                 spans.push(Span { start: cursor.key().to_vec(), end: None });
             } else if let (true, false, Some(last)) = (open, covered, spans.last_mut()) {
@@ -128,11 +159,11 @@ impl Cover {
 
     /// The newest commit of any range delete.
     pub(super) fn last(&self) -> u64 {
-        let mut cursor = self.tree.cursor(u64::MAX);
+        let mut cursor = self.trees.borders.cursor(u64::MAX);
         let mut last = 0;
         cursor.seek_first();
         while cursor.valid() {
-            last = last.max(commit_of(cursor.version()));
+            last = last.max(self.trees.commit_of(cursor.version(), u64::MAX));
             cursor.next();
         }
         last
@@ -140,12 +171,13 @@ impl Cover {
 
     /// Bytes of memory held.
     pub(super) fn bytes(&self) -> usize {
-        self.tree.memory()
+        let Trees { borders, groups } = &self.trees;
+        borders.memory() + groups.memory() + self.bytes.load(Ordering::Relaxed)
     }
 
     /// As [`Tree::pruned_to`].
     pub(super) fn pruned_to(&self) -> u64 {
-        self.tree.pruned_to()
+        self.trees.borders.pruned_to().max(self.trees.groups.pruned_to())
     }
 }
 
@@ -161,6 +193,7 @@ struct Stretch {
 
 /// A place in a [`Cover`], for keys that are close to each other.
 pub(super) struct CoverCursor {
+    trees: Trees,
     cursor: blinktree::Cursor,
     here: Stretch,
     /// Covered keys from some place on, to where that ends.
@@ -173,9 +206,10 @@ pub(super) struct CoverCursor {
 }
 
 impl CoverCursor {
-    fn new(cursor: blinktree::Cursor) -> CoverCursor {
+    fn new(trees: Trees, at: u64) -> CoverCursor {
         CoverCursor {
-            cursor,
+            cursor: trees.borders.cursor(at),
+            trees,
             here: Stretch::default(),
             ahead: None,
             behind: None,
@@ -202,12 +236,18 @@ impl CoverCursor {
         self.cursor.seek_back_to(key);
         if self.cursor.valid() {
             here.start.extend_from_slice(self.cursor.key());
-            here.commit = commit_of(self.cursor.version());
+            here.commit = self.trees.commit_of(self.cursor.version(), self.cursor.at());
             self.cursor.next();
         } else {
             self.cursor.seek_first();
         }
         here.end = self.cursor.valid().then(|| self.cursor.key().to_vec());
+    }
+
+    /// Whether the cursor stands on a border from which on keys are covered.
+    fn is_covered(&self) -> bool {
+        let cursor = &self.cursor;
+        cursor.valid() && self.trees.commit_of(cursor.version(), cursor.at()) > 0
     }
 
     /// The end of the covered keys around the one asked about last, which is covered. Cheap as long
@@ -220,7 +260,7 @@ impl CoverCursor {
         let mut end = None;
         if let Some(here_end) = &self.here.end {
             self.cursor.seek(here_end);
-            while self.cursor.valid() && commit_of(self.cursor.version()) > 0 {
+            while self.is_covered() {
                 self.cursor.next();
                 #[cfg(test)]
                 (self.walked += 1);
@@ -239,7 +279,7 @@ impl CoverCursor {
         }
         let mut start = self.here.start.clone();
         self.cursor.seek_back(&start);
-        while self.cursor.valid() && commit_of(self.cursor.version()) > 0 {
+        while self.is_covered() {
             start.clear();
             start.extend_from_slice(self.cursor.key());
             self.cursor.prev();

@@ -205,13 +205,13 @@ pub struct Writer {
 
 impl Writer {
     #[cold]
-    fn delete_range(&mut self, start: &[u8], end: Option<&[u8]>, at: SeqNo, horizon: &Horizon<'_>) {
+    fn delete_ranges(&mut self, ranges: &[cover::Range<'_>], at: SeqNo, horizon: &Horizon<'_>) {
         let cover = self.cover.get_or_insert_with(|| {
             let (writer, cover) = cover::create();
             self.memtable.cover.get_or_init(|| cover);
             writer
         });
-        cover.delete(start, end, at, horizon);
+        cover.delete(ranges, at, horizon);
     }
 }
 
@@ -223,12 +223,17 @@ impl MemtableWriter for Writer {
     #[expect(clippy::expect_used, reason = "what cannot be read is refused when it is prepared")]
     fn apply(&mut self, at: SeqNo, clock_ms: u64, ops: &[u8], horizon: &Horizon<'_>) {
         let place = self.place.take();
-        for op in Ops::new(ops) {
+        // Range deletes come first.
+        let range = |op| match op {
+            Ok(Op::DeleteRange { start, end }) => Some((start, end)),
+            _ => None,
+        };
+        let ranges: Vec<cover::Range<'_>> = Ops::new(ops).map_while(range).collect();
+        if !ranges.is_empty() {
+            self.delete_ranges(&ranges, at, horizon);
+        }
+        for op in Ops::new(ops).skip(ranges.len()) {
             let op = op.expect("operations are prepared before applied");
-            if let Op::DeleteRange { start, end } = op {
-                self.delete_range(start, end, at, horizon);
-                continue;
-            }
             let (key, (kind, value)) = (op.key(), op.entry());
             match kind {
                 Kind::Put if self.threshold.is_large(value) => {

@@ -33,8 +33,7 @@ fn beside_a_writer(read: fn(&Cover, u64)) {
         let (mut writer, cover) = create();
         let cover = std::sync::Arc::new(cover);
         let mut delete = |at: u64| {
-            let (start, end) = COMMITS[at as usize - 1];
-            writer.delete(start, end, SeqNo(at), &Horizon::UNKNOWN);
+            writer.delete(&[COMMITS[at as usize - 1]], SeqNo(at), &Horizon::UNKNOWN);
         };
         delete(1);
         delete(2);

@@ -28,6 +28,12 @@ fn joined(ranges: &[(u8, Option<u8>)]) -> Vec<Span> {
     spans
 }
 
+fn delete(writer: &mut CoverWriter, spans: &[Span], seq: u64, horizon: &Horizon<'_>) {
+    let ranges = spans.iter().map(|span| (span.start.as_slice(), span.end.as_deref()));
+    let ranges: Vec<Range<'_>> = ranges.collect();
+    writer.delete(&ranges, SeqNo(seq), horizon);
+}
+
 fn newest(commits: &Commits, key: u8, at: u64) -> u64 {
     let over = |ranges: &[(u8, Option<u8>)]| {
         ranges.iter().any(|(start, end)| *start <= key && end.is_none_or(|end| key < end))
@@ -68,9 +74,7 @@ proptest! {
     ) {
         let (mut writer, cover) = create();
         for (seq, ranges) in (1..).zip(&commits) {
-            for Span { start, end } in joined(ranges) {
-                writer.delete(&start, end.as_deref(), SeqNo(seq), &Horizon::UNKNOWN);
-            }
+            delete(&mut writer, &joined(ranges), seq, &Horizon::UNKNOWN);
         }
         for at in 0..=commits.len() as u64 {
             check(&cover, &commits, at, &order);
@@ -89,9 +93,7 @@ proptest! {
         for (seq, ranges) in (1u64..).zip(&commits) {
             let taken: Vec<u64> = pins.iter().copied().filter(|pin| *pin < seq).collect();
             let horizon = Horizon { published: seq - 1, pins: &taken };
-            for Span { start, end } in joined(ranges) {
-                writer.delete(&start, end.as_deref(), SeqNo(seq), &horizon);
-            }
+            delete(&mut writer, &joined(ranges), seq, &horizon);
         }
         let last = commits.len() as u64;
         let order: Vec<u8> = (0..KEYS + 13).collect();
@@ -131,11 +133,11 @@ fn readers_beside_the_writer_see_whole_commits() {
             });
         }
         for seq in 1..=COMMITS {
-            for half in [0, 120] {
+            let range = |half| {
                 let first = (seq % 100) as u8 + half;
-                let end = [first + 16];
-                writer.delete(&[first], Some(&end), SeqNo(seq), &Horizon::UNKNOWN);
-            }
+                Span { start: vec![first], end: Some(vec![first + 16]) }
+            };
+            delete(&mut writer, &[0, 120].map(range), seq, &Horizon::UNKNOWN);
             published.store(seq, Ordering::Release);
         }
     });
@@ -147,7 +149,7 @@ fn many_small_ranges_stay_fast() {
     for i in 0..100_000u64 {
         let start = (i * 7919 % 100_000) * 10;
         let (start, end) = (start.to_be_bytes(), (start + 5).to_be_bytes());
-        writer.delete(&start, Some(&end), SeqNo(i + 1), &Horizon::UNKNOWN);
+        writer.delete(&[(&start, Some(&end))], SeqNo(i + 1), &Horizon::UNKNOWN);
     }
     assert_eq!(cover.spans(u64::MAX).len(), 100_000);
     assert_eq!(cover.last(), 100_000);
@@ -162,7 +164,7 @@ fn passing_covered_keys_one_by_one_walks_over_each_border_once() {
     let (count, horizon) = (1000u32, Horizon { published: 0, pins: &[] });
     for n in 0..count {
         let (start, end) = (n.to_be_bytes(), (n + 1).to_be_bytes());
-        writer.delete(&start, Some(&end), SeqNo(u64::from(n) + 1), &horizon);
+        writer.delete(&[(&start, Some(&end))], SeqNo(u64::from(n) + 1), &horizon);
     }
     let mut cursor = cover.cursor(u64::MAX);
     for n in 0..count {
@@ -174,4 +176,29 @@ fn passing_covered_keys_one_by_one_walks_over_each_border_once() {
         assert_eq!(cursor.start(), 0u32.to_be_bytes());
     }
     assert!(cursor.walked <= 2 * count as usize, "{} borders", cursor.walked);
+}
+
+#[test]
+fn what_is_covered_again_and_again_is_not_gone_through_again() {
+    // Ever higher ends, ever lower starts, and ever more in both directions.
+    let ranges: [fn(u64) -> (u64, u64); 3] =
+        [|n| (0, n + 1), |n| (1_000_000 - n, 1_000_001), |n| (500_000 - n, 500_001 + n)];
+    for range in ranges {
+        let (mut writer, cover) = create();
+        let count = 20_000;
+        for n in 0..count {
+            let (start, end) = range(n);
+            let (start, end) = (start.to_be_bytes(), end.to_be_bytes());
+            let horizon = Horizon { published: n, pins: &[] };
+            writer.delete(&[(&start, Some(&end))], SeqNo(n + 1), &horizon);
+        }
+        let (start, end) = range(count - 1);
+        for key in [start, start.midpoint(end), end - 1] {
+            assert_eq!(cover.newest(&key.to_be_bytes(), u64::MAX), count);
+        }
+        assert_eq!(cover.newest(&end.to_be_bytes(), u64::MAX), 0);
+        assert_eq!(cover.spans(u64::MAX).len(), 1);
+        // A few versions for each range, and what the writer knows.
+        assert!(cover.bytes() < 500 * count as usize, "{} bytes", cover.bytes());
+    }
 }
