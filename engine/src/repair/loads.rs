@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! its record is in the log ─────────────► it is a commit like others
-//! a later job knew of it ───────────────► current, if that job came to nothing; else replaced
+//! a job knew of it ─────────────────────► replaced
 //! the log goes on from its label to the
 //! end, and has no record of it ─────────► it was never committed
 //! commits after it are in segments ─────► replaced, or nobody knows how old it is: left out, told
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::RepairReport;
 use super::survey::{Index, Seen};
 use crate::format::name;
-use crate::id::{EditNo, FileId, IndexId, SeqNo};
+use crate::id::{FileId, IndexId, SeqNo};
 use crate::index::{Lost, SegmentMeta};
 use crate::ingest::Prepared;
 use crate::manifest::NUMBER_MAX;
@@ -98,27 +98,16 @@ fn found_by_jobs(id: IndexId, labels: &[Owner]) -> BTreeMap<&Places, SeqNo> {
     found
 }
 
-/// Segments that jobs of an index knew of, by the last of these jobs.
-fn mentions(id: IndexId, labels: &[Owner]) -> BTreeMap<&Places, EditNo> {
-    let mut mentions = BTreeMap::new();
-    for job in labels.iter().filter(|owner| owner.index == id && !is_load(owner)) {
-        for places in job.removed.iter().chain(&job.kept).chain(&job.made) {
-            let last: &mut EditNo = mentions.entry(places).or_default();
-            *last = (*last).max(job.edit);
-        }
-    }
-    mentions
-}
-
-/// Gives `index` the loads that labels alone tell of. What is current in it is so up to `edit`.
+/// Gives `index` the loads that labels alone tell of, beside those that are current in it.
 pub(super) fn settle(
     (id, index): (IndexId, &mut Index),
-    edit: EditNo,
     labels: &[Owner],
     seen: &Seen,
     report: &mut RepairReport,
 ) {
-    let mentions = mentions(id, labels);
+    let jobs = labels.iter().filter(|owner| owner.index == id && !is_load(owner));
+    let known = jobs.flat_map(|job| job.removed.iter().chain(&job.kept).chain(&job.made));
+    let known: BTreeSet<&Places> = known.collect();
     let current: BTreeSet<Places> = index.segments.iter().map(|meta| places(meta)).collect();
     let logged = seen.loads.get(&id).into_iter().flatten().flat_map(|(_, metas)| metas);
     let logged: BTreeSet<Places> = logged.map(places).collect();
@@ -127,22 +116,19 @@ pub(super) fn settle(
         let (mut taken, mut untold) = (Vec::new(), None);
         for meta in &load.segments {
             let at = places(meta);
-            if current.contains(&at) || logged.contains(&at) {
+            // What a job knew of, and is not current, was replaced.
+            if current.contains(&at) || logged.contains(&at) || known.contains(&at) {
                 continue;
             }
-            match mentions.get(&at) {
-                Some(last) if *last <= edit => continue,
-                Some(_) => {}
-                None if seen.goes_on_from(after) => {
-                    untold = Some("it was loaded, and no commit in the log names it");
-                    continue;
-                }
-                None if index.flushed > after => {
-                    untold = Some("it was loaded, and nothing tells whether it was replaced since");
-                    continue;
-                }
-                None => untold = Some("it is here, and nothing tells whether it was committed"),
+            if seen.goes_on_from(after) {
+                untold = Some("it was loaded, and no commit in the log names it");
+                continue;
             }
+            if index.flushed > after {
+                untold = Some("it was loaded, and nothing tells whether it was replaced since");
+                continue;
+            }
+            untold = Some("it is here, and nothing tells whether it was committed");
             // Whatever it came before, it is not known.
             taken.push(Arc::new(SegmentMeta { newest: SeqNo(NUMBER_MAX), ..meta.clone() }));
         }

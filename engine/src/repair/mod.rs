@@ -19,6 +19,7 @@
 //!
 //! Not for: what lies in segments, which index types know.
 
+mod jobs;
 mod loads;
 mod stale;
 mod survey;

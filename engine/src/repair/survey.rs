@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::RepairReport;
+use super::jobs::Jobs;
 use super::loads::{self, Logged, PreparedFiles};
 use super::stale::{came_later, contradiction, listed};
 use crate::batch::Body;
@@ -240,7 +241,7 @@ impl Seen {
     }
 
     /// Whether the log has all commits behind `after`, up to `last`.
-    fn has(&self, after: SeqNo, last: SeqNo) -> bool {
+    pub(super) fn has(&self, after: SeqNo, last: SeqNo) -> bool {
         let gap = self.gaps().any(|(first, end)| first <= last && end > after);
         self.done.before <= after && self.done.last_seq >= last && !gap
     }
@@ -360,9 +361,8 @@ impl<'s> Found<'s> {
             }
             jobs.values_mut().for_each(|owners| owners.retain(|owner| !loads::is_load(owner)));
             let known = loads::known(id, &index.entry.kind, labels, prepared, &seen.loads);
-            let edit = Jobs::new(id, known, labels, index).follow(&jobs, index, seen, report);
-            let edit = edit.unwrap_or(self.state.edit());
-            loads::settle((id, index), edit, labels, seen, report);
+            Jobs::new(id, known, labels, index).follow(&jobs, index, seen, report);
+            loads::settle((id, index), labels, seen, report);
             index.loaded_after = loads::loaded_after(id, labels, &seen.loads);
         }
     }
@@ -437,72 +437,6 @@ impl<'s> Found<'s> {
             index.segments.sort_by_cached_key(|meta| places(meta));
         }
         self.indexes
-    }
-}
-
-/// Segments of an index by where they lie.
-struct Jobs(BTreeMap<Places, Arc<SegmentMeta>>);
-
-impl Jobs {
-    /// Those that the manifest or some file tells of, beside those that were `loaded`.
-    fn new(
-        id: IndexId,
-        loaded: BTreeMap<Places, Arc<SegmentMeta>>,
-        labels: &[Owner],
-        index: &Index,
-    ) -> Jobs {
-        let mut segments = loaded;
-        let jobs = |owner: &&Owner| owner.index == id && !loads::is_load(owner);
-        for owner in labels.iter().filter(jobs) {
-            let told = owner.segments.iter().map(|meta| (places(meta), Arc::new(meta.clone())));
-            segments.extend(told);
-        }
-        // The manifest knows of moves, too.
-        segments.extend(index.segments.iter().map(|meta| (places(meta), meta.clone())));
-        Jobs(segments)
-    }
-
-    fn has(&self, all: &[Places]) -> bool {
-        all.iter().all(|places| self.0.contains_key(places))
-    }
-
-    /// Brings an index to what it was after the last of `jobs` that was installed; returns the edit
-    /// of that one.
-    fn follow(
-        &self,
-        jobs: &BTreeMap<EditNo, Vec<&Owner>>,
-        index: &mut Index,
-        seen: &Seen,
-        report: &mut RepairReport,
-    ) -> Option<EditNo> {
-        let (mut missing, mut last): (Vec<&Places>, _) = (Vec::new(), None);
-        for job in jobs.values().filter_map(|owners| owners.first()) {
-            index.flushed = index.flushed.max(job.before);
-            let is_there = self.has(&job.made);
-            if is_there || !self.has(&job.removed) {
-                // Its inputs may be gone because it was installed, and then its outputs count.
-                index.flushed = index.flushed.max(job.flushed);
-            } else if job.flushed > index.flushed && !seen.has(index.flushed, job.flushed) {
-                let what =
-                    Lost::Commits { first: index.flushed.next().0, last: Some(job.flushed.0) };
-                let why = "segments that have them are missing";
-                report.lose(Some(&index.entry.name), what, why);
-                index.flushed = job.flushed;
-            } else if job.flushed > index.flushed || !job.removed.is_empty() {
-                // It came to nothing, or what it was made of is still there.
-                continue;
-            }
-            last = Some(job.edit);
-            let current = || job.kept.iter().chain(&job.made);
-            index.segments = current().filter_map(|at| self.0.get(at).cloned()).collect();
-            missing = current().filter(|at| !self.0.contains_key(*at)).collect();
-        }
-        for (file, offset) in missing.into_iter().filter_map(|at| at.first()) {
-            let what = Lost::File { name: name::data(*file) };
-            let why = format!("the segment at {offset} is missing, or was let go of");
-            report.lose(Some(&index.entry.name), what, why);
-        }
-        last
     }
 }
 
