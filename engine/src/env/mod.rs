@@ -18,10 +18,12 @@ mod event;
 #[cfg(all(test, loom))]
 mod event_loom;
 pub mod os;
+mod pieces;
 pub mod sim;
 mod stopped;
 
 pub use event::Event;
+pub use pieces::{Unreadable, read_in_pieces};
 pub use stopped::Stopped;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::reader::{Bytes, load_file, offset_of};
 use super::search::Search;
-use crate::env::{OpenMode, Vfs};
+use crate::env::{OpenMode, Unreadable, Vfs, read_in_pieces};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::name::FileName;
 use crate::id::{LogNo, LogPos, SeqNo};
@@ -21,9 +21,6 @@ use crate::manifest::NUMBER_MAX;
 
 /// Where the number of a segment lies in its header.
 const NUMBER_AT: usize = 32;
-
-/// Where a file cannot be read at once, what can be read of it is read in such pieces.
-const PIECE_BYTES: usize = 4096;
 
 /// Files of log segments by number: each has the name of a log segment, or is a data file that was
 /// one.
@@ -136,7 +133,7 @@ pub fn salvage(
             _ => None,
         };
         if let Ok((.., unreadable)) = &present {
-            let trouble = |why: &String| Trouble::File((*file_name).clone(), why.clone());
+            let trouble = |what: &Unreadable| Trouble::File((*file_name).clone(), what.to_string());
             unreadable.iter().map(trouble).for_each(&mut *reading.tell);
         }
         reading.done.begins_late |= !reading.begun && !matches!(present, Ok((Ok(_), ..)));
@@ -177,7 +174,7 @@ fn stand_in(uuid: [u8; 16], number: LogNo, (base, last_seq): (LogPos, SeqNo)) ->
 }
 
 /// The bytes of a file, zeros where they cannot be read, and what is to be said of these.
-fn load(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<(Bytes, Vec<String>)> {
+fn load(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<(Bytes, Vec<Unreadable>)> {
     let error = match load_file(vfs, dir, file_name.to_owned()) {
         Ok(bytes) => return Ok((bytes, Vec::new())),
         Err(error) if error.kind() == ErrorKind::Io => error,
@@ -188,18 +185,8 @@ fn load(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<(Bytes, Vec<String
         return Err(error);
     };
     let mut bytes = vec![0; len];
-    let mut told: Vec<(usize, usize, std::io::Error)> = Vec::new();
-    for (at, piece) in (0..).step_by(PIECE_BYTES).zip(bytes.chunks_mut(PIECE_BYTES)) {
-        let end = at + piece.len();
-        let Err(error) = file.read_exact_at(at as u64, piece) else { continue };
-        piece.fill(0);
-        match told.last_mut() {
-            Some((_, until, _)) if *until == at => *until = end,
-            _ => told.push((at, end, error)),
-        }
-    }
-    let told = told.iter().map(|(at, end, e)| format!("bytes {at} to {end} are unreadable: {e}"));
-    Ok((Bytes::Copy(bytes), told.collect()))
+    let unreadable = read_in_pieces(&*file, &mut bytes);
+    Ok((Bytes::Copy(bytes), unreadable))
 }
 
 /// Whether a record of this life of the file begins at `at`, rather than remains of an earlier one.

@@ -19,8 +19,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::env::{OpenMode, Vfs, VfsFile};
-use crate::error::{Error, Result};
+use crate::env::{OpenMode, Unreadable, Vfs, VfsFile, read_in_pieces};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::name::{self, FileName};
 use crate::identity::Uuid;
 use crate::manifest::edit::{self, ManifestEdit};
@@ -122,7 +122,7 @@ pub struct Salvaged {
 /// # Errors
 /// `Corrupt` when not even the snapshot can be read; `Unsupported`, `Io`.
 pub fn salvage(vfs: &dyn Vfs, dir: &Path, number: u64) -> Result<Salvaged> {
-    let bytes = load(vfs, dir, number)?.ok_or_else(|| Error::corrupt("it is gone"))?;
+    let (bytes, unreadable) = load_readable(vfs, dir, number)?;
     let tag = record::decode_header(&bytes)?;
     crate::ensure_sound!(tag.number == number, "says that it is {}", name::manifest(tag.number));
     let first = read_record(tag, HEADER_BYTES, &bytes, RecordKind::Snapshot)
@@ -143,6 +143,9 @@ pub fn salvage(vfs: &dyn Vfs, dir: &Path, number: u64) -> Result<Salvaged> {
             Err(error) => break Some(error),
         }
     };
+    // Where zeros stand for what cannot be read, they are not its end.
+    let beyond = unreadable.iter().find(|unreadable| unreadable.range.end > at);
+    let problem = beyond.map(|unreadable| Error::corrupt(unreadable.to_string())).or(problem);
     let position = ManifestPosition { number, len: at as u64 };
     Ok(Salvaged { uuid: tag.uuid, state, position, problem })
 }
@@ -213,6 +216,25 @@ fn load(vfs: &dyn Vfs, dir: &Path, number: u64) -> Result<Option<Vec<u8>>> {
         Err(e) => return Err(Error::io(format_args!("opening {name}"), e)),
     };
     load_file(&file, &name).map(Some)
+}
+
+/// The bytes of a manifest file, with zeros for those that cannot be read, and where these lie.
+fn load_readable(vfs: &dyn Vfs, dir: &Path, number: u64) -> Result<(Vec<u8>, Vec<Unreadable>)> {
+    let error = match load(vfs, dir, number) {
+        Ok(Some(bytes)) => return Ok((bytes, Vec::new())),
+        Ok(None) => return Err(Error::corrupt("it is gone")),
+        Err(error) if error.kind() == ErrorKind::Io => error,
+        Err(error) => return Err(error),
+    };
+    let Ok(file) = vfs.open(&dir.join(name::manifest(number)), OpenMode::Read) else {
+        return Err(error);
+    };
+    let Some(len) = file.len().ok().filter(|len| *len <= FILE_BYTES_MAX) else {
+        return Err(error);
+    };
+    let mut bytes = vec![0; len as usize];
+    let unreadable = read_in_pieces(&*file, &mut bytes);
+    Ok((bytes, unreadable))
 }
 
 fn load_file(file: &Arc<dyn VfsFile>, name: &str) -> Result<Vec<u8>> {

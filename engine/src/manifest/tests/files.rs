@@ -5,8 +5,9 @@ use crate::env::Env;
 use crate::env::os::OsEnv;
 use crate::env::sim::{Fault, FaultRule, OpKind};
 use crate::error::ErrorKind;
+use crate::format::name;
 use crate::manifest::record::FileTag;
-use crate::manifest::recover::{ManifestPosition, check_known};
+use crate::manifest::recover::{ManifestPosition, check_known, salvage};
 
 /// An edit that takes some hundred bytes.
 fn large(no: u64) -> ManifestEdit {
@@ -352,4 +353,41 @@ fn real_files_serve_as_well() {
         }
     }
     assert_eq!(vfs.list(dir).unwrap().len(), 1);
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_what_lies_behind_it() {
+    let written = disk();
+    let mut writer = ManifestWriter::create(&*written, dir(), UUID, RotateAt::default()).unwrap();
+    let mut ends = Vec::new();
+    for no in 1..=40 {
+        writer.append(&*written, &large(no)).unwrap();
+        ends.push(writer.position().len);
+    }
+    let path = dir().join(name::manifest(1));
+    let mut bytes = written.read_file(&path);
+    let len = ends[39] as usize;
+    assert!(len > 3 * 4096);
+    // Space that is reserved may hold what nobody can read.
+    bytes.resize(len.next_multiple_of(4096) + 4096, 0);
+    let pieces = bytes.len() / 4096;
+    for piece in 0..=pieces {
+        let disk = disk();
+        disk.write_file(&path, &bytes);
+        // The file at once, and then one of its pieces.
+        for nth in [1, 2 + piece as u64] {
+            disk.inject(FaultRule::nth(nth, OpKind::Read, Fault::Eio).on(&name::manifest(1)));
+        }
+        let salvaged = salvage(&*disk, dir(), 1);
+        if piece == 0 {
+            // It has the snapshot that all else builds on.
+            assert_eq!(salvaged.unwrap_err().kind(), ErrorKind::Corrupt);
+            continue;
+        }
+        let salvaged = salvaged.unwrap();
+        let kept = ends.iter().filter(|end| **end <= piece as u64 * 4096).count();
+        assert_eq!(salvaged.state.edit(), EditNo(kept as u64), "piece {piece}");
+        let problem = salvaged.problem.map(|problem| problem.to_string()).unwrap_or_default();
+        assert_eq!(problem.contains("unreadable"), piece < pieces, "piece {piece}: {problem}");
+    }
 }
