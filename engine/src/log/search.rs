@@ -14,6 +14,12 @@ use crate::log::{Record, RecordHeader};
 /// So many times the length of the file is summed at most.
 const BUDGET_TIMES: u64 = 8;
 
+#[cfg(test)]
+thread_local! {
+    /// Bytes that searches of this thread have summed.
+    pub(super) static SUMMED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// A search in the file of one segment.
 pub(super) struct Search<'b> {
     number: LogNo,
@@ -61,6 +67,8 @@ impl<'b> Search<'b> {
             return None;
         };
         self.budget = left;
+        #[cfg(test)]
+        SUMMED.set(SUMMED.get() + len);
         Record::decode(self.number, at, rest)
     }
 

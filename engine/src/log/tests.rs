@@ -467,33 +467,59 @@ fn headers_of_long_records() -> Vec<u8> {
     file
 }
 
+/// What `read` returns, and how many bytes were summed in looking for records.
+fn summing<T>(read: impl FnOnce() -> T) -> (T, u64) {
+    let before = search::SUMMED.get();
+    (read(), search::SUMMED.get() - before)
+}
+
 #[test]
 fn bytes_made_to_be_summed_again_and_again_are_damage_within_bounds() {
     let file = headers_of_long_records();
+    let most = 8 * file.len() as u64;
     let mut search = search::Search::new(LogNo(3), LogPos(1000), &file);
     assert!(search.record(LogPos(1000)).is_some());
-    assert_eq!(search.next(LogPos(1050), SeqNo(8)), None);
+    let (next, summed) = summing(|| search.next(LogPos(1050), SeqNo(8)));
+    assert_eq!(next, None);
     assert!(search.is_spent());
+    // All of it is used, and no more.
+    assert!((most / 2..=most).contains(&summed), "{summed} of {most}");
     let disk = SimDisk::new();
     disk.write_file(dir().join(name::log(LogNo(3))), &file);
-    let (found, scanned) = scan_disk(&disk, LogNo(3));
+    let ((found, scanned), summed) = summing(|| scan_disk(&disk, LogNo(3)));
     assert_eq!(found.len(), 1);
     assert_corrupt(scanned);
-    let lines = Lines::from([(LogNo(3), name::log(LogNo(3)))]);
-    let (mut told, mut saved) = (Vec::new(), 0);
-    let done = salvage(
-        &*disk,
-        dir(),
-        &lines,
-        (None, LogNo(0)),
-        &mut |trouble| told.push(trouble),
-        &mut |_| {
-            saved += 1;
-            Ok(())
-        },
-    );
-    assert_eq!((done.unwrap().commits, saved), (1, 1));
+    assert!(summed <= most, "{summed} of {most}");
+    let ((saved, told), summed) = summing(|| saved_of(&disk));
+    assert_eq!(saved, [1]);
     assert!(matches!(told[..], [Trouble::File(..)]), "{told:?}");
+    assert!(summed <= most, "{summed} of {most}");
+}
+
+#[test]
+fn what_was_written_and_is_damaged_all_over_is_searched_within_the_same_bounds() {
+    for (count, body_len) in [(3000, 40), (300, 1500), (12, 50_000)] {
+        let len = RECORD_HEADER_BYTES + body_len;
+        // In the header, which hides how long the record is, or in the body.
+        for within in [20, RECORD_HEADER_BYTES + 5] {
+            for step in [2, 3, 7] {
+                let mut file = commits(count, body_len as u32, |_| 9);
+                let bad = |nth: &u64| nth % step == 1;
+                for nth in (1..=count).filter(bad) {
+                    file[HEADER + (nth as usize - 1) * len + within] ^= 4;
+                }
+                let disk = SimDisk::new();
+                disk.write_file(dir().join(name::log(LogNo(3))), &file);
+                let ((saved, _), summed) = summing(|| saved_of(&disk));
+                // Behind the last that is whole nothing proves anything.
+                let good: Vec<u64> = (1..=count).filter(|nth| !bad(nth)).collect();
+                let what = format!("{count} of {body_len}, every {step}. at {within}");
+                assert_eq!(saved, good, "{what}");
+                let most = 8 * file.len() as u64;
+                assert!(summed <= most / 2, "{what}: {summed} of {most}");
+            }
+        }
+    }
 }
 
 /// A log file of commits 8 and on, with bodies of so many bytes, at times that follow from how many

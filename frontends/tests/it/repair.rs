@@ -13,6 +13,7 @@ use cuesta::{
 
 mod clocks;
 mod crashes;
+mod labels;
 mod loads;
 
 const DIR: &str = "db";

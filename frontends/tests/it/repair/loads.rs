@@ -3,6 +3,10 @@
 
 use cuesta::SegmentBuilder;
 use cuesta::env::Env;
+use cuesta_engine::commit::drive;
+use cuesta_engine::index::Registry;
+use cuesta_engine::{Batch, BulkLoad, Durability, Engine};
+use cuesta_indexes::lsm;
 
 use super::*;
 
@@ -334,4 +338,65 @@ fn prepared_files_that_meet_are_told_where_nothing_tells_which_came_last() {
     let both = Lost::Keys { first: key(0), last: Some(key(49)) };
     assert!(report.losses.iter().any(|loss| loss.what == both), "{:?}", told(&report));
     assert_eq!(contents(&world, NEW)["plain"].len(), 51);
+}
+
+/// Commits a load that was complete, its files durable, before others were: as when its own sync
+/// takes long. What is written `between` is older than it.
+fn overtaken(flush_between: bool) -> Arc<SimEnv> {
+    let env = SimEnv::new(1);
+    let world: Arc<dyn Env> = env.clone();
+    let registry = Registry::new().with_factory(lsm::Factory::new(lsm::Operators::default()));
+    let options = cuesta_engine::Options { memory_budget: 4 << 20, ..Default::default() };
+    let engine = Engine::open(world, Path::new(DIR), options, registry).unwrap();
+    let id = engine.create_index("plain", "lsm", &lsm::Options::default().encode()).unwrap();
+    let put = |n: u64, value: &str| {
+        let mut batch = Batch::new();
+        lsm::op::put(batch.part(id), &key(n), value.as_bytes()).unwrap();
+        engine.commit(batch, Durability::Sync).unwrap();
+    };
+    put(1, "old");
+    engine.flush().unwrap();
+    let mut load = BulkLoad::begin(engine.parts()).unwrap();
+    for n in 0..50 {
+        let mut ops = Vec::new();
+        lsm::op::put(&mut ops, &key(n), b"loaded").unwrap();
+        load.add(id, &ops).unwrap();
+    }
+    let mut commit = load.into_commit().unwrap().unwrap();
+    put(2, "between");
+    if flush_between {
+        engine.flush().unwrap();
+    }
+    put(3, "between");
+    drive(engine.parts(), || commit.step()).unwrap();
+    put(4, "behind");
+    engine.flush().unwrap();
+    put(90, "behind");
+    engine.flush().unwrap();
+    std::mem::forget(engine);
+    env
+}
+
+#[test]
+fn a_load_wins_over_what_was_committed_while_it_was_synced() {
+    for between in [false, true] {
+        let env = overtaken(between);
+        for log in ["there", "gone"] {
+            let mut stored = files(&env, DIR);
+            if log == "gone" {
+                stored = data_alone(&env);
+            }
+            stored.retain(|file| !is_manifest(file));
+            let world = SimEnv::new(1);
+            restore(&world, &stored);
+            let told = told(&repair(&world).unwrap());
+            let found = &contents(&world, NEW)["plain"];
+            assert_eq!(found.len(), 51, "{between}, log {log}: {told:?}");
+            for n in 0..50 {
+                let value = if n == 4 { "behind" } else { "loaded" };
+                let text = found[&key(n)].escape_ascii().to_string();
+                assert_eq!(text, value, "{n}, {between}, log {log}: {told:?}");
+            }
+        }
+    }
 }

@@ -1,0 +1,107 @@
+//! Damage of what data files say of themselves: it is found, and costs nothing else.
+
+use cuesta::SegmentBuilder;
+
+use super::*;
+
+/// A small database with files of every kind, closed: of flushes, alone and together, of merges, of
+/// bulk loads, prepared ones, and those of large values.
+fn every_kind() -> (Arc<SimEnv>, BTreeMap<String, Map>) {
+    let env = SimEnv::new(1);
+    let db = builder(&env).open(DIR).unwrap();
+    let large = KeyspaceOptions::new().blob_threshold(1024);
+    let large = db.keyspace_with("large", &large).unwrap();
+    let [plain, joined] = ["plain", "joined"].map(|name| db.keyspace(name).unwrap());
+    plain.put("merged", "1").unwrap();
+    db.compact().unwrap();
+    plain.put("merged", "2").unwrap();
+    db.compact().unwrap();
+    plain.put("flushed", "1").unwrap();
+    joined.put("flushed", "2").unwrap();
+    db.flush().unwrap();
+    large.put("large", [1; 1100]).unwrap();
+    db.flush().unwrap();
+    let mut load = db.bulk_load().unwrap();
+    load.put(&joined, "loaded", "3").unwrap();
+    load.put(&plain, "loaded", "4").unwrap();
+    load.finish().unwrap();
+    let mut prepared =
+        SegmentBuilder::create_in(env.clone(), "prepared", &KeyspaceOptions::new()).unwrap();
+    prepared.put("prepared", "5").unwrap();
+    prepared.finish().unwrap();
+    db.ingest(&plain, ["prepared"]).unwrap();
+    db.flush().unwrap();
+    env.run_until_idle();
+    db.close().unwrap();
+    let world = SimEnv::new(1);
+    restore(&world, &files(&env, DIR));
+    let all = content(&builder(&world).open(DIR).unwrap());
+    (env, all)
+}
+
+/// What is in the keyspaces, whatever is wrong with labels.
+fn content(db: &Database) -> BTreeMap<String, Map> {
+    let entries = |name: &String| -> Map {
+        let found = db.keyspace(name).unwrap().iter().unwrap().map(|entry| {
+            let (key, value) = entry.unwrap();
+            (key.to_vec(), value.to_vec())
+        });
+        found.collect()
+    };
+    ["plain", "joined", "large"]
+        .map(str::to_owned)
+        .map(|name| (name.clone(), entries(&name)))
+        .into()
+}
+
+/// Where a file says what it is, if it does: bytes from a place to its end.
+fn label_of(bytes: &[u8]) -> Option<(&'static str, usize)> {
+    let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let len = bytes.len();
+    if bytes.ends_with(b"CuestaPr") {
+        return Some(("prepared", len - 24 - u32_at(len - 24)));
+    }
+    let magic = bytes.windows(8).rposition(|eight| eight == b"CuestaLb")?;
+    assert_eq!(len, magic + 12, "nothing lies behind a label");
+    Some(("labelled", len - 28 - u32_at(len - 28)))
+}
+
+#[test]
+fn whatever_bit_of_a_label_is_damaged_is_found_and_costs_nothing() {
+    let (env, all) = every_kind();
+    let stored = files(&env, DIR);
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for (path, bytes) in
+        stored.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "seg"))
+    {
+        let Some((kind, from)) = label_of(bytes) else {
+            assert!(bytes.starts_with(b"CuestaBl") || bytes.starts_with(b"CUESTLOG"), "{path:?}");
+            *kinds.entry("large").or_default() += 1;
+            continue;
+        };
+        *kinds.entry(kind).or_default() += 1;
+        for at in from..bytes.len() {
+            let world = SimEnv::new(2);
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << (at % 8);
+            restore(&world, &stored);
+            world.disk().write_file(path, &damaged);
+            let db = builder(&world).open(DIR).unwrap();
+            let problems = db.verify().unwrap().problems;
+            let found = problems.iter().any(|told| told.contains("label"));
+            assert!(found, "{path:?}, byte {at} of {}: {problems:?}", bytes.len());
+            assert!(content(&db) == all, "{path:?}, byte {at}");
+        }
+    }
+    assert!(kinds["labelled"] >= 4 && kinds["prepared"] == 1 && kinds["large"] >= 1, "{kinds:?}");
+}
+
+#[test]
+fn files_of_every_kind_are_sound() {
+    let (env, all) = every_kind();
+    let world = SimEnv::new(2);
+    restore(&world, &files(&env, DIR));
+    let db = builder(&world).open(DIR).unwrap();
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+    assert!(content(&db) == all);
+}
