@@ -156,7 +156,7 @@ fn salvage(disk: &Arc<SimDisk>, path: &Path, meta: &SegmentMeta) {
     let files = OneFile(Arc::new(file));
     for known in [KnownBy::Manifest, KnownBy::Labels] {
         let mut saving = Saving { index: &index };
-        let saved = index.salvage(&[Arc::new(meta.clone())], known, &files, &mut saving);
+        let saved = index.salvage(&[Arc::new(meta.clone()).into()], known, &files, &mut saving);
         saved.expect("damage is no error");
     }
 }
