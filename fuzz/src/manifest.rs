@@ -18,7 +18,8 @@ use cuesta_engine::identity::Uuid;
 use cuesta_engine::index::{Blob, SegmentMeta};
 use cuesta_engine::manifest::record::{self, FileTag, HEADER_BYTES, RECORD_BYTES, RecordKind};
 use cuesta_engine::manifest::{
-    self, Change, Counters, ManifestEdit, ManifestState, ManifestWriter, RotateAt, label,
+    self, Change, Counters, ManifestEdit, ManifestState, ManifestWriter, RotateAt,
+    label::{self, Label},
 };
 
 use crate::input::{self, put_u32_at, put_u64_at, u32_at, u64_at};
@@ -65,8 +66,8 @@ fn check_label(bytes: &[u8]) {
     label.extend_from_slice(b"CuestaLb");
     let crc = crc32(&label);
     label.extend_from_slice(&crc.to_le_bytes());
-    if let Ok(owners) = label::decode(file, &label) {
-        let encoded = label::encode(file, &owners).expect("a short label");
+    if let Ok(Label { living, owners }) = label::decode(file, &label) {
+        let encoded = label::encode(file, &living, &owners).expect("a short label");
         assert_eq!(encoded, label, "a label was read as other bytes");
     }
     let disk = SimDisk::new();

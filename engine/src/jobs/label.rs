@@ -10,7 +10,7 @@ use crate::id::{EditNo, FileId, IndexId, SeqNo};
 use crate::index::SegmentMeta;
 use crate::jobs::Installing;
 use crate::manifest::ManifestWriter;
-use crate::manifest::label::{self, Owner};
+use crate::manifest::label::{self, Living, Owner};
 use crate::parts::Parts;
 
 /// Appends its label to each new sealed file of `out` in which segments of `installing` lie.
@@ -36,7 +36,7 @@ pub(super) fn label(parts: &Parts, installing: &[Installing], out: &mut FileOutp
             labels.entry(file).or_default().push(Owner { segments, ..owner.clone() });
         }
     }
-    append(labels, out)
+    append(parts, labels, out)
 }
 
 /// Appends its label to each file that a bulk load has written: `metas` are all of its segments.
@@ -75,13 +75,25 @@ pub(crate) fn label_load(
             });
         }
     }
-    append(labels, out)
+    append(parts, labels, out)
 }
 
-fn append(labels: BTreeMap<FileId, Vec<Owner>>, out: &mut FileOutput) -> Result<()> {
-    labels
-        .into_iter()
-        .try_for_each(|(file, owners)| out.append(file, &label::encode(file, &owners)?).map(drop))
+fn append(parts: &Parts, labels: BTreeMap<FileId, Vec<Owner>>, out: &mut FileOutput) -> Result<()> {
+    let living = living(parts);
+    labels.into_iter().try_for_each(|(file, owners)| {
+        out.append(file, &label::encode(file, &living, &owners)?).map(drop)
+    })
+}
+
+/// The indexes that there are. While the log is read again, it may know of others.
+fn living(parts: &Parts) -> Living {
+    let tail = parts.tail();
+    if tail.replaying {
+        return Living::default();
+    }
+    // Both change under one lock, and what is dropped was so durably.
+    let catalog = parts.versions.current().value.catalog.clone();
+    Living { next: tail.next_index, ids: catalog.iter().map(|(id, _)| id).collect() }
 }
 
 /// What all files of a job say of an index; `None` when it was dropped meanwhile.

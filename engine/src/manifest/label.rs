@@ -10,6 +10,9 @@
 //! place, and those that were prepared apart from any database have none. The checksum covers the
 //! payload and the tail before it.
 //!
+//! The payload begins with the indexes that there were: what a label does not list, though its
+//! number had been given, was dropped, for numbers are never used twice.
+//!
 //! Invariant: it says what was true when the job was installed that wrote the file. What happens to
 //! a segment later without another file, such as a move to another level, is not in it.
 
@@ -39,6 +42,53 @@ pub type Places = Vec<(FileId, u64)>;
 /// Where the extents of `meta` begin.
 pub fn places(meta: &SegmentMeta) -> Places {
     meta.extents.iter().map(|extent| (extent.file, extent.offset)).collect()
+}
+
+/// What a file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Label {
+    /// The indexes that there were.
+    pub living: Living,
+    /// What it says of each index with segments in it.
+    pub owners: Vec<Owner>,
+}
+
+/// The indexes of a database at some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Living {
+    /// The first number that no index had been given; 0 where nothing was known of others.
+    pub next: IndexId,
+    /// In ascending order.
+    pub ids: Vec<IndexId>,
+}
+
+impl Living {
+    /// Whether an index had been dropped.
+    pub fn lack(&self, id: IndexId) -> bool {
+        id < self.next && self.ids.binary_search(&id).is_err()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, u64::from(self.next.0));
+        put_varint(out, self.ids.len() as u64);
+        let mut before = 0;
+        for id in &self.ids {
+            put_varint(out, u64::from(id.0 - before));
+            before = id.0;
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Living> {
+        let mut living = Living { next: index_id(reader)?, ids: Vec::new() };
+        let mut before = IndexId(0);
+        for _ in 0..reader.len()? {
+            let id = index_id(reader)?.0.checked_add(before.0).map(IndexId);
+            let id = id.filter(|id| *id > before && *id < living.next);
+            before = id.ok_or_else(|| Error::corrupt("its label lists indexes in disorder"))?;
+            living.ids.push(before);
+        }
+        Ok(living)
+    }
 }
 
 /// What a file says of one index.
@@ -136,12 +186,14 @@ fn decode_list(reader: &mut Reader<'_>) -> Result<Vec<Places>> {
     Ok(list)
 }
 
-/// The label of `file`, which says this of the indexes with segments in it.
+/// The label of `file`, which says this of the indexes that there are, and of those with segments
+/// in it.
 ///
 /// # Errors
 /// `Full` when it would take 4 GiB.
-pub fn encode(file: FileId, owners: &[Owner]) -> Result<Vec<u8>> {
+pub fn encode(file: FileId, living: &Living, owners: &[Owner]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
+    living.encode(&mut out);
     owners.iter().for_each(|owner| owner.encode(&mut out));
     let len = u32::try_from(out.len()).map_err(|_| Error::full("a label of 4 GiB"))?;
     out.extend_from_slice(&len.to_le_bytes());
@@ -176,7 +228,7 @@ fn check_tail(file: FileId, tail: &[u8]) -> Result<u64> {
 ///
 /// # Errors
 /// `Corrupt`; `Unsupported` for a newer format.
-pub fn decode(file: FileId, label: &[u8]) -> Result<Vec<Owner>> {
+pub fn decode(file: FileId, label: &[u8]) -> Result<Label> {
     let payload_len = label.len().checked_sub(TAIL_BYTES);
     let payload_len = payload_len.ok_or_else(|| Error::corrupt("it is too short for a label"))?;
     let (payload, tail) = label.split_at(payload_len);
@@ -190,11 +242,11 @@ pub fn decode(file: FileId, label: &[u8]) -> Result<Vec<Owner>> {
         "its label does not match its checksum"
     );
     let mut reader = Reader::new(payload, "label");
-    let mut owners = Vec::new();
+    let mut label = Label { living: Living::decode(&mut reader)?, owners: Vec::new() };
     while !reader.is_empty() {
-        owners.push(Owner::decode(&mut reader)?);
+        label.owners.push(Owner::decode(&mut reader)?);
     }
-    Ok(owners)
+    Ok(label)
 }
 
 /// Where the label ends in the last bytes of a file, which zeros may follow.
@@ -209,7 +261,7 @@ fn end_of(last: &[u8]) -> Result<usize> {
 ///
 /// # Errors
 /// `NotFound` when it has none; `Corrupt` for a damaged one; `Unsupported`; `Io`.
-pub fn read(vfs: &dyn Vfs, dir: &Path, file: FileId) -> Result<Vec<Owner>> {
+pub fn read(vfs: &dyn Vfs, dir: &Path, file: FileId) -> Result<Label> {
     let file_name = name::data(file);
     let failed = |e| Error::io(format_args!("reading {file_name}"), e);
     let open = match vfs.open(&dir.join(&file_name), OpenMode::Read) {
@@ -226,10 +278,10 @@ pub fn read(vfs: &dyn Vfs, dir: &Path, file: FileId) -> Result<Vec<Owner>> {
         open.read_exact_at(at, &mut label).map_err(failed)?;
         Ok(label)
     };
-    let owners = load(len, len.min(SEARCH_BYTES)).and_then(|last| {
+    let label = load(len, len.min(SEARCH_BYTES)).and_then(|last| {
         let end = len - (last.len() - end_of(&last)?) as u64;
         let bytes = check_tail(file, &load(end, TAIL_BYTES as u64)?)?;
         decode(file, &load(end, bytes)?)
     });
-    owners.map_err(|e| e.context(file_name.clone()))
+    label.map_err(|e| e.context(file_name.clone()))
 }

@@ -25,7 +25,7 @@ use crate::identity::Identity;
 use crate::index::{KnownBy, Lost, Remnant, SegmentMeta};
 use crate::ingest::Prepared;
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
-use crate::manifest::label::{self, Owner, Places, places};
+use crate::manifest::label::{self, Living, Owner, Places, places};
 use crate::manifest::{self, ManifestState};
 use crate::version::{CatalogOp, Entry};
 
@@ -108,11 +108,11 @@ pub(super) fn survey(
         listed.whole = None;
     }
     let known = if listed.whole.is_some() { KnownBy::Manifest } else { KnownBy::Labels };
-    let (labels, prepared) = match known {
-        KnownBy::Manifest => (Vec::new(), PreparedFiles::new()),
+    let Said { labels, prepared, living } = match known {
+        KnownBy::Manifest => Said::default(),
         KnownBy::Labels => read_labels(vfs, dir, &files, &lines, &listed.state, report),
     };
-    let mut found = Found::new(&listed.state, known);
+    let mut found = Found::new(&listed.state, known, &living);
     found.labels((&labels, &prepared), &seen, report);
     found.catalog(&seen, &listed.state, only, report);
     let indexes = found.finish(report);
@@ -177,7 +177,18 @@ fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut Repai
     Listed { uuid: uuid.map(|uuid| uuid.0), ..Listed::default() }
 }
 
-/// What data files say of themselves, and those that were prepared apart.
+/// What data files say.
+#[derive(Default)]
+struct Said {
+    /// Of themselves, those that have labels.
+    labels: Vec<Owner>,
+    /// Those that were prepared apart.
+    prepared: PreparedFiles,
+    /// Of all indexes that there were.
+    living: BTreeSet<Living>,
+}
+
+/// What data files say.
 fn read_labels(
     vfs: &dyn Vfs,
     dir: &Path,
@@ -185,13 +196,15 @@ fn read_labels(
     lines: &Lines,
     state: &ManifestState,
     report: &mut RepairReport,
-) -> (Vec<Owner>, PreparedFiles) {
-    let mut prepared = PreparedFiles::new();
+) -> Said {
+    let Said { labels: mut owners, mut prepared, mut living } = Said::default();
     let mut unread = Vec::new();
-    let mut owners = Vec::new();
     for file in files {
         match label::read(vfs, dir, *file) {
-            Ok(said) => owners.extend(said),
+            Ok(label) => {
+                owners.extend(label.owners);
+                living.insert(label.living);
+            }
             Err(error) => match Prepared::read(vfs, &dir.join(name::data(*file))) {
                 Ok(said) => drop(prepared.insert(*file, said)),
                 Err(_) => unread.push((*file, error)),
@@ -211,7 +224,7 @@ fn read_labels(
             report.lose(None, Lost::File { name }, error.to_string());
         }
     }
-    (owners, prepared)
+    Said { labels: owners, prepared, living }
 }
 
 fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
@@ -305,11 +318,13 @@ struct Found<'s> {
     known: KnownBy,
     indexes: BTreeMap<IndexId, Index>,
     dropped: BTreeSet<IndexId>,
+    /// What files say of all indexes.
+    living: &'s BTreeSet<Living>,
 }
 
 impl<'s> Found<'s> {
     /// What the manifest says.
-    fn new(state: &'s ManifestState, known: KnownBy) -> Found<'s> {
+    fn new(state: &'s ManifestState, known: KnownBy, living: &'s BTreeSet<Living>) -> Found<'s> {
         let index = |record: &manifest::IndexRecord| Index {
             entry: Entry {
                 name: record.name.clone(),
@@ -322,7 +337,12 @@ impl<'s> Found<'s> {
             loaded_after: BTreeMap::new(),
         };
         let indexes = state.indexes().iter().map(|(id, record)| (*id, index(record))).collect();
-        Found { state, known, indexes, dropped: BTreeSet::new() }
+        Found { state, known, indexes, dropped: BTreeSet::new(), living }
+    }
+
+    /// Whether a file that was written later says that an index had been dropped.
+    fn was_dropped(&self, id: IndexId) -> bool {
+        self.living.iter().any(|living| living.lack(id))
     }
 
     /// What files say of what came after the manifest, or of everything where there is none.
@@ -340,6 +360,7 @@ impl<'s> Found<'s> {
         for owner in labels.iter().filter(later) {
             by_index.entry(owner.index).or_default().entry(owner.edit).or_default().push(owner);
         }
+        by_index.retain(|id, _| !self.was_dropped(*id));
         for (id, mut jobs) in by_index {
             let Some(newest) = jobs.values().next_back().and_then(|owners| owners.first()) else {
                 continue;
@@ -393,6 +414,9 @@ impl<'s> Found<'s> {
                 }
             }
         }
+        let dropped = self.indexes.keys().chain(seen.writes.keys()).copied();
+        self.dropped.extend(dropped.filter(|id| self.was_dropped(*id)).collect::<Vec<_>>());
+        self.indexes.retain(|id, _| !self.dropped.contains(id));
         for (id, (first, last)) in &seen.writes {
             let was_known = self.known == KnownBy::Manifest && *id < state.counters().next_index;
             if self.indexes.contains_key(id) || self.dropped.contains(id) || was_known {

@@ -260,7 +260,7 @@ fn commits_in_front_of_the_log_are_told_without_a_manifest() {
 }
 
 #[test]
-fn a_keyspace_that_may_have_been_dropped_is_told() {
+fn a_keyspace_that_was_dropped_does_not_come_back_or_it_is_told_that_it_may_have_been() {
     let env = SimEnv::new(1);
     let db = builder(&env).open(DIR).unwrap();
     let (dropped, plain) = (db.keyspace("dropped").unwrap(), db.keyspace("plain").unwrap());
@@ -268,6 +268,7 @@ fn a_keyspace_that_may_have_been_dropped_is_told() {
     plain.put("key", "value").unwrap();
     // Both into one file.
     db.flush().unwrap();
+    let early: Vec<PathBuf> = files(&env, DIR).into_iter().map(|(path, _)| path).collect();
     drop(dropped);
     db.drop_keyspace("dropped").unwrap();
     (0..300).for_each(|n| plain.put(key(n), [7; 200]).unwrap());
@@ -279,6 +280,14 @@ fn a_keyspace_that_may_have_been_dropped_is_told() {
     let report = repair(&world).unwrap();
     let found = contents(&world, NEW);
     assert_eq!(found["plain"].len(), 301);
-    let is_back = found.contains_key("dropped");
-    assert_eq!(missing(&report, "dropped").len(), usize::from(is_back), "{:?}", report.losses);
+    assert!(!found.contains_key("dropped"), "{:?}", report.losses);
+    assert_eq!(missing(&report, "dropped"), [], "{:?}", report.losses);
+
+    // Where no file was written since, nothing shows it.
+    stored.retain(|file| early.contains(&file.0) || is_log(file));
+    let world = SimEnv::new(2);
+    restore(&world, &stored);
+    let report = repair(&world).unwrap();
+    assert!(contents(&world, NEW).contains_key("dropped"));
+    assert_eq!(missing(&report, "dropped").len(), 1, "{:?}", report.losses);
 }
