@@ -10,13 +10,14 @@ use crate::error::{Failure, Outcome};
 use crate::handle::CommitHandle;
 use crate::keyspace::Keyspace;
 use crate::open::Open;
+use crate::own::Own;
 
 /// Writes to any keyspaces that become visible and durable together. From Database.batch().
 #[pyclass(frozen, module = "cuesta")]
 pub struct Batch {
     // Goes first, see `Open`.
     open: Arc<Open>,
-    inner: Mutex<Stage>,
+    inner: Own<Mutex<Stage>>,
 }
 
 enum Stage {
@@ -37,11 +38,12 @@ impl Stage {
 
 impl Batch {
     pub fn new(open: &Arc<Open>, inner: cuesta::Batch) -> Batch {
-        Batch { open: open.clone(), inner: Mutex::new(Stage::Collecting(inner)) }
+        Batch { open: open.clone(), inner: Own::new(Mutex::new(Stage::Collecting(inner))) }
     }
 
-    fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Stage> {
-        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self, py: Python<'_>) -> Outcome<MutexGuard<'_, Stage>> {
+        let inner = self.inner.here()?;
+        Ok(inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -60,7 +62,7 @@ impl Batch {
         let ttl = convert::timeout("ttl", ttl)?;
         let keyspace = &keyspace.get().inner;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let batch = stage.collecting()?;
         value.lend(py, |value| match ttl {
             Some(ttl) => batch.put_with_ttl(keyspace, &key, value, ttl),
@@ -79,7 +81,7 @@ impl Batch {
     ) -> Outcome<()> {
         let keyspace = &keyspace.get().inner;
         let (key, operand) = (convert::key(key)?, Bytes::from(operand, "operand")?);
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let batch = stage.collecting()?;
         operand.lend(py, |operand| batch.merge(keyspace, &key, operand))?;
         Ok(())
@@ -88,7 +90,7 @@ impl Batch {
     /// Adds a note for those who read the changes.
     fn note(&self, py: Python<'_>, note: &Bound<'_, PyAny>) -> Outcome<()> {
         let note = Bytes::from(note, "note")?;
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let batch = stage.collecting()?;
         note.lend(py, |note| {
             batch.note(note);
@@ -104,7 +106,7 @@ impl Batch {
         key: &Bound<'_, PyAny>,
     ) -> Outcome<()> {
         let key = convert::key(key)?;
-        self.stage(py).collecting()?.delete(&keyspace.get().inner, &key)?;
+        self.stage(py)?.collecting()?.delete(&keyspace.get().inner, &key)?;
         Ok(())
     }
 
@@ -119,20 +121,20 @@ impl Batch {
         prefix: Option<&Bound<'_, PyAny>>,
     ) -> Outcome<()> {
         let range = convert::bounded(start, end, prefix)?;
-        self.stage(py).collecting()?.delete_range(&keyspace.get().inner, range)?;
+        self.stage(py)?.collecting()?.delete_range(&keyspace.get().inner, range)?;
         Ok(())
     }
 
     /// Forgets all writes so far.
     fn clear(&self, py: Python<'_>) -> Outcome<()> {
-        self.stage(py).collecting()?.clear();
+        self.stage(py)?.collecting()?.clear();
         Ok(())
     }
 
     /// Commits all writes at once.
     fn commit(&self, py: Python<'_>) -> Outcome<()> {
         self.open.database()?;
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         stage.collecting()?;
         let taken = std::mem::replace(&mut *stage, Stage::Committed);
         drop(stage);
@@ -145,7 +147,7 @@ impl Batch {
     /// Commits as far as the place in the order of commits; gives a handle to wait for the rest.
     fn submit(&self, py: Python<'_>) -> Outcome<CommitHandle> {
         self.open.database()?;
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         stage.collecting()?;
         let taken = std::mem::replace(&mut *stage, Stage::Committed);
         drop(stage);
@@ -155,11 +157,11 @@ impl Batch {
         Ok(CommitHandle::new(&self.open, py.detach(|| batch.submit())?))
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        match &*self.stage(py) {
+    fn __len__(&self, py: Python<'_>) -> Outcome<usize> {
+        Ok(match &*self.stage(py)? {
             Stage::Collecting(batch) => batch.len(),
             Stage::Committed | Stage::Discarded => 0,
-        }
+        })
     }
 
     /// A batch is never false, not even when it is empty.
@@ -179,7 +181,10 @@ impl Batch {
         _exception: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> Outcome<()> {
-        let mut stage = self.stage(py);
+        if !self.inner.is_here() && !exception_type.is_none() {
+            return Ok(());
+        }
+        let mut stage = self.stage(py)?;
         if let Stage::Collecting(_) = &*stage {
             if exception_type.is_none() {
                 drop(stage);
@@ -191,7 +196,8 @@ impl Batch {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        match &*self.stage(py) {
+        let Ok(stage) = self.stage(py) else { return "<cuesta.Batch>".into() };
+        match &*stage {
             Stage::Collecting(batch) => format!("<cuesta.Batch of {} writes>", batch.len()),
             Stage::Committed => "<cuesta.Batch, committed>".into(),
             Stage::Discarded => "<cuesta.Batch, discarded>".into(),

@@ -8,13 +8,15 @@ use pyo3::prelude::*;
 use crate::convert::{self, Bytes};
 use crate::error::{Failure, Outcome};
 use crate::open::Open;
+use crate::own::Own;
 
 /// A bounded map. From Database.cache().
 #[pyclass(frozen, module = "cuesta")]
 pub struct Cache {
     // Goes first, see `Open`.
     open: Arc<Open>,
-    inner: cuesta::cache::Cache,
+    name: String,
+    inner: Own<cuesta::cache::Cache>,
 }
 
 /// A cache at one moment. From Cache.stats().
@@ -66,8 +68,14 @@ pub fn options(
 }
 
 impl Cache {
+    /// The cache, unless its database was closed.
+    fn open(&self) -> Outcome<&cuesta::cache::Cache> {
+        self.open.database()?;
+        Ok(self.inner.here()?)
+    }
+
     pub fn new(open: &Arc<Open>, inner: cuesta::cache::Cache) -> Cache {
-        Cache { open: open.clone(), inner }
+        Cache { open: open.clone(), name: inner.name().to_owned(), inner: Own::new(inner) }
     }
 }
 
@@ -76,14 +84,14 @@ impl Cache {
     /// The name it was opened with.
     #[getter]
     fn name(&self) -> &str {
-        self.inner.name()
+        &self.name
     }
 
     /// Bytes of entries, as they count against the bound.
     #[getter]
     fn bytes(&self, py: Python<'_>) -> Outcome<u64> {
-        self.open.database()?;
-        Ok(py.detach(|| self.inner.bytes()))
+        let inner = self.open()?;
+        Ok(py.detach(|| inner.bytes()))
     }
 
     /// The value of a key as bytes, if it is here, or the default.
@@ -94,9 +102,9 @@ impl Cache {
         key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> Outcome<Option<Bound<'py, PyAny>>> {
-        self.open.database()?;
+        let inner = self.open()?;
         let key = convert::key(key)?;
-        let value = py.detach(|| self.inner.get(&key))?;
+        let value = py.detach(|| inner.get(&key))?;
         Ok(convert::bytes_or(py, value, default)?)
     }
 
@@ -109,12 +117,12 @@ impl Cache {
         value: &Bound<'_, PyAny>,
         ttl: Option<f64>,
     ) -> Outcome<()> {
-        self.open.database()?;
+        let inner = self.open()?;
         let ttl = convert::timeout("ttl", ttl)?;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let put = |value: &[u8]| match ttl {
-            Some(ttl) => self.inner.put_with_ttl(&key, value, ttl),
-            None => self.inner.put(&key, value),
+            Some(ttl) => inner.put_with_ttl(&key, value, ttl),
+            None => inner.put(&key, value),
         };
         match value {
             Bytes::Fixed(value) => py.detach(|| put(value))?,
@@ -128,15 +136,15 @@ impl Cache {
 
     /// Removes a key; whether it was here.
     fn remove(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<bool> {
-        self.open.database()?;
+        let inner = self.open()?;
         let key = convert::key(key)?;
-        Ok(py.detach(|| self.inner.remove(&key))?)
+        Ok(py.detach(|| inner.remove(&key))?)
     }
 
     /// Removes everything that is here.
     fn clear(&self, py: Python<'_>) -> Outcome<()> {
-        self.open.database()?;
-        Ok(py.detach(|| self.inner.clear())?)
+        let inner = self.open()?;
+        Ok(py.detach(|| inner.clear())?)
     }
 
     /// The value of a key; if there is none, what a function returns, which is put.
@@ -146,7 +154,7 @@ impl Cache {
         key: &Bound<'py, PyAny>,
         load: Py<PyAny>,
     ) -> Outcome<Bound<'py, PyAny>> {
-        self.open.database()?;
+        let inner = self.open()?;
         let key = convert::key(key)?;
         let load = || {
             Python::attach(|py| -> Outcome<Vec<u8>> {
@@ -155,14 +163,14 @@ impl Cache {
             })
         };
         let check = || Python::attach(|py| Ok(py.check_signals()?));
-        let value = py.detach(|| self.inner.get_or_insert_with_check(&key, check, load))?;
+        let value = py.detach(|| inner.get_or_insert_with_check(&key, check, load))?;
         Ok(convert::to_bytes(py, &value)?.into_any())
     }
 
     /// Hits, misses, what came and what went.
     fn stats(&self, py: Python<'_>) -> Outcome<CacheStats> {
-        self.open.database()?;
-        let stats = py.detach(|| self.inner.stats());
+        let inner = self.open()?;
+        let stats = py.detach(|| inner.stats());
         Ok(CacheStats {
             hits: stats.hits,
             misses: stats.misses,
@@ -178,14 +186,14 @@ impl Cache {
     }
 
     fn __contains__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<bool> {
-        self.open.database()?;
+        let inner = self.open()?;
         let key = convert::key(key)?;
-        Ok(py.detach(|| self.inner.contains(&key))?)
+        Ok(py.detach(|| inner.contains(&key))?)
     }
 
     fn __len__(&self, py: Python<'_>) -> Outcome<usize> {
-        self.open.database()?;
-        Ok(usize::try_from(py.detach(|| self.inner.len())).unwrap_or(usize::MAX))
+        let inner = self.open()?;
+        Ok(usize::try_from(py.detach(|| inner.len())).unwrap_or(usize::MAX))
     }
 
     /// A cache is never false, not even when it is empty.

@@ -11,13 +11,14 @@ use crate::convert;
 use crate::error::{Failure, Outcome};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
+use crate::own::Own;
 
 /// A generator that gives back what it has reserved when it is closed.
 struct Kept<T: Send + Sync> {
     // Goes first, see `Open`.
     open: Arc<Open>,
     /// Gone when closed. Held only to take a copy of the pointer.
-    inner: Mutex<Option<Arc<T>>>,
+    inner: Own<Mutex<Option<Arc<T>>>>,
 }
 
 impl<T: Send + Sync> Kept<T> {
@@ -31,7 +32,7 @@ impl<T: Send + Sync> Kept<T> {
         keyspace.open().database()?;
         let key = convert::key(key)?;
         let inner = py.detach(|| open(&keyspace.inner, &key))?;
-        let inner = Mutex::new(Some(Arc::new(inner)));
+        let inner = Own::new(Mutex::new(Some(Arc::new(inner))));
         Ok(Kept { open: keyspace.open().clone(), inner })
     }
 
@@ -42,7 +43,8 @@ impl<T: Send + Sync> Kept<T> {
         ask: impl FnOnce(&T) -> cuesta::Result<R> + Send,
     ) -> Outcome<R> {
         self.open.database()?;
-        let inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).clone();
+        let inner = self.inner.here()?;
+        let inner = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).clone();
         let inner = inner.ok_or_else(|| Failure::invalid("the generator is closed"))?;
         Ok(py.detach(move || ask(&inner))?)
     }
@@ -52,9 +54,8 @@ impl<T: Send + Sync> Kept<T> {
         py: Python<'_>,
         close: impl FnOnce(T) -> cuesta::Result<()> + Send,
     ) -> Outcome<()> {
-        let mut inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        let taken = inner.take();
-        drop(inner);
+        let Ok(inner) = self.inner.here() else { return Ok(()) };
+        let taken = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         // If another thread is using it, the rest is a gap; so it is if the database was closed.
         if self.open.is_closed() {
             return Ok(());

@@ -10,6 +10,7 @@
 //! 3. A handle keeps what it needs alive; whatever is dropped first, nothing dangles.
 
 mod error;
+mod own;
 mod buffer;
 mod convert;
 mod open;
@@ -37,6 +38,7 @@ use pyo3::prelude::*;
 fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     error::register(module)?;
+    own::register(module)?;
     scan::register(module)?;
     keyspace::register(module)?;
     watch::register(module)?;

@@ -10,13 +10,14 @@ use crate::convert::{self, Bytes};
 use crate::error::{Failure, Outcome};
 use crate::keyspace::{Keyspace, Loaded};
 use crate::open::Open;
+use crate::own::Own;
 
 /// Keys that ascend, which become visible at once. From Database.bulk_load().
 #[pyclass(frozen, module = "cuesta")]
 pub struct BulkLoad {
     // Goes first, see `Open`.
     open: Arc<Open>,
-    inner: Mutex<Option<cuesta::BulkLoad>>,
+    inner: Own<Mutex<Option<cuesta::BulkLoad>>>,
 }
 
 fn over() -> Failure {
@@ -25,11 +26,12 @@ fn over() -> Failure {
 
 impl BulkLoad {
     pub fn new(open: &Arc<Open>, inner: cuesta::BulkLoad) -> BulkLoad {
-        BulkLoad { open: open.clone(), inner: Mutex::new(Some(inner)) }
+        BulkLoad { open: open.clone(), inner: Own::new(Mutex::new(Some(inner))) }
     }
 
-    fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Option<cuesta::BulkLoad>> {
-        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self, py: Python<'_>) -> Outcome<MutexGuard<'_, Option<cuesta::BulkLoad>>> {
+        let inner = self.inner.here()?;
+        Ok(inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -48,7 +50,7 @@ impl BulkLoad {
         let ttl = convert::timeout("ttl", ttl)?;
         let keyspace = &keyspace.get().inner;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let load = stage.as_mut().ok_or_else(over)?;
         value.lend(py, |value| match ttl {
             Some(ttl) => load.put_with_ttl(keyspace, &key, value, ttl),
@@ -60,7 +62,7 @@ impl BulkLoad {
     /// Adds the keys of a prepared file to a keyspace.
     fn ingest(&self, py: Python<'_>, keyspace: &Bound<'_, Keyspace>, path: PathBuf) -> Outcome<()> {
         let keyspace = &keyspace.get().inner;
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let load = stage.as_mut().ok_or_else(over)?;
         py.detach(|| load.ingest(keyspace, &path))?;
         Ok(())
@@ -69,7 +71,7 @@ impl BulkLoad {
     /// Sets a note for those who read the changes.
     fn note(&self, py: Python<'_>, note: &Bound<'_, PyAny>) -> Outcome<()> {
         let note = Bytes::from(note, "note")?;
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let load = stage.as_mut().ok_or_else(over)?;
         note.lend(py, |note| {
             load.note(note);
@@ -80,18 +82,21 @@ impl BulkLoad {
     /// Makes everything visible and durable at once.
     fn finish(&self, py: Python<'_>) -> Outcome<Loaded> {
         self.open.database()?;
-        let load = self.stage(py).take().ok_or_else(over)?;
+        let load = self.stage(py)?.take().ok_or_else(over)?;
         Ok(py.detach(|| load.finish())?.into())
     }
 
     /// Forgets everything.
     fn discard(&self, py: Python<'_>) {
-        let load = self.stage(py).take();
+        let Ok(mut stage) = self.stage(py) else { return };
+        let load = stage.take();
+        drop(stage);
         py.detach(|| drop(load));
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.stage(py).as_ref().map_or(0, |load| usize::try_from(load.len()).unwrap_or(usize::MAX))
+    fn __len__(&self, py: Python<'_>) -> Outcome<usize> {
+        let len = self.stage(py)?.as_ref().map_or(0, |load| load.len());
+        Ok(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
     /// A load is never false, not even when it is empty.
@@ -113,14 +118,15 @@ impl BulkLoad {
     ) -> Outcome<()> {
         if !exception_type.is_none() {
             self.discard(py);
-        } else if self.stage(py).is_some() {
+        } else if self.stage(py)?.is_some() {
             self.finish(py)?;
         }
         Ok(())
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        match &*self.stage(py) {
+        let Ok(stage) = self.stage(py) else { return "<cuesta.BulkLoad>".into() };
+        match &*stage {
             Some(load) => format!("<cuesta.BulkLoad of {} keys>", load.len()),
             None => "<cuesta.BulkLoad, over>".into(),
         }
@@ -130,12 +136,13 @@ impl BulkLoad {
 /// Writes a file of keys that ascend, apart from any database.
 #[pyclass(frozen, module = "cuesta")]
 pub struct SegmentBuilder {
-    inner: Mutex<Option<cuesta::SegmentBuilder>>,
+    inner: Own<Mutex<Option<cuesta::SegmentBuilder>>>,
 }
 
 impl SegmentBuilder {
-    fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Option<cuesta::SegmentBuilder>> {
-        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self, py: Python<'_>) -> Outcome<MutexGuard<'_, Option<cuesta::SegmentBuilder>>> {
+        let inner = self.inner.here()?;
+        Ok(inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -157,7 +164,7 @@ impl SegmentBuilder {
     ) -> Outcome<SegmentBuilder> {
         let options = convert::laid_out(compression, block_bytes, filter_bits, ttl)?;
         let inner = py.detach(|| cuesta::SegmentBuilder::create(&path, &options))?;
-        Ok(SegmentBuilder { inner: Mutex::new(Some(inner)) })
+        Ok(SegmentBuilder { inner: Own::new(Mutex::new(Some(inner))) })
     }
 
     /// Gives a key a value, for some time perhaps.
@@ -171,7 +178,7 @@ impl SegmentBuilder {
     ) -> Outcome<()> {
         let ttl = convert::timeout("ttl", ttl)?;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         let builder = stage.as_mut().ok_or_else(finished)?;
         value.lend(py, |value| match ttl {
             Some(ttl) => builder.put_with_ttl(&key, value, ttl),
@@ -182,13 +189,15 @@ impl SegmentBuilder {
 
     /// Ends the file and makes it durable; how many keys it has.
     fn finish(&self, py: Python<'_>) -> Outcome<u64> {
-        let builder = self.stage(py).take().ok_or_else(finished)?;
+        let builder = self.stage(py)?.take().ok_or_else(finished)?;
         Ok(py.detach(|| builder.finish())?.entries)
     }
 
     /// Removes the file.
     fn discard(&self, py: Python<'_>) {
-        let builder = self.stage(py).take();
+        let Ok(mut stage) = self.stage(py) else { return };
+        let builder = stage.take();
+        drop(stage);
         py.detach(|| drop(builder));
     }
 
@@ -206,7 +215,7 @@ impl SegmentBuilder {
     ) -> Outcome<()> {
         if !exception_type.is_none() {
             self.discard(py);
-        } else if self.stage(py).is_some() {
+        } else if self.stage(py)?.is_some() {
             self.finish(py)?;
         }
         Ok(())

@@ -16,6 +16,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::convert;
 use crate::error::{Failure, Outcome};
+use crate::own::Own;
 
 const CHUNK_MIN: usize = 16;
 const CHUNK_MAX: usize = 1024;
@@ -46,7 +47,7 @@ impl Direction {
 #[pyclass(frozen, module = "cuesta")]
 pub struct Scan {
     part: Part,
-    state: Mutex<State>,
+    state: Own<Mutex<State>>,
 }
 
 struct State {
@@ -151,7 +152,7 @@ impl Scan {
             chunk: Chunk::default(),
             failure: None,
         };
-        Scan { part, state: Mutex::new(state) }
+        Scan { part, state: Own::new(Mutex::new(state)) }
     }
 }
 
@@ -159,7 +160,8 @@ impl Drop for Scan {
     /// A cursor tells its transaction what it has read, for which it may have to wait for another
     /// thread that uses the transaction: not while attached.
     fn drop(&mut self) {
-        let cursor = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).cursor.take();
+        let Ok(state) = self.state.here_mut() else { return };
+        let cursor = state.get_mut().unwrap_or_else(PoisonError::into_inner).cursor.take();
         if cursor.is_some() {
             let _ = Python::try_attach(move |py| py.detach(move || drop(cursor)));
         }
@@ -173,7 +175,8 @@ impl Scan {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> Outcome<Option<Bound<'py, PyAny>>> {
-        let mut state = self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let mut state =
+            self.state.here()?.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if state.chunk.is_given() && state.cursor.is_some() {
             let state = &mut *state;
             py.detach(|| {
@@ -202,7 +205,8 @@ impl Scan {
     /// Goes on with the first key at or after the one given; backwards, the last at or before.
     fn seek(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Outcome<()> {
         let key = convert::key(key)?;
-        let mut state = self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let mut state =
+            self.state.here()?.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let State { cursor, stands, over, direction, left, next, chunk, failure } = &mut *state;
         let Some(cursor) = cursor else {
             return Err(Failure::invalid("the scan is at its end: begin a new one"));
@@ -221,7 +225,8 @@ impl Scan {
 
     /// Ends the scan and forgets the moment it stands in; so does its end.
     fn close(&self, py: Python<'_>) {
-        let mut state = self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let Ok(state) = self.state.here() else { return };
+        let mut state = state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         state.failure = None;
         let (cursor, chunk) = (state.cursor.take(), std::mem::take(&mut state.chunk));
         drop(state);

@@ -10,6 +10,7 @@ use crate::convert;
 use crate::error::{Failure, Outcome};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
+use crate::own::Own;
 use crate::scan::{Direction, Part, Scan};
 
 /// Everything that was committed at one moment; nothing later. From Database.snapshot().
@@ -19,7 +20,7 @@ pub struct Snapshot {
     _open: Arc<Open>,
     commit: u64,
     /// Gone when closed. Held only to take a copy of the pointer.
-    inner: Mutex<Option<Arc<cuesta::Snapshot>>>,
+    inner: Own<Mutex<Option<Arc<cuesta::Snapshot>>>>,
 }
 
 impl Snapshot {
@@ -27,12 +28,12 @@ impl Snapshot {
         Snapshot {
             _open: open.clone(),
             commit: inner.commit(),
-            inner: Mutex::new(Some(Arc::new(inner))),
+            inner: Own::new(Mutex::new(Some(Arc::new(inner)))),
         }
     }
 
     fn inner(&self, py: Python<'_>) -> Outcome<Arc<cuesta::Snapshot>> {
-        let inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.here()?.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         inner.clone().ok_or_else(|| Failure::invalid("the snapshot is closed"))
     }
 }
@@ -118,8 +119,8 @@ impl Snapshot {
 
     /// Forgets the moment, so that what it held can be freed. Scans of it go on.
     fn close(&self, py: Python<'_>) {
-        let mut inner = self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        let inner = inner.take();
+        let Ok(inner) = self.inner.here() else { return };
+        let inner = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| drop(inner));
     }
 

@@ -12,6 +12,7 @@ use crate::error::{self, Failure, Outcome};
 use crate::handle::CommitHandle;
 use crate::keyspace::Keyspace;
 use crate::open::Open;
+use crate::own::Own;
 use crate::scan::{Direction, Part, Scan};
 
 /// Reads and writes of any keyspaces that happen at once, or not at all. From
@@ -21,7 +22,7 @@ pub struct Transaction {
     // Goes first, see `Open`.
     open: Arc<Open>,
     /// Held only to take a copy of the pointer.
-    inner: Mutex<Stage>,
+    inner: Own<Mutex<Stage>>,
     /// What a signal has raised while it was waiting for a lock.
     raised: Arc<Mutex<Option<PyErr>>>,
 }
@@ -37,7 +38,7 @@ enum Stage {
 #[pyclass(frozen, module = "cuesta")]
 pub struct Savepoint {
     /// Gone when it was released.
-    inner: Mutex<Option<Arc<cuesta::Savepoint>>>,
+    inner: Own<Mutex<Option<Arc<cuesta::Savepoint>>>>,
 }
 
 /// What Python's callers name of the options of a transaction.
@@ -111,7 +112,7 @@ impl Transaction {
             Err(cuesta::Error::invalid("a signal has ended the wait for a lock"))
         });
         let inner = py.detach(|| database.begin_with(&options))?;
-        let inner = Mutex::new(Stage::Open(Arc::new(inner)));
+        let inner = Own::new(Mutex::new(Stage::Open(Arc::new(inner))));
         Ok(Transaction { open: open.clone(), inner, raised })
     }
 
@@ -127,13 +128,14 @@ impl Transaction {
         })
     }
 
-    fn stage(&self, py: Python<'_>) -> MutexGuard<'_, Stage> {
-        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self, py: Python<'_>) -> Outcome<MutexGuard<'_, Stage>> {
+        let inner = self.inner.here()?;
+        Ok(inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 
     fn inner(&self, py: Python<'_>) -> Outcome<Arc<cuesta::Transaction>> {
         self.open.database()?;
-        match &*self.stage(py) {
+        match &*self.stage(py)? {
             Stage::Open(inner) => Ok(inner.clone()),
             ended => Err(is_over(ended)),
         }
@@ -141,7 +143,7 @@ impl Transaction {
 
     /// The transaction, to be ended.
     fn take(&self, py: Python<'_>, end: Stage) -> Outcome<cuesta::Transaction> {
-        let mut stage = self.stage(py);
+        let mut stage = self.stage(py)?;
         match std::mem::replace(&mut *stage, end) {
             Stage::Open(inner) => Arc::try_unwrap(inner).map_err(|shared| {
                 *stage = Stage::Open(shared);
@@ -155,16 +157,17 @@ impl Transaction {
         }
     }
 
+    /// Whether it has not ended; in a forked child it has no end.
     fn is_open(&self, py: Python<'_>) -> bool {
-        matches!(&*self.stage(py), Stage::Open(_))
+        self.stage(py).is_ok_and(|stage| matches!(&*stage, Stage::Open(_)))
     }
 
     fn commit_if_open(&self, py: Python<'_>) -> Outcome<()> {
-        if self.is_open(py) { self.commit(py) } else { Ok(()) }
+        if self.is_open(py) || !self.inner.is_here() { self.commit(py) } else { Ok(()) }
     }
 
     fn roll_back_if_open(&self, py: Python<'_>) {
-        let mut stage = self.stage(py);
+        let Ok(mut stage) = self.stage(py) else { return };
         if let Stage::Open(_) = &*stage {
             let ended = std::mem::replace(&mut *stage, Stage::RolledBack);
             drop(stage);
@@ -371,13 +374,13 @@ impl Transaction {
     fn savepoint(&self, py: Python<'_>) -> Outcome<Savepoint> {
         let inner = self.inner(py)?;
         let savepoint = py.detach(move || inner.savepoint())?;
-        Ok(Savepoint { inner: Mutex::new(Some(Arc::new(savepoint))) })
+        Ok(Savepoint { inner: Own::new(Mutex::new(Some(Arc::new(savepoint)))) })
     }
 
     /// Takes back what was written since a savepoint.
     fn rollback_to(&self, py: Python<'_>, savepoint: &Bound<'_, Savepoint>) -> Outcome<()> {
         let inner = self.inner(py)?;
-        let savepoint = savepoint.get().inner.lock_py_attached(py);
+        let savepoint = savepoint.get().inner.here()?.lock_py_attached(py);
         let savepoint = savepoint.unwrap_or_else(PoisonError::into_inner).clone();
         let savepoint = savepoint.ok_or_else(|| Failure::invalid("the savepoint was released"))?;
         Ok(py.detach(move || inner.rollback_to(&savepoint))?)
@@ -386,7 +389,7 @@ impl Transaction {
     /// Forgets a savepoint, and those made after it; what was written stays.
     fn release(&self, py: Python<'_>, savepoint: &Bound<'_, Savepoint>) -> Outcome<()> {
         let inner = self.inner(py)?;
-        let savepoint = savepoint.get().inner.lock_py_attached(py);
+        let savepoint = savepoint.get().inner.here()?.lock_py_attached(py);
         let savepoint = savepoint.unwrap_or_else(PoisonError::into_inner).take();
         let savepoint = savepoint.and_then(Arc::into_inner);
         let savepoint = savepoint.ok_or_else(|| Failure::invalid("the savepoint was released"))?;
@@ -436,7 +439,8 @@ impl Transaction {
     }
 
     fn __repr__(&self, py: Python<'_>) -> &'static str {
-        match &*self.stage(py) {
+        let Ok(stage) = self.stage(py) else { return "<cuesta.Transaction>" };
+        match &*stage {
             Stage::Open(_) => "<cuesta.Transaction>",
             Stage::Committed => "<cuesta.Transaction, committed>",
             Stage::RolledBack => "<cuesta.Transaction, rolled back>",

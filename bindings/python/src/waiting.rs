@@ -20,6 +20,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
 use crate::error::Outcome;
+use crate::own::Own;
 
 /// How long one wait lasts before Python may raise what a signal has brought, such as Ctrl-C.
 const SLICE: Duration = Duration::from_millis(100);
@@ -44,16 +45,16 @@ pub fn in_slices<R: Send>(
 
 /// Something that one at a time uses, and that is let go of while detached: that takes locks which
 /// others may hold while they attach, to wake a coroutine.
-pub struct Apart<T: Send>(Mutex<Option<T>>);
+pub struct Apart<T: Send>(Own<Mutex<Option<T>>>);
 
 impl<T: Send> Apart<T> {
     pub fn new(inner: T) -> Apart<T> {
-        Apart(Mutex::new(Some(inner)))
+        Apart(Own::new(Mutex::new(Some(inner))))
     }
 
     /// Uses it, waiting for whoever does; to be called while detached.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> cuesta::Result<R>) -> cuesta::Result<R> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.0.here()?.lock().unwrap_or_else(PoisonError::into_inner);
         inner.as_mut().map_or_else(|| Err(cuesta::Error::internal("it is gone")), work)
     }
 
@@ -62,7 +63,11 @@ impl<T: Send> Apart<T> {
         &self,
         poll: impl FnOnce(&mut T) -> Poll<cuesta::Result<R>>,
     ) -> Poll<cuesta::Result<R>> {
-        match self.0.try_lock().as_deref_mut() {
+        let inner = match self.0.here() {
+            Ok(inner) => inner,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        match inner.try_lock().as_deref_mut() {
             Ok(Some(inner)) => poll(inner),
             _ => Poll::Ready(Err(cuesta::Error::invalid(
                 "another thread is waiting with it: make another one for each",
@@ -73,7 +78,8 @@ impl<T: Send> Apart<T> {
 
 impl<T: Send> Drop for Apart<T> {
     fn drop(&mut self) {
-        let inner = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Ok(inner) = self.0.here_mut() else { return };
+        let inner = inner.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let _ = Python::try_attach(move |py| py.detach(move || drop(inner)));
     }
 }
@@ -107,7 +113,7 @@ where
 /// One `await`: what a coroutine asks and, in between, what it waits for.
 #[pyclass(frozen, module = "cuesta")]
 pub struct Awaiting {
-    asked: Box<dyn Asked>,
+    asked: Own<Box<dyn Asked>>,
     event_loop: Py<PyAny>,
     /// The iterator of a future of the loop that is done when it is time to ask again.
     future: Mutex<Option<Py<PyAny>>>,
@@ -124,8 +130,8 @@ impl Awaiting {
         convert: impl Fn(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + Sync + 'static,
     ) -> Outcome<Awaiting> {
         let event_loop = py.import("asyncio")?.call_method0("get_running_loop")?.unbind();
-        let asked = Box::new(Question { ask, convert });
-        Ok(Awaiting { asked, event_loop, future: Mutex::new(None) })
+        let asked: Box<dyn Asked> = Box::new(Question { ask, convert });
+        Ok(Awaiting { asked: Own::new(asked), event_loop, future: Mutex::new(None) })
     }
 }
 
@@ -153,7 +159,7 @@ impl Awaiting {
         let wakes =
             Wakes { event_loop: self.event_loop.clone_ref(py), future: future.clone().unbind() };
         let waker = Waker::from(Arc::new(wakes));
-        match self.asked.ask(py, &waker)? {
+        match self.asked.here()?.ask(py, &waker)? {
             Poll::Ready(told) => Err(PyStopIteration::new_err((told,)).into()),
             Poll::Pending => {
                 let waits = future.call_method0("__await__")?;

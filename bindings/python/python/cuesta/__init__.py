@@ -20,8 +20,9 @@ is committed from. A str raises TypeError: encode it. Results are bytes. Keys ar
 a key has at most 65,535 bytes, a value less than 4 GiB.
 
 All handles may be used from many threads at once, and none of them holds up other threads while it
-reads, writes or waits. A process made by os.fork() must not use handles of its parent: start
-processes that use Cuesta by "spawn". One process at a time may write (LockedError).
+reads, writes or waits. In a process made by os.fork() handles of its parent raise InvalidError, and
+letting go of them does nothing: open the database there once the parent has closed it, or start
+processes by "spawn". One process at a time may write (LockedError).
 
 Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's own TypeError,
 memory that is not contiguous is BufferError, and a number out of range is OverflowError.

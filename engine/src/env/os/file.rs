@@ -124,13 +124,13 @@ impl Vfs for OsVfs {
         let lock = OsFile { file, growth: RwLock::new(()), maps: self.maps };
         lock.write_all_at(0, self.process.as_bytes())?;
         lock.set_len(self.process.len() as u64)?;
-        Ok(Box::new(OsLock { _file: lock.file }))
+        Ok(OsLock::of(lock.file))
     }
 
     fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let file = File::open(path)?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Box::new(OsLock { _file: file })),
+            Ok(()) => Ok(OsLock::of(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -141,13 +141,31 @@ impl Vfs for OsVfs {
     }
 }
 
-/// The lock of an open file description; closing the file releases it.
+/// The lock of an open file description.
 #[derive(Debug)]
 struct OsLock {
-    _file: File,
+    file: File,
+    /// The process that took it. A forked child has the same description, and must not release it.
+    process: u32,
+}
+
+impl OsLock {
+    fn of(file: File) -> Box<OsLock> {
+        Box::new(OsLock { file, process: std::process::id() })
+    }
 }
 
 impl Lock for OsLock {}
+
+impl Drop for OsLock {
+    /// Releases it even if a forked child still has the file, which closing it would not. If that
+    /// fails, closing it has to do.
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            let _ = self.file.unlock();
+        }
+    }
+}
 
 /// An open file.
 #[derive(Debug)]

@@ -94,7 +94,8 @@ class Database:
     As a context manager it is closed at the end. Otherwise it is closed by close(), or when the
     last handle of it is gone; handles alive when Python exits count as killed with the process.
     After close(), every call but close() raises InvalidError; snapshots and scans taken before
-    go on.
+    go on. In a child made by os.fork() every call but close(), which does nothing there, raises
+    InvalidError.
     """
 
     @property
