@@ -139,6 +139,15 @@ impl Error {
         self
     }
 
+    /// This error with what it comes from as its source.
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        self.0.source = Some(source.into());
+        self
+    }
+
     /// This error as another kind, with itself as the source.
     pub fn into_kind(self, kind: ErrorKind) -> Error {
         let message = self.0.message.clone();

@@ -2,6 +2,9 @@
 //!
 //! Not for wrong types of arguments: those are Python's own `TypeError` and `BufferError`.
 
+use std::error::Error as _;
+use std::io;
+
 use cuesta::ErrorKind;
 use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::prelude::*;
@@ -40,12 +43,41 @@ impl From<Failure> for PyErr {
     fn from(failure: Failure) -> PyErr {
         match failure {
             Failure::Python(error) => error,
-            Failure::Cuesta(error) => Python::attach(|py| match class(py, error.kind()) {
-                Ok(class) => PyErr::from_type(class, error.to_string()),
-                Err(lacking) => lacking,
+            Failure::Cuesta(error) => Python::attach(|py| {
+                let cause = cause(py, &error);
+                if let Some(raised) = cause.as_ref().filter(|raised| is_urgent(py, raised)) {
+                    return raised.clone_ref(py);
+                }
+                match class(py, error.kind()) {
+                    Ok(class) => {
+                        let error = PyErr::from_type(class, error.to_string());
+                        error.set_cause(py, cause);
+                        error
+                    }
+                    Err(lacking) => lacking,
+                }
             }),
         }
     }
+}
+
+/// The exception of Python code that an error comes from.
+fn cause(py: Python<'_>, error: &cuesta::Error) -> Option<PyErr> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let raised = inner.and_then(|inner| inner.downcast_ref::<PyErr>());
+        if let Some(raised) = raised.or_else(|| error.downcast_ref()) {
+            return Some(raised.clone_ref(py));
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// Whether an exception is none that programs handle, such as Ctrl-C: it comes out as it is.
+fn is_urgent(py: Python<'_>, raised: &PyErr) -> bool {
+    !raised.is_instance_of::<PyException>(py)
 }
 
 /// Every kind, with the name and the description of its exception.

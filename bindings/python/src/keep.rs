@@ -314,6 +314,8 @@ struct PythonFile(Py<PyAny>);
 impl Write for PythonFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Python::attach(|py| {
+            // Ctrl-C, of which methods that are not written in Python may know nothing.
+            py.check_signals()?;
             let bytes = bytes.get(..CHUNK_BYTES).unwrap_or(bytes);
             let written = self.0.bind(py).call_method1("write", (PyBytes::new(py, bytes),))?;
             // A raw file may take less than it is given.
@@ -329,6 +331,7 @@ impl Write for PythonFile {
 impl Read for PythonFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Python::attach(|py| {
+            py.check_signals()?;
             let read = self.0.bind(py).call_method1("read", (buffer.len(),))?;
             let bytes = read.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes();
             let start = buffer.get_mut(..bytes.len());
@@ -342,9 +345,13 @@ impl Read for PythonFile {
 /// Writes a dump to an open file. To be called while detached.
 pub fn dump(database: &cuesta::Database, file: Py<PyAny>) -> Result<Dumped> {
     let mut file = BufWriter::with_capacity(CHUNK_BYTES, PythonFile(file));
-    let dumped = database.dump(&mut file)?;
-    file.flush().map_err(|error| Error::io("writing a dump", error))?;
-    Ok(dumped.into())
+    let dumped = database.dump(&mut file).and_then(|dumped| {
+        file.flush().map_err(|error| Error::io("writing the dump", error))?;
+        Ok(dumped.into())
+    });
+    // After an error, the rest is not written.
+    drop(file.into_parts());
+    dumped
 }
 
 /// Takes in what `dump` wrote. To be called while detached.

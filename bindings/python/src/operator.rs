@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cuesta::{Builder, Error, MergeOperator, Result};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -42,6 +42,7 @@ impl Operator {
     fn call<R>(&self, call: impl FnOnce(Python<'_>) -> PyResult<R>) -> Result<R> {
         let failed = |error: PyErr| {
             Error::invalid(format!("merge operator {:?} has raised {error}", self.name))
+                .caused_by(error)
         };
         match Python::try_attach(|py| call(py).map_err(failed)) {
             Some(result) => result,
@@ -84,8 +85,16 @@ impl MergeOperator for Operator {
 
     fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
         let combine = self.combine.as_ref()?;
-        let combined =
-            self.call(|py| returned(combine.bind(py).call1((list(py, operands)?,))?.as_any()));
-        combined.ok().flatten()
+        // What it raises keeps the operands apart, and no more; Ctrl-C comes once again, later.
+        let attached = Python::try_attach(|py| {
+            let combined = combine.bind(py).call1((list(py, operands)?,));
+            match combined.and_then(|combined| returned(&combined)) {
+                Err(raised) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                    py.import("_thread")?.call_method0("interrupt_main").map(|_| None)
+                }
+                other => other,
+            }
+        });
+        attached?.ok().flatten()
     }
 }

@@ -96,3 +96,100 @@ def test_loaders_of_others(db, interrupted):
     go.set()
     thread.join()
     assert cache.get(b"a") == b"1" and cache.stats().misses == 2
+
+
+class Slow:
+    """A file that presses Ctrl-C when it is written or read."""
+
+    def __init__(self, raises=None):
+        self.raises, self.calls = raises, 0
+
+    def write(self, data):
+        self.calls += 1
+        if self.raises:
+            raise self.raises
+        signal.raise_signal(signal.SIGINT)
+        return len(data)
+
+    def read(self, count):
+        return b"x" * self.write(b"x" * count)
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize("raises", [None, KeyboardInterrupt("now"), SystemExit(3)])
+def test_dumps_and_loads(db, ks, raises):
+    expected = type(raises) if raises else KeyboardInterrupt
+    ks[b"a"] = bytes(2 << 20)
+    for use in (db.dump, lambda file: db.load(file, overwrite=True)):
+        file = Slow(raises)
+        with pytest.raises(expected) as told:
+            use(file)
+        assert raises is None or told.value is raises
+        assert file.calls == 1
+    assert list(ks) == [b"a"]
+
+
+def test_dumps_to_files_that_know_nothing_of_it(db, ks):
+    import io
+
+    ks[b"a"] = bytes(64 << 20)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer = threading.Timer(0.01, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                db.dump(io.BytesIO())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_merge_operators(path):
+    def press(*_):
+        signal.raise_signal(signal.SIGINT)
+        return b""
+
+    class Checked:
+        merge = check = staticmethod(press)
+
+    class Combined:
+        combine = staticmethod(press)
+
+        def merge(self, base, operands):
+            return b"".join(operands)
+
+    operators = {"press": press, "checked": Checked(), "combined": Combined()}
+    with cuesta.open(path, merge_operators=operators) as db:
+        pressed = db.keyspace("pressed", merge_operator="press")
+        pressed.merge(b"a", b"1")
+        for use in (lambda: pressed[b"a"], lambda: list(pressed), lambda: b"a" in pressed):
+            with pytest.raises(KeyboardInterrupt):
+                use()
+        pressed[b"a"] = b"1"
+        checked = db.keyspace("checked", merge_operator="checked")
+        with pytest.raises(KeyboardInterrupt):
+            checked.merge(b"a", b"1")
+        combined = db.keyspace("combined", merge_operator="combined")
+        with pytest.raises(KeyboardInterrupt):
+            with db.batch() as batch:
+                for _ in range(100):
+                    batch.merge(combined, b"a", b"1")
+            db.flush()
+            list(combined)
+
+
+def test_what_python_code_has_raised_is_the_cause(db, path):
+    def fails(*_):
+        raise ValueError("no word")
+
+    with pytest.raises(cuesta.IoError, match="no word") as told:
+        db.dump(Slow(ValueError("no word")))
+    assert isinstance(told.value.__cause__, ValueError)
+    with cuesta.open(path.with_name("other"), merge_operators={"fails": fails}) as other:
+        words = other.keyspace("words", merge_operator="fails")
+        words.merge(b"a", b"1")
+        with pytest.raises(cuesta.InvalidError, match="no word") as told:
+            words.get(b"a")
+        assert isinstance(told.value.__cause__, ValueError)

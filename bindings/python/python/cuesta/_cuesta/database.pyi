@@ -77,7 +77,8 @@ def open(
     None for no value, that comes of the value there was (or None) and a list of operands, oldest
     first. Merging some of them first must give the same. It is called in threads of the database
     too, while locks are held: it must use nothing of the database. What it raises is an
-    InvalidError for who reads the key. Keyspaces that name one not given here cannot be merged.
+    InvalidError for who reads the key, or comes out as it is if it is no Exception, as Ctrl-C.
+    Keyspaces that name one not given here cannot be merged.
 
     Raises LockedError when another handle or process has it open, naming the holder; NotFoundError
     when it must exist and does not; CorruptError for damaged files; UnsupportedError for files of
@@ -256,8 +257,8 @@ class Database:
     def dump(self, file: IO[bytes]) -> Dumped:
         """Writes everything as of one moment, as lines of JSON, to an open binary file.
 
-        Raises ExpiredError, CorruptError; IoError for what writing raises: what was written then is
-        refused by load().
+        Raises ExpiredError, CorruptError; IoError for what writing raises, unless it is no Exception,
+        as Ctrl-C: what was written then is refused by load().
 
             with gzip.open("people.dump.gz", "xb") as file:
                 db.dump(file)
