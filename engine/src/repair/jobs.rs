@@ -18,6 +18,9 @@ use crate::id::{EditNo, IndexId};
 use crate::index::{Lost, SegmentMeta};
 use crate::manifest::label::{Owner, Places, places};
 
+#[cfg(test)]
+mod tests;
+
 /// Segments of an index by where they lie.
 pub(super) struct Jobs(BTreeMap<Places, Arc<SegmentMeta>>);
 

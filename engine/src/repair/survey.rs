@@ -55,7 +55,7 @@ impl Index {
         metas.iter().map(of).collect()
     }
 
-    fn new(entry: Entry, flushed: SeqNo) -> Index {
+    pub(super) fn new(entry: Entry, flushed: SeqNo) -> Index {
         let (loads, loaded_after) = (BTreeMap::new(), BTreeMap::new());
         Index { entry, flushed, segments: Vec::new(), loads, loaded_after }
     }
