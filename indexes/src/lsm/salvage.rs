@@ -138,23 +138,25 @@ fn age((remnant, detail): &Described) -> (u64, bool, u64) {
 
 /// First and last keys of loads that meet, of which nothing tells which came last.
 fn ties(segments: &[Described]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut loads: BTreeMap<u64, Vec<&Described>> = BTreeMap::new();
+    let mut loads: BTreeMap<u64, Vec<(Span, &Described)>> = BTreeMap::new();
     for described in segments {
         let (remnant, detail) = described;
         let (newest, after) = (remnant.meta.newest, remnant.loaded_after);
         if detail.recency == 0 && detail.written() == 0 && after.next() != newest {
-            loads.entry(newest.0).or_default().push(described);
+            loads.entry(newest.0).or_default().push((detail.span(), described));
         }
     }
     let mut ties = Vec::new();
-    for loads in loads.values() {
-        for (i, (one, of_one)) in loads.iter().enumerate() {
-            for (other, of_other) in loads.iter().skip(i + 1) {
+    for mut loads in loads.into_values() {
+        // Those of one load do not meet, so that few follow before the next one begins behind.
+        loads.sort_by(|(one, _), (other, _)| one.start.cmp(&other.start));
+        for (i, (span, (one, of_one))) in loads.iter().enumerate() {
+            let rest = loads.iter().skip(i + 1);
+            for (_, (other, of_other)) in rest.take_while(|(other, _)| other.meets(span)) {
                 let (after, later) = (one.loaded_after, other.loaded_after);
-                let is_known = after != later && after.min(later) > SeqNo(0);
-                if !is_known && of_one.span().meets(&of_other.span()) {
-                    let first = (&of_one.smallest).max(&of_other.smallest);
-                    ties.push((first.clone(), (&of_one.largest).min(&of_other.largest).clone()));
+                if after == later || after.min(later) == SeqNo(0) {
+                    let last = (&of_one.largest).min(&of_other.largest);
+                    ties.push((of_other.smallest.clone(), last.clone()));
                 }
             }
         }

@@ -88,6 +88,19 @@ fn it_is_told_where_nothing_tells_which_load_came_last() {
 }
 
 #[test]
+fn a_load_of_very_many_segments_is_looked_through_once() {
+    // Comparing each with each would take hundreds of millions of steps.
+    const COUNT: u64 = 30_000;
+    let keys: Vec<(String, String)> =
+        (0..COUNT).map(|n| (format!("{n:08}"), format!("{n:08}x"))).collect();
+    let load = |(n, (first, last)): (u64, &(String, String))| loaded(n, (10, 30), (first, last));
+    let mut loads: Vec<Described> = (0..).zip(&keys).map(load).collect();
+    assert_eq!(ties(&loads), []);
+    loads.push(loaded(COUNT, (10, 30), ("00000007", "00000008")));
+    assert_eq!(ties(&loads).len(), 2);
+}
+
+#[test]
 fn operations_tell_which_keys_they_build_on() {
     let mut ops = Vec::new();
     op::put(&mut ops, b"a", b"1").unwrap();
