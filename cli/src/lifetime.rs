@@ -28,6 +28,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     number.checked_mul(*unit_ms).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// A time as [`parse`] takes it, in the largest unit that fits.
+pub fn text(time: Duration) -> String {
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let fits = |(_, unit_ms): &&(&str, u64)| ms.is_multiple_of(*unit_ms);
+    let (unit, unit_ms) = UNITS.iter().rev().find(fits).copied().unwrap_or(("ms", 1));
+    format!("{}{unit}", ms / unit_ms)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +46,9 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         assert_eq!(parse("1w"), parse("7d"));
+        for shown in ["250ms", "90s", "15m", "36h", "6d", "3w"] {
+            assert_eq!(parse(shown).map(text).as_deref(), Ok(shown));
+        }
         for wrong in ["", "s", "-1s", "1.5h", "3y", "1 s", "99999999999999999999", "1\u{e4}"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

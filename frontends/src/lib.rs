@@ -75,7 +75,7 @@ pub use handle::CommitHandle;
 pub use keep::Checkpoint;
 pub use kv::{
     Batch, BulkLoad, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Loaded,
-    Prepared, SegmentBuilder, Snapshot, Swap,
+    OptionValues, Prepared, SegmentBuilder, Snapshot, Swap,
 };
 pub use repair::{Loss, RepairReport};
 pub use report::{KeyspaceStats, Stats};

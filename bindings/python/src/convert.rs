@@ -189,6 +189,15 @@ fn compression(name: &str) -> Outcome<Compression> {
     }
 }
 
+/// As [`compression`] takes it.
+pub fn name_of(compression: Compression) -> &'static str {
+    match compression {
+        Compression::None => "none",
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+    }
+}
+
 /// How many seconds a value has to live; infinitely many if it stays.
 pub fn expiry(expiry: Expiry) -> f64 {
     match expiry {

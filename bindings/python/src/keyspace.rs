@@ -37,6 +37,50 @@ impl Loaded {
     }
 }
 
+/// What a keyspace was created with. From Keyspace.options.
+#[pyclass(frozen, get_all, module = "cuesta")]
+pub struct KeyspaceOptions {
+    /// How each level is compressed, from the newest data to the oldest.
+    compression: Vec<&'static str>,
+    /// Bytes of a block before compression.
+    block_bytes: u32,
+    /// Filter bits per key.
+    filter_bits: u8,
+    /// From how many bytes on values lie apart from their keys.
+    blob_threshold: u32,
+    /// The seconds that values live.
+    ttl: Option<f64>,
+    /// Name of the merge operator.
+    merge_operator: Option<String>,
+}
+
+impl From<cuesta::OptionValues> for KeyspaceOptions {
+    fn from(of: cuesta::OptionValues) -> KeyspaceOptions {
+        KeyspaceOptions {
+            compression: of.compression.map(convert::name_of).to_vec(),
+            block_bytes: of.block_bytes,
+            filter_bits: of.filter_bits,
+            blob_threshold: of.blob_threshold,
+            ttl: of.ttl.map(|ttl| ttl.as_secs_f64()),
+            merge_operator: of.merge_operator,
+        }
+    }
+}
+
+#[pymethods]
+impl KeyspaceOptions {
+    fn __repr__(&self) -> String {
+        let ttl = self.ttl.map(|ttl| format!(" ttl={ttl}")).unwrap_or_default();
+        let merging = self.merge_operator.as_ref();
+        let merging = merging.map(|name| format!(" merge_operator={name:?}")).unwrap_or_default();
+        let (block, filter, blob) = (self.block_bytes, self.filter_bits, self.blob_threshold);
+        format!(
+            "<cuesta.KeyspaceOptions block_bytes={block} filter_bits={filter} \
+             blob_threshold={blob}{ttl}{merging}>"
+        )
+    }
+}
+
 /// An ordered dict of bytes in a database. From Database.keyspace().
 #[pyclass(frozen, module = "cuesta")]
 pub struct Keyspace {
@@ -93,6 +137,13 @@ impl Keyspace {
     #[getter]
     fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    /// What it was created with.
+    #[getter]
+    fn options(&self, py: Python<'_>) -> Outcome<KeyspaceOptions> {
+        self.open.database()?;
+        Ok(py.detach(|| self.inner.options())?.values().into())
     }
 
     /// Sets the value of a key, for some time perhaps.
@@ -333,5 +384,6 @@ impl Keyspace {
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Loaded>()?;
+    module.add_class::<KeyspaceOptions>()?;
     module.add_class::<Keyspace>()
 }

@@ -162,3 +162,21 @@ def test_levels_are_compressed_alike_or_each_its_own_way(db):
     with pytest.raises(TypeError):
         db.keyspace("wrong", compression=[1])
     assert "wrong" not in db.keyspaces()
+
+
+def test_options_are_read_back(db):
+    plain = db.keyspace("plain").options
+    assert isinstance(plain, cuesta.KeyspaceOptions)
+    assert plain.compression == ["none"] * 3 + ["lz4"] * 4
+    assert (plain.block_bytes, plain.filter_bits, plain.blob_threshold) == (8192, 10, 16384)
+    assert (plain.ttl, plain.merge_operator) == (None, None)
+    visits = db.keyspace("visits", compression="zstd", ttl=1.5, merge_operator="add", filter_bits=12)
+    options = visits.options
+    assert options.compression == ["zstd"] * 7
+    assert (options.ttl, options.merge_operator, options.filter_bits) == (1.5, "add", 12)
+    assert 'merge_operator="add"' in repr(options)
+    with pytest.raises(AttributeError):
+        options.ttl = 2.0
+    db.drop_keyspace("visits")
+    with pytest.raises(cuesta.NotFoundError):
+        _ = visits.options

@@ -1,10 +1,13 @@
 //! `keyspaces`: what keyspaces there are, and changing that.
 
 use clap::{Args, Subcommand};
-use cuesta::{Database, Durability, Error, ErrorKind, Result};
-use serde_json::json;
+use cuesta::{
+    Compression, Database, Durability, Error, ErrorKind, KeyspaceOptions, OptionValues, Result,
+};
+use serde_json::{Value, json};
 
 use crate::figures;
+use crate::lifetime;
 use crate::output::Output;
 use crate::place::{Making, Place};
 
@@ -79,20 +82,77 @@ fn list(db: &Database, output: &mut Output) -> Result<()> {
     let stats = db.stats();
     let mut all = stats.keyspaces;
     all.sort_by(|a, b| a.name.cmp(&b.name));
+    let of = |keyspace: cuesta::KeyspaceStats| {
+        let options = db.existing_keyspace(&keyspace.name)?.options()?.values();
+        Ok((keyspace, options))
+    };
+    let all = all.into_iter().map(of).collect::<Result<Vec<_>>>()?;
     output.show(
         || {
-            let width = all.iter().map(|keyspace| keyspace.name.len()).max().unwrap_or(0);
-            let line = |keyspace: &cuesta::KeyspaceStats| {
+            let width = all.iter().map(|(keyspace, _)| keyspace.name.len()).max().unwrap_or(0);
+            let line = |(keyspace, options): &(cuesta::KeyspaceStats, OptionValues)| {
                 format!(
-                    "{:width$}  {:>10} on disk  {:>12}  {:>10} in memory\n",
+                    "{:width$}  {:>10} on disk  {:>12}  {:>10} in memory{}\n",
                     keyspace.name,
                     figures::bytes(keyspace.segment_bytes),
                     figures::counted(keyspace.segments as u64, "segment"),
                     figures::bytes(keyspace.memtable_bytes),
+                    asked_for(options),
                 )
             };
             all.iter().map(line).collect()
         },
-        || json!({ "keyspaces": all.iter().map(super::stats::of_keyspace).collect::<Vec<_>>() }),
+        || {
+            let object = |(keyspace, options): &(cuesta::KeyspaceStats, OptionValues)| {
+                let mut object = super::stats::of_keyspace(keyspace);
+                object["options"] = of_options(options);
+                object
+            };
+            json!({ "keyspaces": all.iter().map(object).collect::<Vec<_>>() })
+        },
     )
+}
+
+/// Options that are not the defaults, as they are given to `create`.
+fn asked_for(options: &OptionValues) -> String {
+    let usual = KeyspaceOptions::new().values();
+    let packing = names_of(options);
+    let packing = match packing.first() {
+        _ if options.compression == usual.compression => None,
+        Some(first) if packing.iter().all(|name| name == first) => Some((*first).to_owned()),
+        _ => Some(packing.join(",")),
+    };
+    let number = |has: u32, usual: u32| (has != usual).then(|| has.to_string());
+    let all = [
+        ("compression", packing),
+        ("ttl", options.ttl.map(lifetime::text)),
+        ("merge-operator", options.merge_operator.clone()),
+        ("blob-threshold", number(options.blob_threshold, usual.blob_threshold)),
+        ("block-bytes", number(options.block_bytes, usual.block_bytes)),
+        ("filter-bits", number(options.filter_bits.into(), usual.filter_bits.into())),
+    ];
+    let all = all.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", value?)));
+    let all: String = all.collect();
+    if all.is_empty() { all } else { format!(" {all}") }
+}
+
+/// All options for programs.
+fn of_options(options: &OptionValues) -> Value {
+    json!({
+        "compression": names_of(options),
+        "block_bytes": options.block_bytes,
+        "filter_bits": options.filter_bits,
+        "blob_threshold": options.blob_threshold,
+        "ttl_seconds": options.ttl.map(|ttl| ttl.as_secs_f64()),
+        "merge_operator": options.merge_operator,
+    })
+}
+
+/// How each level is compressed, the newest data first.
+fn names_of(options: &OptionValues) -> [&'static str; 7] {
+    options.compression.map(|compression| match compression {
+        Compression::None => "none",
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+    })
 }

@@ -138,6 +138,34 @@ fn keyspaces_are_created_renamed_and_dropped() {
 }
 
 #[test]
+fn keyspaces_are_listed_with_what_they_were_created_with() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create plain");
+    desk.text(
+        "keyspaces db create visits --merge-operator add --ttl 36h --compression zstd \
+         --blob-threshold 0 --block-bytes 4096 --filter-bits 12",
+    );
+    let text = desk.text("keyspaces db");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("plain ") && lines[0].ends_with(" in memory"), "{text}");
+    let options = " in memory  --compression zstd --ttl 36h --merge-operator add \
+                   --blob-threshold 0 --block-bytes 4096 --filter-bits 12";
+    assert!(lines[1].starts_with("visits ") && lines[1].ends_with(options), "{text}");
+    let all = desk.json("keyspaces db");
+    let options = json!({
+        "compression": ["none", "none", "none", "lz4", "lz4", "lz4", "lz4"],
+        "block_bytes": 8192, "filter_bits": 10, "blob_threshold": 16384,
+        "ttl_seconds": null, "merge_operator": null,
+    });
+    assert_eq!(all["keyspaces"][0]["options"], options);
+    let options = &all["keyspaces"][1]["options"];
+    assert_eq!(
+        (&options["ttl_seconds"], &options["merge_operator"]),
+        (&json!(129_600.0), &json!("add"))
+    );
+}
+
+#[test]
 fn a_key_is_changed_if_it_has_the_expected_value() {
     let desk = Desk::new();
     desk.text("put db k other 1");

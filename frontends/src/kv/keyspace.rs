@@ -87,6 +87,15 @@ impl Keyspace {
         &self.name
     }
 
+    /// What it was created with; good for another keyspace like it, too.
+    ///
+    /// # Errors
+    /// `NotFound` when it was dropped.
+    pub fn options(&self) -> Result<KeyspaceOptions> {
+        let ask = |state: &State<Lsm>, _| Ok(KeyspaceOptions::of(state.index.options().clone()));
+        self.db.engine.ask(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+    }
+
     pub(crate) fn database(&self) -> &Database {
         &self.db
     }

@@ -28,7 +28,7 @@ pub use iter::{Cursor, Iter};
 pub use keyspace::Keyspace;
 pub use lifetime::Expiry;
 pub use load::{BulkLoad, Loaded, Prepared, SegmentBuilder};
-pub use options::{Compression, KeyspaceOptions};
+pub use options::{Compression, KeyspaceOptions, OptionValues};
 pub use snapshot::Snapshot;
 pub use swap::Swap;
 

@@ -28,6 +28,24 @@ pub struct KeyspaceOptions {
     asked: Vec<Asked>,
 }
 
+/// What options say: see [`KeyspaceOptions::values`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionValues {
+    /// How each level is compressed, from the newest data to the oldest.
+    pub compression: [Compression; 7],
+    /// Bytes of a block before compression.
+    pub block_bytes: u32,
+    /// Filter bits per key.
+    pub filter_bits: u8,
+    /// From how many bytes on values lie apart from their keys; 0 is never.
+    pub blob_threshold: u32,
+    /// How long values live unless they are put with another time; `None` is for ever.
+    pub ttl: Option<Duration>,
+    /// Name of the merge operator.
+    pub merge_operator: Option<String>,
+}
+
 impl PartialEq for KeyspaceOptions {
     fn eq(&self, other: &KeyspaceOptions) -> bool {
         self.lsm == other.lsm
@@ -48,18 +66,25 @@ enum Asked {
 }
 
 impl Asked {
-    /// Its name, and its value among `options`.
-    fn of(self, options: &lsm::Options) -> (&'static str, String) {
+    /// What `options` say of it, in words.
+    fn of(self, options: &lsm::Options) -> String {
         match self {
-            Asked::Compression(level) => {
-                let codec = options.codecs.get(level).copied().unwrap_or(Codec::None);
-                ("compression", format!("{codec:?} of level {level}"))
-            }
-            Asked::BlockBytes => ("block_bytes", options.block_bytes.to_string()),
-            Asked::FilterBits => ("filter_bits", options.filter_bits.to_string()),
-            Asked::BlobThreshold => ("blob_threshold", options.blob_threshold.to_string()),
-            Asked::Ttl => ("ttl", format!("{} ms", options.ttl_ms)),
-            Asked::MergeOperator => ("merge_operator", format!("{:?}", options.merge_operator)),
+            Asked::Compression(level) => match options.codecs.get(level) {
+                None | Some(Codec::None) => format!("no compression of level {level}"),
+                Some(Codec::Lz4) => format!("compression lz4 of level {level}"),
+                Some(Codec::Zstd) => format!("compression zstd of level {level}"),
+            },
+            Asked::BlockBytes => format!("block_bytes {}", options.block_bytes),
+            Asked::FilterBits => format!("filter_bits {}", options.filter_bits),
+            Asked::BlobThreshold => format!("blob_threshold {}", options.blob_threshold),
+            Asked::Ttl => match options.ttl_ms {
+                0 => "no ttl".to_owned(),
+                ttl_ms => format!("a ttl of {:?}", Duration::from_millis(ttl_ms)),
+            },
+            Asked::MergeOperator => match options.merge_operator.as_str() {
+                "" => "no merge operator".to_owned(),
+                name => format!("the merge operator {name:?}"),
+            },
         }
     }
 }
@@ -151,6 +176,37 @@ impl KeyspaceOptions {
         self.asking(Asked::MergeOperator)
     }
 
+    /// What they say, defaults included.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// use std::time::Duration;
+    ///
+    /// use cuesta::KeyspaceOptions;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// db.keyspace_with("sessions", &KeyspaceOptions::new().ttl(hour))?;
+    ///
+    /// let values = db.keyspace("sessions")?.options()?.values();
+    /// assert_eq!((values.ttl, values.merge_operator), (Some(hour), None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn values(&self) -> OptionValues {
+        let lsm = &self.lsm;
+        let name = Some(&lsm.merge_operator).filter(|name| !name.is_empty());
+        OptionValues {
+            compression: lsm.codecs.map(compression),
+            block_bytes: lsm.block_bytes,
+            filter_bits: lsm.filter_bits,
+            blob_threshold: lsm.blob_threshold,
+            ttl: (lsm.ttl_ms > 0).then(|| Duration::from_millis(lsm.ttl_ms)),
+            merge_operator: name.cloned(),
+        }
+    }
+
     fn asking(mut self, option: Asked) -> KeyspaceOptions {
         self.asked.push(option);
         self
@@ -159,12 +215,11 @@ impl KeyspaceOptions {
     /// Fails unless the keyspace `name`, which has the options `has`, has what was asked for.
     pub(crate) fn check(&self, name: &str, has: &lsm::Options) -> Result<()> {
         for option in &self.asked {
-            let (title, wanted) = option.of(&self.lsm);
-            let (_, there) = option.of(has);
+            let (wanted, there) = (option.of(&self.lsm), option.of(has));
             if wanted != there {
                 return Err(Error::invalid(format!(
-                    "keyspace {name:?} was created with {title} {there}, which stays: ask for that \
-                     and not for {wanted}, or for none"
+                    "keyspace {name:?} was created with {there}, which stays: ask for that and not \
+                     for {wanted}, or leave it open"
                 )));
             }
         }
@@ -193,6 +248,14 @@ impl KeyspaceOptions {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         self.lsm.encode()
+    }
+}
+
+fn compression(codec: Codec) -> Compression {
+    match codec {
+        Codec::None => Compression::None,
+        Codec::Lz4 => Compression::Lz4,
+        Codec::Zstd => Compression::Zstd,
     }
 }
 

@@ -176,15 +176,64 @@ fn a_keyspace_that_is_there_must_have_what_is_asked_for() {
         db.keyspace_with("sessions", &same).unwrap();
     }
     for (other, name) in [
-        (KeyspaceOptions::new().ttl(minute * 2), "ttl 60000 ms"),
+        (KeyspaceOptions::new().ttl(minute * 2), "a ttl of 60s"),
         (KeyspaceOptions::new().ttl(minute).block_bytes(4096), "block_bytes 8192"),
         (KeyspaceOptions::new().compression(Compression::Lz4), "compression"),
         (KeyspaceOptions::new().filter_bits(5), "filter_bits 10"),
         (KeyspaceOptions::new().blob_threshold(0), "blob_threshold 16384"),
-        (KeyspaceOptions::new().merge_operator("add"), "merge_operator \"\""),
+        (KeyspaceOptions::new().merge_operator("add"), "no merge operator"),
     ] {
         let error = db.keyspace_with("sessions", &other).unwrap_err();
         check(&error, ErrorKind::Invalid, &["keyspace \"sessions\"", name]);
     }
     db.keyspace("sessions").unwrap();
+}
+
+#[test]
+fn options_are_read_back_and_a_clash_is_told_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    assert_eq!(plain.options().unwrap(), KeyspaceOptions::new());
+    let options = KeyspaceOptions::new()
+        .compression(Compression::Zstd)
+        .compression_of(0, Compression::None)
+        .block_bytes(4096)
+        .filter_bits(12)
+        .blob_threshold(0)
+        .ttl(Duration::from_millis(90_500))
+        .merge_operator("add");
+    let created = db.keyspace_with("full", &options).unwrap();
+    db.flush().unwrap();
+    for full in [created.clone(), db.keyspace("full").unwrap()] {
+        let read = full.options().unwrap();
+        assert_eq!(read, options);
+        let values = read.values();
+        assert_eq!((values.block_bytes, values.filter_bits, values.blob_threshold), (4096, 12, 0));
+        assert_eq!(values.compression[..2], [Compression::None, Compression::Zstd]);
+        assert_eq!(values.ttl, Some(Duration::from_millis(90_500)));
+        assert_eq!(values.merge_operator.as_deref(), Some("add"));
+    }
+    // What was read back makes another one like it, and asks for nothing of one that is there.
+    let twin = db.keyspace_with("twin", &created.options().unwrap()).unwrap();
+    assert_eq!(twin.options().unwrap(), options);
+    assert!(db.keyspace_with("plain", &created.options().unwrap()).is_ok());
+
+    let new = KeyspaceOptions::new;
+    let hour = Duration::from_secs(3600);
+    for (name, asked, told) in [
+        ("plain", new().ttl(hour), ["created with no ttl", "not for a ttl of 3600s"]),
+        ("full", new().ttl(Duration::ZERO), ["created with a ttl of 90.5s", "not for no ttl"]),
+        (
+            "plain",
+            new().compression(Compression::Lz4),
+            ["no compression of level 0", "compression lz4 of level 0"],
+        ),
+        ("plain", new().merge_operator("max"), ["no merge operator", "the merge operator \"max\""]),
+        ("full", new().filter_bits(3), ["filter_bits 12", "filter_bits 3"]),
+    ] {
+        check(&db.keyspace_with(name, &asked).unwrap_err(), ErrorKind::Invalid, &told);
+    }
+    db.drop_keyspace("full").unwrap();
+    check(&created.options().unwrap_err(), ErrorKind::NotFound, &["\"full\" was dropped"]);
 }

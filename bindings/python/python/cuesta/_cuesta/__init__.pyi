@@ -19,7 +19,11 @@ from cuesta._cuesta.error import (
 )
 from cuesta._cuesta.scan import Scan as Scan
 from cuesta._cuesta.watch import Watch as Watch
-from cuesta._cuesta.keyspace import Keyspace as Keyspace, Loaded as Loaded
+from cuesta._cuesta.keyspace import (
+    Keyspace as Keyspace,
+    KeyspaceOptions as KeyspaceOptions,
+    Loaded as Loaded,
+)
 from cuesta._cuesta.id import (
     Sequence as Sequence,
     Snowflake as Snowflake,

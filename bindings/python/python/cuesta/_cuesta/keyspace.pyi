@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TypeVar, final, overload
+from typing import Literal, TypeVar, final, overload
 
 from typing_extensions import Buffer
 
@@ -24,6 +24,37 @@ class Loaded:
         """How many keys it has."""
 
 @final
+class KeyspaceOptions:
+    """What a keyspace was created with, defaults included, from Keyspace.options.
+
+    The same that Database.keyspace() takes.
+    """
+
+    @property
+    def compression(self) -> list[Literal["none", "lz4", "zstd"]]:
+        """How each of 7 levels is compressed, newest data first."""
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of a block before compression."""
+
+    @property
+    def filter_bits(self) -> int:
+        """Filter bits per key."""
+
+    @property
+    def blob_threshold(self) -> int:
+        """From how many bytes on values lie apart from their keys; 0 for never."""
+
+    @property
+    def ttl(self) -> float | None:
+        """The seconds that values live which are put without a ttl; None for ever."""
+
+    @property
+    def merge_operator(self) -> str | None:
+        """What merge() does, or None."""
+
+@final
 class Keyspace:
     """An ordered dict of bytes, from Database.keyspace().
 
@@ -41,6 +72,10 @@ class Keyspace:
     @property
     def name(self) -> str:
         """The name that it had when the handle was made."""
+
+    @property
+    def options(self) -> KeyspaceOptions:
+        """What it was created with. Raises NotFoundError when it was dropped."""
 
     def put(self, key: Buffer, value: Buffer, ttl: float | None = None) -> None:
         """Sets the value of key; with a ttl it is gone after so many seconds.
