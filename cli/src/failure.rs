@@ -18,7 +18,8 @@ use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 
-use cuesta::{Error, ErrorKind};
+use clap::Args;
+use cuesta::{Error, ErrorKind, Result};
 use serde_json::json;
 
 use crate::output::Form;
@@ -46,6 +47,31 @@ pub fn report(error: &Error, form: Form) -> ExitCode {
     }
     show(error.kind(), error.message(), form);
     ExitCode::from(exit_code(error.kind()))
+}
+
+/// What is to be done about keys whose operands do not fit their values.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Unmergeable {
+    /// Leave out keys whose operands do not fit their values, and tell them on standard error
+    #[arg(long)]
+    skip_unmergeable: bool,
+}
+
+impl Unmergeable {
+    /// Tells a key that is left out because reading it fails.
+    ///
+    /// # Errors
+    /// The same, if it is not to be left out.
+    pub fn pass(self, error: Error, form: Form) -> Result<()> {
+        if !self.skip_unmergeable {
+            return Err(error.advice("--skip-unmergeable leaves it out"));
+        }
+        match form {
+            Form::Json => eprintln!("{}", json!({ "left_out": error.message() })),
+            Form::Text => eprintln!("cuesta: left out: {}", error.message()),
+        }
+        Ok(())
+    }
 }
 
 /// Shows what is wrong with the command line, or the help that it asks for.

@@ -69,7 +69,7 @@ pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, Isolation, RecoveryReport, ScrubReport, VerifyReport};
 pub use cuesta_indexes::lsm::{MergeOperator, Value};
 pub use database::{Builder, Database};
-pub use dump::{Dumped, Existing};
+pub use dump::{Dumped, Existing, Unmerged};
 pub use feed::{Action, Change, Changes, NextChange, Operands, Operation, Operations};
 pub use handle::CommitHandle;
 pub use keep::Checkpoint;

@@ -257,9 +257,14 @@ impl Database {
     }
 
     /// Writes everything, as text, to an open binary file.
-    fn dump(&self, py: Python<'_>, file: Py<PyAny>) -> Outcome<Dumped> {
+    #[pyo3(signature = (file, *, skip_unmergeable=false))]
+    fn dump(&self, py: Python<'_>, file: Py<PyAny>, skip_unmergeable: bool) -> Outcome<Dumped> {
         let database = self.open.database()?;
-        Ok(py.detach(|| keep::dump(database, file))?)
+        let unmerged = match skip_unmergeable {
+            true => keep::Unmergeable::Skip,
+            false => keep::Unmergeable::Fail,
+        };
+        Ok(py.detach(|| keep::dump(database, file, unmerged))?)
     }
 
     /// Takes in what dump() wrote.

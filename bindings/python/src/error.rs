@@ -75,6 +75,11 @@ fn cause(py: Python<'_>, error: &cuesta::Error) -> Option<PyErr> {
     None
 }
 
+/// Whether an error comes from an exception that comes out as it is.
+pub fn comes_out(error: &cuesta::Error) -> bool {
+    Python::attach(|py| cause(py, error).is_some_and(|raised| is_urgent(py, &raised)))
+}
+
 /// Whether an exception is none that programs handle, such as Ctrl-C: it comes out as it is.
 fn is_urgent(py: Python<'_>, raised: &PyErr) -> bool {
     !raised.is_instance_of::<PyException>(py)

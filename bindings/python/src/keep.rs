@@ -7,7 +7,7 @@ use cuesta::{Error, Existing, RestoreTo, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use crate::error::{Failure, Outcome};
+use crate::error::{self, Failure, Outcome};
 
 /// What a checkpoint is made of. From Database.checkpoint().
 #[pyclass(frozen, get_all, module = "cuesta")]
@@ -198,11 +198,28 @@ pub struct Dumped {
     bytes: u64,
     /// The last commit of the database that was dumped.
     commit: u64,
+    /// Keyspace and key of what was left out.
+    unmerged: Vec<(String, Key)>,
 }
 
-impl From<cuesta::Dumped> for Dumped {
-    fn from(of: cuesta::Dumped) -> Dumped {
-        Dumped { keyspaces: of.keyspaces, entries: of.entries, bytes: of.bytes, commit: of.commit }
+/// A key that becomes bytes.
+#[derive(Clone)]
+pub struct Key(Vec<u8>);
+
+impl<'py> IntoPyObject<'py> for Key {
+    type Target = PyBytes;
+    type Output = Bound<'py, PyBytes>;
+    type Error = std::convert::Infallible;
+
+    fn into_pyobject(self, py: Python<'py>) -> std::result::Result<Self::Output, Self::Error> {
+        Ok(PyBytes::new(py, &self.0))
+    }
+}
+
+impl Dumped {
+    fn of(of: cuesta::Dumped, unmerged: Vec<(String, Key)>) -> Dumped {
+        let cuesta::Dumped { keyspaces, entries, bytes, commit, .. } = of;
+        Dumped { keyspaces, entries, bytes, commit, unmerged }
     }
 }
 
@@ -343,21 +360,40 @@ impl Read for PythonFile {
 }
 
 /// Writes a dump to an open file. To be called while detached.
-pub fn dump(database: &cuesta::Database, file: Py<PyAny>) -> Result<Dumped> {
+pub fn dump(database: &cuesta::Database, file: Py<PyAny>, unmerged: Unmergeable) -> Result<Dumped> {
     let mut file = BufWriter::with_capacity(CHUNK_BYTES, PythonFile(file));
-    let dumped = database.dump(&mut file).and_then(|dumped| {
+    let mut passed = Vec::new();
+    let dumped = database.dump_passing(&mut file, |met| match unmerged {
+        Unmergeable::Fail => Err(met.error.advice("skip_unmergeable=True leaves it out")),
+        // Ctrl-C in an operator.
+        Unmergeable::Skip if error::comes_out(&met.error) => Err(met.error),
+        Unmergeable::Skip => {
+            passed.push((met.keyspace.to_owned(), Key(met.key.to_vec())));
+            Ok(())
+        }
+    });
+    let dumped = dumped.and_then(|dumped| {
         file.flush().map_err(|error| Error::io("writing the dump", error))?;
-        Ok(dumped.into())
+        Ok(Dumped::of(dumped, passed))
     });
     // After an error, the rest is not written.
     drop(file.into_parts());
     dumped
 }
 
+/// What a dump does about keys whose operands do not fit their values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmergeable {
+    /// It fails.
+    Fail,
+    /// It leaves them out.
+    Skip,
+}
+
 /// Takes in what `dump` wrote. To be called while detached.
 pub fn load(database: &cuesta::Database, file: Py<PyAny>, existing: Existing) -> Result<Dumped> {
     let file = BufReader::with_capacity(CHUNK_BYTES, PythonFile(file));
-    Ok(database.load(file, existing)?.into())
+    Ok(Dumped::of(database.load(file, existing)?, Vec::new()))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -62,3 +62,27 @@ def test_a_scrub_tells_what_it_found(path):
     with cuesta.open(path, scrub=1 << 20, background_rate=64 << 20) as db:
         db.keyspace("things")[b"a"] = b"1"
         assert db.scrub_report().problems == []
+
+
+def test_a_dump_skips_what_cannot_be_merged_if_told_to(db, tmp_path):
+    sums = db.keyspace("sums", merge_operator="add")
+    sums[b"good"] = (1).to_bytes(8, "little")
+    sums[b"word"] = b"word"
+    sums.merge(b"word", (1).to_bytes(8, "little"))
+    with open(tmp_path / "dump", "xb") as file, pytest.raises(cuesta.InvalidError, match="sums.*word"):
+        db.dump(file)
+    with open(tmp_path / "dump", "wb") as file:
+        dumped = db.dump(file, skip_unmergeable=True)
+    assert (dumped.entries, dumped.unmerged) == (1, [("sums", b"word")])
+    assert b'"good"' in (tmp_path / "dump").read_bytes()
+
+
+def test_an_interrupted_operator_is_not_skipped(path, tmp_path):
+    def interrupted(base, operands):
+        raise KeyboardInterrupt
+
+    with cuesta.open(path, merge_operators={"interrupted": interrupted}) as db:
+        ks = db.keyspace("ks", merge_operator="interrupted")
+        ks.merge(b"a", b"1")
+        with pytest.raises(KeyboardInterrupt):
+            db.dump(io.BytesIO(), skip_unmergeable=True)

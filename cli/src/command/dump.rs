@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use cuesta::{Dumped, Result};
+use cuesta::{Dumped, Result, Unmerged};
 use serde_json::{Value, json};
 
+use crate::failure::Unmergeable;
 use crate::figures::{self, entries};
 use crate::output::Output;
 use crate::pack;
@@ -20,21 +21,25 @@ pub struct Dump {
     place: Place,
     /// File to write, which must not exist, or - for standard output
     file: PathBuf,
+    #[command(flatten)]
+    unmergeable: Unmergeable,
 }
 
 impl Dump {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let began = Instant::now();
         let db = self.place.read()?;
+        let form = output.form();
+        let pass = |unmerged: Unmerged<'_>| self.unmergeable.pass(unmerged.error, form);
         if self.file == Path::new("-") {
             let mut dumped = Ok(Dumped::default());
             output.write(|out| {
-                dumped = db.dump(out);
+                dumped = db.dump_passing(out, pass);
                 Ok(())
             })?;
             return dumped.map(drop);
         }
-        let (dumped, _) = pack::create(&self.file)?.fill(|out| Ok(db.dump(out)))?;
+        let (dumped, _) = pack::create(&self.file)?.fill(|out| Ok(db.dump_passing(out, pass)))?;
         let took = began.elapsed();
         output.show(
             || format!("{}, in {}", told(&dumped), figures::time(took)),
@@ -45,8 +50,12 @@ impl Dump {
 
 /// A dump or load in words.
 pub fn told(dumped: &Dumped) -> String {
+    let left_out = match dumped.passed_over {
+        0 => String::new(),
+        count => format!(", without {} that cannot be merged", figures::counted(count, "key")),
+    };
     format!(
-        "{}, {}, {} as text, of commit {}",
+        "{}, {}, {} as text, of commit {}{left_out}",
         figures::counted(dumped.keyspaces, "keyspace"),
         entries(dumped.entries),
         figures::bytes(dumped.bytes),
@@ -61,6 +70,7 @@ pub fn with_seconds(dumped: &Dumped, seconds: impl Into<Value>) -> Value {
         "entries": dumped.entries,
         "bytes": dumped.bytes,
         "commit": dumped.commit,
+        "left_out": dumped.passed_over,
         "seconds": seconds.into(),
     })
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use cuesta::{Cursor, Result};
+use cuesta::{Cursor, ErrorKind, Result};
 use serde_json::json;
 
+use crate::failure::Unmergeable;
 use crate::figures;
-use crate::output::Output;
+use crate::output::{Form, Output};
 use crate::pack;
 use crate::place::Target;
 use crate::record;
@@ -36,6 +37,8 @@ pub struct Export {
     output: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "ndjson")]
     format: Shape,
+    #[command(flatten)]
+    unmergeable: Unmergeable,
 }
 
 impl Export {
@@ -43,16 +46,17 @@ impl Export {
         let began = Instant::now();
         let (_db, keyspace) = self.target.read()?;
         let cursor = keyspace.cursor::<&[u8]>(..)?;
+        let entries = Entries { cursor, unmergeable: self.unmergeable, form: output.form() };
         let Some(path) = &self.output else {
             let mut failure = None;
             output.write(|out| {
-                failure = write_entries(cursor, self.format, out)?.err();
+                failure = write_entries(entries, self.format, out)?.err();
                 Ok(())
             })?;
             return failure.map_or(Ok(()), Err);
         };
         let file = pack::create(path)?;
-        let (entries, bytes) = file.fill(|out| write_entries(cursor, self.format, out))?;
+        let (entries, bytes) = file.fill(|out| write_entries(entries, self.format, out))?;
         let took = began.elapsed();
         output.show(
             || {
@@ -64,18 +68,42 @@ impl Export {
     }
 }
 
+/// What is written.
+struct Entries {
+    cursor: Cursor,
+    unmergeable: Unmergeable,
+    form: Form,
+}
+
+impl Entries {
+    /// Goes to the next one; whether there is one.
+    fn next(&mut self) -> Result<bool> {
+        loop {
+            match self.cursor.next() {
+                Err(error) if error.kind() == ErrorKind::Invalid => {
+                    if self.cursor.pass_over().is_none() {
+                        return Err(error);
+                    }
+                    self.unmergeable.pass(error, self.form)?;
+                }
+                found => return found,
+            }
+        }
+    }
+}
+
 /// Writes all entries; the number of them, or what reading them failed with.
-fn write_entries(cursor: Cursor, shape: Shape, out: &mut dyn Write) -> io::Result<Result<u64>> {
+fn write_entries(of: Entries, shape: Shape, out: &mut dyn Write) -> io::Result<Result<u64>> {
     match shape {
-        Shape::Ndjson => each(cursor, |key, value| record::write_json(&mut *out, key, Some(value))),
-        Shape::Values => each(cursor, |_, value| {
+        Shape::Ndjson => each(of, |key, value| record::write_json(&mut *out, key, Some(value))),
+        Shape::Values => each(of, |_, value| {
             out.write_all(value)?;
             out.write_all(b"\n")
         }),
         Shape::Csv => {
             let mut table = csv::Writer::from_writer(out);
             table.write_record(record::COLUMNS)?;
-            let written = each(cursor, |key, value| {
+            let written = each(of, |key, value| {
                 table.write_record(
                     record::to_csv(key, value).iter().map(|field| field.as_bytes()),
                 )?;
@@ -88,13 +116,13 @@ fn write_entries(cursor: Cursor, shape: Shape, out: &mut dyn Write) -> io::Resul
 }
 
 fn each(
-    mut cursor: Cursor,
+    mut of: Entries,
     mut write: impl FnMut(&[u8], &[u8]) -> io::Result<()>,
 ) -> io::Result<Result<u64>> {
     let mut entries = 0;
     loop {
-        match cursor.next() {
-            Ok(true) => write(cursor.key(), cursor.value())?,
+        match of.next() {
+            Ok(true) => write(of.cursor.key(), of.cursor.value())?,
             Ok(false) => return Ok(Ok(entries)),
             Err(error) => return Ok(Err(error)),
         }

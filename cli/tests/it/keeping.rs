@@ -139,3 +139,35 @@ fn repair_refuses_options_that_it_would_not_follow() {
     assert_eq!(desk.failure("repair db little --memory 1").1, "Invalid");
     assert_eq!(desk.json("repair db new --memory 33554432")["whole"], true);
 }
+
+#[test]
+fn what_cannot_be_merged_is_left_out_of_dumps_and_exports_if_told_to() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create sums --merge-operator add");
+    for key in ["a", "word", "z"] {
+        desk.text(&format!("merge db sums {key} 1 --number"));
+    }
+    desk.text("put db sums word text");
+    desk.text("merge db sums word 1 --number");
+    for command in ["dump db", "export db sums --output"] {
+        let failed = desk.failure(&format!("{command} out.ndjson"));
+        assert_eq!((failed.0, failed.1.as_str()), (2, "Invalid"));
+        for told in ["keyspace \"sums\"", "key word", "put or delete it", "--skip-unmergeable"] {
+            assert!(failed.2.contains(told), "{told} is not in {}", failed.2);
+        }
+        assert!(!desk.path("out.ndjson").exists());
+        let run = desk.run(&format!("{command} out.ndjson --skip-unmergeable"));
+        assert_eq!(run.code, 0);
+        assert!(run.errors.starts_with("cuesta: left out: keyspace \"sums\": merging key word"));
+        let out = std::fs::read_to_string(desk.path("out.ndjson")).unwrap();
+        assert!(
+            out.contains("\"a\"") && out.contains("\"z\"") && !out.contains("\"word\""),
+            "{out}"
+        );
+        std::fs::remove_file(desk.path("out.ndjson")).unwrap();
+    }
+    assert_eq!(desk.run("dump db - --skip-unmergeable").code, 0);
+    let told = desk.run("dump db text.ndjson --skip-unmergeable").out;
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("without 1 key that cannot be merged"), "{told}");
+}

@@ -26,6 +26,7 @@ mod write;
 mod tests;
 
 pub use load::Existing;
+pub use write::Unmerged;
 
 /// What a dump holds, or a load has put in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Dumped {
     pub bytes: u64,
     /// The last commit of the database that was dumped.
     pub commit: u64,
+    /// Keys that were left out: see [`Database::dump_passing`](crate::Database::dump_passing).
+    pub passed_over: u64,
 }
 
 /// Version of the format written.

@@ -8,7 +8,7 @@ use super::json::put_text;
 use super::{Dumped, VERSION, base64, settings};
 use crate::database::Database;
 use crate::kv::Snapshot;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 impl Database {
     /// Writes everything that is committed now, in all keyspaces, to `out`: lines of JSON that
@@ -35,8 +35,44 @@ impl Database {
     /// # Errors
     /// `Expired` when so much was written meanwhile that the snapshot was given up; `Corrupt`;
     /// `Io`, also for what writing to `out` fails with. What was written then has no last line, and
-    /// is refused by [`Database::load`].
+    /// is refused by [`Database::load`]. `Invalid` for a key whose operands do not fit its value:
+    /// put or delete it, or leave it out with [`Database::dump_passing`].
     pub fn dump(&self, out: impl Write) -> Result<Dumped> {
+        self.dump_passing(out, |key| Err(key.error.advice("`dump_passing` leaves it out")))
+    }
+
+    /// As [`Database::dump`], but asks `pass` about each key whose operands do not fit its value:
+    /// with `Ok` it is left out and counted, with an error the dump ends. Reading such a key fails,
+    /// too; what it holds is kept.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// # let options = cuesta::KeyspaceOptions::new().merge_operator("add");
+    /// # let visits = db.keyspace_with("visits", &options)?;
+    /// visits.put("home", "no number")?;
+    /// visits.merge("home", 1i64.to_le_bytes())?;
+    ///
+    /// let mut dump = Vec::new();
+    /// assert!(db.dump(&mut dump).is_err());
+    /// dump.clear();
+    /// let dumped = db.dump_passing(&mut dump, |unmerged| {
+    ///     eprintln!("{}", unmerged.error);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!((dumped.entries, dumped.passed_over), (0, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Database::dump`]; what `pass` fails with.
+    pub fn dump_passing(
+        &self,
+        out: impl Write,
+        mut pass: impl FnMut(Unmerged<'_>) -> Result<()>,
+    ) -> Result<Dumped> {
         let snapshot = self.snapshot();
         let mut lines = Lines { out, crc: Crc::new(), line: Vec::new(), bytes: 0 };
         let mut dumped = Dumped { commit: snapshot.commit(), ..Dumped::default() };
@@ -59,7 +95,9 @@ impl Database {
             lines.line.push(b'}');
             lines.end()?;
             dumped.keyspaces += 1;
-            dumped.entries += lines.entries(&snapshot, &keyspace)?;
+            let (entries, passed_over) = lines.entries(&snapshot, &keyspace, &mut pass)?;
+            dumped.entries += entries;
+            dumped.passed_over += passed_over;
         }
         let crc = lines.crc.clone().finish();
         lines.line.extend_from_slice(
@@ -74,6 +112,18 @@ impl Database {
         dumped.bytes = lines.bytes;
         Ok(dumped)
     }
+}
+
+/// A key whose operands do not fit its value.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unmerged<'k> {
+    /// Name of its keyspace.
+    pub keyspace: &'k str,
+    /// The key.
+    pub key: &'k [u8],
+    /// What reading it fails with; names both.
+    pub error: Error,
 }
 
 fn failed(e: std::io::Error) -> Error {
@@ -98,10 +148,27 @@ impl<W: Write> Lines<W> {
         Ok(())
     }
 
-    fn entries(&mut self, snapshot: &Snapshot, keyspace: &crate::Keyspace) -> Result<u64> {
+    /// Writes all entries; how many, and how many keys were passed over.
+    fn entries(
+        &mut self,
+        snapshot: &Snapshot,
+        keyspace: &crate::Keyspace,
+        pass: &mut impl FnMut(Unmerged<'_>) -> Result<()>,
+    ) -> Result<(u64, u64)> {
         let mut cursor = snapshot.cursor::<&[u8]>(keyspace, ..)?;
-        let mut entries = 0;
-        while cursor.next()? {
+        let (mut entries, mut passed_over) = (0, 0);
+        loop {
+            match cursor.next() {
+                Ok(true) => {}
+                Ok(false) => return Ok((entries, passed_over)),
+                Err(error) if error.kind() == ErrorKind::Invalid => {
+                    let Some(key) = cursor.pass_over() else { return Err(error) };
+                    pass(Unmerged { keyspace: keyspace.name(), key, error })?;
+                    passed_over += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             self.line.push(b'{');
             self.member("key", cursor.key());
             self.line.push(b',');
@@ -113,7 +180,6 @@ impl<W: Write> Lines<W> {
             self.end()?;
             entries += 1;
         }
-        Ok(entries)
     }
 
     /// A member whose value is text if the bytes are, and else base64 under a name that says so.

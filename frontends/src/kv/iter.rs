@@ -114,6 +114,32 @@ impl Cursor {
         self.look_for(Way::Back, key.as_ref(), LsmCursor::seek_back)
     }
 
+    /// After [`Cursor::next`] or another move has failed because operands of a key do not fit its
+    /// value: that key. The cursor stands on it, as if its value were empty, and the next move goes
+    /// on behind it. `None` after any other error, and in transactions.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// # let options = cuesta::KeyspaceOptions::new().merge_operator("add");
+    /// # let visits = db.keyspace_with("visits", &options)?;
+    /// visits.put("home", "no number")?;
+    /// visits.merge("home", 1i64.to_le_bytes())?;
+    /// visits.put("shop", 7i64.to_le_bytes())?;
+    ///
+    /// let mut cursor = visits.cursor::<&[u8]>(..)?;
+    /// assert!(cursor.next().is_err());
+    /// assert_eq!(cursor.pass_over(), Some(&b"home"[..]));
+    /// assert!(cursor.next()?);
+    /// assert_eq!(cursor.key(), b"shop");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pass_over(&mut self) -> Option<&[u8]> {
+        if self.tracked.is_some() { None } else { self.cursor.pass_over() }
+    }
+
     /// Whether it stands on a key.
     #[inline]
     pub fn is_valid(&self) -> bool {

@@ -257,3 +257,70 @@ fn loads_at_the_same_time_do_not_get_into_each_other() {
         assert!(of_one.len() == 2000 && of_one.values().all(|value| *value == vec![n; 900]));
     }
 }
+
+#[test]
+fn a_dump_passes_over_what_cannot_be_merged_if_told_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(&dir, "source");
+    let sums = db.keyspace_with("sums", &KeyspaceOptions::new().merge_operator("add")).unwrap();
+    let numbers: Vec<u32> = (0..200).collect();
+    for n in &numbers {
+        sums.put(n.to_be_bytes(), 1i64.to_le_bytes()).unwrap();
+        sums.merge(n.to_be_bytes(), 2i64.to_le_bytes()).unwrap();
+    }
+    // The first, the last, and neighbours; some in segments, some in memory.
+    let bad = [0u32, 7, 8, 100, 199];
+    for (i, n) in bad.iter().enumerate() {
+        sums.put(n.to_be_bytes(), "word").unwrap();
+        sums.merge(n.to_be_bytes(), 2i64.to_le_bytes()).unwrap();
+        if i == 2 {
+            db.flush().unwrap();
+        }
+    }
+    db.keyspace("zebras").unwrap().put("last", "of all").unwrap();
+    let error = db.dump(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    for told in ["keyspace \"sums\"", "\\x00\\x00\\x00\\x00", "put or delete it", "`dump_passing`"]
+    {
+        assert!(error.message().contains(told), "{told} is not in {error}");
+    }
+    let (mut dump, mut passed) = (Vec::new(), Vec::new());
+    let dumped = db
+        .dump_passing(&mut dump, |unmerged| {
+            assert_eq!((unmerged.keyspace, unmerged.error.kind()), ("sums", ErrorKind::Invalid));
+            passed.push(u32::from_be_bytes(unmerged.key.try_into().unwrap()));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!((dumped.entries, dumped.passed_over), (196, 5));
+    assert_eq!(passed, bad);
+    let other = open(&dir, "other");
+    assert_eq!(other.load(&dump[..], Existing::Refuse).unwrap().entries, 196);
+    let loaded = other.existing_keyspace("sums").unwrap();
+    let found: Vec<u32> = loaded
+        .iter()
+        .unwrap()
+        .map(|entry| u32::from_be_bytes(entry.unwrap().0.try_into().unwrap()))
+        .collect();
+    let good: Vec<u32> = numbers.into_iter().filter(|n| !bad.contains(n)).collect();
+    assert_eq!(found, good);
+    // A cursor passes over them in both directions, but not over what it has not just met.
+    let mut cursor = sums.cursor::<&[u8]>(..).unwrap();
+    assert!(cursor.next().is_err() && cursor.seek(50u32.to_be_bytes()).unwrap());
+    assert_eq!(cursor.pass_over(), None);
+    assert_eq!(cursor.key(), 50u32.to_be_bytes());
+    assert!(cursor.seek(7u32.to_be_bytes()).is_err() && cursor.next().is_err());
+    assert_eq!(cursor.pass_over(), Some(&0u32.to_be_bytes()[..]));
+    let mut cursor = sums.cursor::<&[u8]>(..).unwrap();
+    let mut back = Vec::new();
+    loop {
+        match cursor.prev() {
+            Ok(true) => back.push(u32::from_be_bytes(cursor.key().try_into().unwrap())),
+            Ok(false) => break,
+            Err(_) => assert!(cursor.pass_over().is_some()),
+        }
+    }
+    back.reverse();
+    assert_eq!(back, good);
+    assert_eq!(cursor.pass_over(), None);
+}

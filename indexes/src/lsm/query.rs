@@ -397,6 +397,8 @@ enum Shown {
 enum Spot {
     /// Not moved yet: next goes to the first key, prev to the last.
     Fresh,
+    /// As if not moved yet, since it has failed at a key that cannot be merged.
+    Failed,
     /// On a key.
     On,
     /// Before the first key.
@@ -440,7 +442,7 @@ impl Cursor {
                 self.merging.next()?;
                 self.settle()
             }
-            Spot::Fresh | Spot::Start => self.first(),
+            Spot::Fresh | Spot::Failed | Spot::Start => self.first(),
             Spot::End => Ok(false),
         }
     }
@@ -454,7 +456,7 @@ impl Cursor {
                 self.merging.prev()?;
                 self.settle_back()
             }
-            Spot::Fresh | Spot::End => self.last(),
+            Spot::Fresh | Spot::Failed | Spot::End => self.last(),
             Spot::Start => Ok(false),
         }
     }
@@ -527,6 +529,9 @@ impl Cursor {
             Kind::Expiring => Shown::Expiring,
             Kind::Merge => {
                 let outcome = self.merging.pile()?.outcome(&self.rules);
+                if outcome.is_err() {
+                    self.spot = Spot::Failed;
+                }
                 match outcome.map_err(|e| of_key(e, source.key()))? {
                     Some((_, Some(expiry_ms))) if expiry_ms <= self.clock_ms => return Ok(false),
                     Some((value, expiry)) => Shown::Apart(Value::from(Arc::from(value)), expiry),

@@ -6,9 +6,21 @@ use cuesta_engine::error::Result;
 
 use super::super::gaps::{ASK_AFTER, Crossing, after};
 use super::super::kind::Kind;
-use super::{Cursor, Shown, Spot, above, below};
+use super::{Cursor, Shown, Spot, Value, above, below};
 
 impl Cursor {
+    /// After a move that failed because what is said of a key cannot be merged: goes to that key,
+    /// as if it had an empty value, so that the next move goes on behind it; the key.
+    pub fn pass_over(&mut self) -> Option<&[u8]> {
+        if self.spot != Spot::Failed {
+            return None;
+        }
+        let source = self.merging.current()?;
+        self.shown = Shown::Apart(Value::from(&[][..]), None);
+        self.spot = Spot::On;
+        Some(source.key())
+    }
+
     /// Goes forward to a key that has a value.
     #[inline]
     pub(super) fn settle(&mut self) -> Result<bool> {

@@ -254,11 +254,13 @@ class Database:
         backups of another database; LockedError, CorruptError, PoisonedError, FullError, IoError.
         """
 
-    def dump(self, file: IO[bytes]) -> Dumped:
+    def dump(self, file: IO[bytes], *, skip_unmergeable: bool = False) -> Dumped:
         """Writes everything as of one moment, as lines of JSON, to an open binary file.
 
         Raises ExpiredError, CorruptError; IoError for what writing raises, unless it is no Exception,
-        as Ctrl-C: what was written then is refused by load().
+        as Ctrl-C: what was written then is refused by load(). InvalidError for a key whose operands
+        do not fit its value, unless skip_unmergeable=True leaves such keys out: they are in the
+        result, as unmerged.
 
             with gzip.open("people.dump.gz", "xb") as file:
                 db.dump(file)

@@ -162,6 +162,10 @@ class Dumped:
     def commit(self) -> int:
         """The last commit of the database that was dumped."""
 
+    @property
+    def unmerged(self) -> list[tuple[str, builtins.bytes]]:
+        """Keyspace and key of what was left out: see Database.dump(skip_unmergeable=True)."""
+
 @final
 class ScrubReport:
     """What reading everything in the background has found, from Database.scrub_report()."""
