@@ -45,7 +45,7 @@ pub fn report(error: &Error, form: Form) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    show(error.kind(), error.message(), form);
+    show(error.kind(), &in_our_words(error), form);
     ExitCode::from(exit_code(error.kind()))
 }
 
@@ -111,6 +111,26 @@ fn in_one_line(error: &clap::Error) -> String {
     told
 }
 
+/// Settings of the library, and what they are on a command line.
+const WORDS: [(&str, &str); 2] = [
+    (
+        "by log_retention_bytes for feeds to come, by feed_retention_bytes for open ones",
+        "by --log-retention-bytes or --log-retention-age of the commands that write",
+    ),
+    ("open the database with a larger snapshot_budget or memory_budget", "give it more --memory"),
+];
+
+/// The message, with the options of commands in it and not the settings of the library.
+fn in_our_words(error: &Error) -> String {
+    let told = error.message().to_owned();
+    match error.kind() {
+        ErrorKind::Expired => {
+            WORDS.iter().fold(told, |told, (theirs, ours)| told.replace(theirs, ours))
+        }
+        _ => told,
+    }
+}
+
 fn show(kind: ErrorKind, message: &str, form: Form) {
     match form {
         Form::Json => {
@@ -123,4 +143,32 @@ fn show(kind: ErrorKind, message: &str, form: Form) {
 fn is_closed_pipe(error: &Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_expired_is_told_with_the_options_of_commands() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = cuesta::Database::builder()
+            .memory_budget(8 << 20)
+            .snapshot_budget(0)
+            .open(dir.path())
+            .unwrap();
+        let keyspace = db.keyspace("k").unwrap();
+        let snapshot = db.snapshot();
+        let newest = db.snapshot();
+        for n in 0..100u32 {
+            keyspace.put(n.to_be_bytes(), vec![7; 100_000]).unwrap();
+        }
+        db.flush().unwrap();
+        let error = snapshot.get(&keyspace, "a").err();
+        drop(newest);
+        let error = error.unwrap_or_else(|| db.changes_since(0).map(drop).unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::Expired);
+        let told = in_our_words(&error);
+        assert!(told.contains(" --") && !told.contains('_'), "{told}");
+    }
 }

@@ -11,7 +11,6 @@
 mod figures;
 mod random;
 mod text;
-mod moment;
 mod record;
 mod output;
 mod changes;

@@ -12,6 +12,7 @@ pub mod id;
 pub mod planted;
 pub mod env;
 pub mod format;
+pub mod moment;
 pub mod staged;
 pub mod identity;
 pub mod blinktree;

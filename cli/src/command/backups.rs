@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cuesta::{Error, Result};
+use cuesta_engine::moment;
 use serde_json::json;
 
 use crate::figures;
@@ -43,7 +44,7 @@ impl Backups {
                         "backup {} of commit {}, made {}: {}, {} with log",
                         info.number,
                         figures::count(info.commit),
-                        crate::moment::text(info.made_ms),
+                        moment::text(info.made_ms),
                         figures::counted(info.files, "file"),
                         figures::bytes(info.bytes),
                     )

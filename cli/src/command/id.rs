@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 use cuesta::id::{Sequence, Snowflake, SnowflakeOptions, Snowflakes, Ulids, Uuids};
 use cuesta::{Database, Keyspace, KeyspaceOptions, Result};
+use cuesta_engine::moment;
 use serde_json::{Value, json};
 
-use crate::moment;
 use crate::output::Output;
 use crate::place::Target;
 use crate::text::Spelling;

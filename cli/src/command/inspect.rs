@@ -17,12 +17,12 @@ use cuesta_engine::format::name::{self, FileName};
 use cuesta_engine::identity::Identity;
 use cuesta_engine::index::{IndexType, SegmentMeta, Services};
 use cuesta_engine::manifest::{self, IndexRecord, ManifestState};
+use cuesta_engine::moment;
 use cuesta_engine::{FileId, SegmentId, log};
 use cuesta_indexes::lsm::Lsm;
 use serde_json::json;
 
 use crate::figures;
-use crate::moment;
 use crate::output::Output;
 
 /// Memory for the blocks that describing segments reads.

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cuesta::{Backups, RestoreTo, Result};
+use cuesta_engine::moment;
 use serde_json::json;
 
 use crate::figures;
-use crate::moment;
 use crate::output::Output;
 
 /// TARGET must not exist, or be empty. Without an option: the newest backup, and every commit that

@@ -30,6 +30,7 @@ fn changes_are_told_in_order() {
     desk.text("put db notes b 1");
     let (code, kind, message) = desk.failure("changes db --since 1");
     assert_eq!((code, kind.as_str()), (10, "Expired"), "{message}");
+    assert!(message.contains("--log-retention-bytes") && !message.contains('_'), "{message}");
 }
 
 #[test]

@@ -79,7 +79,10 @@ fn backups_are_listed_checked_restored_and_removed() {
     );
     assert_eq!(desk.text("get second notes a"), "1\n");
     assert_eq!(desk.json("verify second")["sound"], true);
-    assert_eq!(desk.failure("restore backups third --to-time 1970-01-02T00:00:00Z").0, 1);
+    let (code, _, message) = desk.failure("restore backups third --to-time 1970-01-02T00:00:00Z");
+    assert_eq!(code, 1);
+    let told = message.split_once(" at 20").is_some_and(|(_, time)| time.contains("Z ("));
+    assert!(told, "{message}");
     assert_eq!(desk.failure("restore backups second").1, "Exists");
     assert_eq!(desk.failure("restore backups third --to-time yesterday").0, 2);
     let (code, _, message) = desk.failure("restore backups third --backup 17");

@@ -14,6 +14,7 @@ use crate::id::{FileId, IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::Uuid;
 use crate::index::SegmentMeta;
 use crate::log::{Kind, Record, SEGMENT_HEADER_BYTES, SegmentHeader, find_logs};
+use crate::moment;
 use crate::version::CatalogOp;
 
 /// Up to where to restore.
@@ -104,8 +105,11 @@ fn choose(pool: &Pool<'_>, to: RestoreTo) -> Result<Entry> {
     match (damaged, oldest) {
         (Some(error), _) => Err(error),
         (None, Some(oldest)) => Err(Error::not_found(format!(
-            "the oldest backup, {}, is of commit {} at {} ms, later than what is asked for",
-            oldest.number, oldest.commit, oldest.clock_ms
+            "the oldest backup, {}, is of commit {} at {} ({} ms), later than what is asked for",
+            oldest.number,
+            oldest.commit,
+            moment::text(oldest.clock_ms),
+            oldest.clock_ms
         ))),
         (None, None) => {
             Err(Error::not_found(format!("there are no backups in {}", pool.dir.display())))
