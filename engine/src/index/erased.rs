@@ -139,6 +139,8 @@ pub trait ErasedState: Any + Send + Sync {
     /// # Errors
     /// See [`IndexType::flush`] and [`IndexType::place`].
     fn flush(&self, count: usize) -> Result<Box<dyn Work>>;
+    /// See [`IndexType::look_ahead`].
+    fn look_ahead(&self);
     /// See [`IndexType::plan`].
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan>;
     /// See [`IndexType::due_ms`].
@@ -428,6 +430,10 @@ impl<T: IndexType> ErasedState for State<T> {
         };
         let oldest: Result<Vec<_>> = self.frozen.iter().rev().take(count).map(memtable).collect();
         self.index.flush(&oldest?, &self.live)
+    }
+
+    fn look_ahead(&self) {
+        self.index.look_ahead(&self.live);
     }
 
     fn plan(&self, busy: &BTreeSet<SegmentId>, aim: Aim<'_>) -> Option<MergePlan> {

@@ -131,9 +131,13 @@ pub trait IndexType: Send + Sync + Sized + 'static {
         current: &[Live<Self>],
     ) -> Result<Vec<SegmentMeta>>;
 
-    /// What is worth merging now, leaving `busy` segments alone. Pure: no I/O. Called again after
-    /// each change until it has no more to propose, so several merges of one index can run side
-    /// by side.
+    /// Reads what [`IndexType::plan`] will look at in files, so that it finds it in memory: called
+    /// before it, outside of all locks.
+    fn look_ahead(&self, _current: &[Live<Self>]) {}
+
+    /// What is worth merging now, leaving `busy` segments alone. Pure: no I/O, but for what was
+    /// looked at ahead and is in memory no more. Called again after each change until it has no
+    /// more to propose, so several merges of one index can run side by side.
     fn plan(
         &self,
         current: &[Live<Self>],

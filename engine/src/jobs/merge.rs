@@ -50,6 +50,10 @@ impl Merge {
         // What merges take for expired, they take for it by this time or an earlier one.
         parts.services.clock.settle();
         drop(tail);
+        // Nobody waits for files while the control lock is held.
+        for (_, state) in parts.versions.current().value.states() {
+            state.look_ahead();
+        }
         let mut control = parts.control();
         // Loaded under the lock: what is neither busy nor removed now is nobody else's.
         let current = parts.versions.current();

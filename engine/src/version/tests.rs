@@ -406,6 +406,9 @@ impl ErasedState for Still {
     fn plan(&self, _: &std::collections::BTreeSet<SegmentId>, _: Aim<'_>) -> Option<MergePlan> {
         None
     }
+    fn look_ahead(&self) {
+        never_asked()
+    }
     fn due_ms(&self, _: u64) -> Option<u64> {
         unreachable!()
     }

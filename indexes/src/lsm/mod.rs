@@ -368,6 +368,10 @@ impl IndexType for Lsm {
         merge::place(at, given, pieces, &self.sizes)
     }
 
+    fn look_ahead(&self, current: &[Live<Lsm>]) {
+        merge::covered(current, &BTreeSet::new());
+    }
+
     fn plan(
         &self,
         current: &[Live<Lsm>],

@@ -26,7 +26,8 @@ use crate::lsm::{LEVELS, Lsm};
 pub(in crate::lsm) const DROP_PRESSURE: f64 = 1000.0;
 
 /// Idle segments that range deletes of newer ones cover; `None` when there are none. Looks at range
-/// blocks only: in the map, in the cache, or read once.
+/// blocks only: in the map, in the cache, or read once. Who holds a lock has had it look ahead;
+/// what the cache has let go of since is read again, a block for each segment with range deletes.
 pub(in crate::lsm) fn covered(
     current: &[Live<Lsm>],
     busy: &BTreeSet<SegmentId>,

@@ -22,7 +22,8 @@ pub enum Maps {
 
 /// Files in memory.
 pub struct Disk {
-    maps: Maps,
+    /// Whether files that are opened can be mapped.
+    pub maps: Maps,
     /// Segments share a file up to this size.
     pub share_bytes: u64,
     /// The number of the first file.

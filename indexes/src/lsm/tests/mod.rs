@@ -534,6 +534,25 @@ fn segments_that_a_range_delete_covers_go_unread() {
 }
 
 #[test]
+fn plans_find_in_memory_what_was_looked_at_ahead() {
+    let mut driver = numbered(1000, 1 << 10);
+    driver.disk.maps = Maps::No;
+    delete_range(&mut driver, 50..950);
+    driver.rotate();
+    driver.flush(1);
+    driver.reopen();
+    let misses = |driver: &Driver<Disk>| {
+        driver.stats().cache_misses.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let before = misses(&driver);
+    driver.state.look_ahead();
+    let ahead = misses(&driver);
+    assert!(ahead > before, "the range block was read");
+    assert!(driver.begin(Aim::Steady).is_some());
+    assert_eq!(misses(&driver), ahead);
+}
+
+#[test]
 fn deleting_the_whole_range_leaves_nothing() {
     let mut driver = numbered(1000, 1 << 10);
     let mut ops = Vec::new();
