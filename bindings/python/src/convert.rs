@@ -108,15 +108,27 @@ pub fn range(
     Ok((start.map_or(End::Unbounded, End::Included), end.map_or(End::Unbounded, End::Excluded)))
 }
 
-/// As [`range`], of which at least one border must be given: for what must not happen to all keys
-/// by mistake.
+/// As [`range`], for what must not happen to all keys by mistake: at least one border must be given,
+/// and be one.
 pub fn bounded(
     start: Option<&Bound<'_, PyAny>>,
     end: Option<&Bound<'_, PyAny>>,
     prefix: Option<&Bound<'_, PyAny>>,
 ) -> Outcome<Range> {
     if start.is_none() && end.is_none() && prefix.is_none() {
-        return Err(Failure::invalid("none of start, end and prefix: all keys would be deleted"));
+        return Err(Failure::invalid("none of start, end and prefix: say start=b\"\" to delete all keys, or clear()"));
+    }
+    if let Some(prefix) = prefix
+        && key(prefix)?.is_empty()
+    {
+        return Err(Failure::invalid(
+            "an empty prefix is that of all keys: say start=b\"\" to delete them, or clear()",
+        ));
+    }
+    if let (Some(start), Some(end)) = (start, end)
+        && key(start)? > key(end)?
+    {
+        return Err(Failure::invalid("no key is from start to before end: start is greater"));
     }
     Ok(range(start, end, prefix)?)
 }

@@ -41,3 +41,21 @@ def test_all_keys_go_only_when_it_is_said(db, letters):
     with db.batch() as batch, pytest.raises(cuesta.InvalidError):
         batch.delete_range(letters)
     assert len(list(letters)) == 6
+
+
+def test_ranges_that_are_none_are_refused(db, letters):
+    batch, tx = db.batch(), db.transaction()
+    for delete in (
+        letters.delete_range,
+        lambda *args, **named: batch.delete_range(letters, *args, **named),
+        lambda *args, **named: tx.delete_range(letters, *args, **named),
+    ):
+        with pytest.raises(cuesta.InvalidError, match=r'say start=b"" to delete them, or clear'):
+            delete(prefix=b"")
+        with pytest.raises(cuesta.InvalidError, match="start is greater"):
+            delete(b"c", b"b")
+        delete(b"c", b"c")
+    batch.commit(), tx.commit()
+    assert len(list(letters)) == 6
+    letters.delete_range(b"")
+    assert list(letters) == []

@@ -127,9 +127,17 @@ impl Line {
             },
             Op::Delete => Step::Delete(key()?),
             Op::DeleteRange => match (prefix, start, end) {
+                (Some(prefix), None, None) if prefix.is_empty() => {
+                    return Err(Error::invalid(
+                        "an empty prefix is that of all keys: say \"start\": \"\" for them",
+                    ));
+                }
                 (Some(prefix), None, None) => Step::DeletePrefix(prefix),
                 (None, None, None) | (Some(_), _, _) => {
                     return Err(needs("either a prefix, or start or end or both"));
+                }
+                (None, Some(start), Some(end)) if start >= end => {
+                    return Err(Error::invalid("no key is from start to before end"));
                 }
                 (None, start, end) => Step::DeleteRange(
                     start.map_or(Bound::Unbounded, Bound::Included),

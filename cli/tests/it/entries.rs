@@ -70,6 +70,24 @@ fn ranges_are_deleted() {
 }
 
 #[test]
+fn a_batch_deletes_no_range_by_mistake() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    let batch = |range: &str| {
+        let line = format!("{{\"op\":\"delete-range\",\"keyspace\":\"k\",{range}}}\n");
+        desk.run_with(&["batch", "db", "-"], line.as_bytes())
+    };
+    for wrong in [r#""prefix":"""#, r#""start":"b","end":"a""#, r#""start":"a","end":"a""#] {
+        let outcome = batch(wrong);
+        assert_eq!(outcome.code, 2, "{wrong}");
+        assert!(outcome.errors.contains("of all keys") || outcome.errors.contains("no key is"));
+    }
+    assert_eq!(desk.text("scan db k --keys-only"), "a\n");
+    assert_eq!(batch(r#""start":"""#).code, 0);
+    assert_eq!(desk.text("scan db k --keys-only"), "");
+}
+
+#[test]
 fn deleting_counts_what_was_there() {
     let desk = Desk::new();
     desk.text("put db k a 1");

@@ -110,7 +110,8 @@ class Keyspace:
     ) -> None:
         """Removes the keys from start to before end that begin with prefix, in one small write.
 
-        Raises InvalidError when none of the three is given: see clear(). As put().
+        Raises InvalidError when none of the three is given, for an empty prefix, and when start is
+        behind end: start=b"" is that of all keys, as clear(). As put().
         """
 
     def clear(self) -> None:
