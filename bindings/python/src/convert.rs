@@ -116,7 +116,9 @@ pub fn bounded(
     prefix: Option<&Bound<'_, PyAny>>,
 ) -> Outcome<Range> {
     if start.is_none() && end.is_none() && prefix.is_none() {
-        return Err(Failure::invalid("none of start, end and prefix: say start=b\"\" to delete all keys, or clear()"));
+        return Err(Failure::invalid(
+            "none of start, end and prefix: say start=b\"\" to delete all keys, or clear()",
+        ));
     }
     if let Some(prefix) = prefix
         && key(prefix)?.is_empty()

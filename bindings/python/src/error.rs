@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::io;
 
 use cuesta::ErrorKind;
-use pyo3::exceptions::{PyException, PyKeyError};
+use pyo3::exceptions::{PyException, PyKeyError, PyOSError, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -50,9 +50,13 @@ impl From<Failure> for PyErr {
                 }
                 match class(py, error.kind()) {
                     Ok(class) => {
-                        let error = PyErr::from_type(class, error.to_string());
-                        error.set_cause(py, cause);
-                        error
+                        let raised = PyErr::from_type(class, error.to_string());
+                        raised.set_cause(py, cause);
+                        if let Some(number) = system_number(&error) {
+                            // Without it the error still is one, with its message.
+                            let _ = raised.value(py).setattr("errno", number);
+                        }
+                        raised
                     }
                     Err(lacking) => lacking,
                 }
@@ -80,6 +84,12 @@ pub fn comes_out(error: &cuesta::Error) -> bool {
     Python::attach(|py| cause(py, error).is_some_and(|raised| is_urgent(py, &raised)))
 }
 
+/// The number that the operating system has for what an `Io` is about.
+fn system_number(error: &cuesta::Error) -> Option<i32> {
+    let source = error.source().filter(|_| error.kind() == ErrorKind::Io)?;
+    source.downcast_ref::<io::Error>()?.raw_os_error()
+}
+
 /// Whether an exception is none that programs handle, such as Ctrl-C: it comes out as it is.
 fn is_urgent(py: Python<'_>, raised: &PyErr) -> bool {
     !raised.is_instance_of::<PyException>(py)
@@ -98,7 +108,11 @@ const KINDS: [(ErrorKind, &str, &str); 14] = [
         "FullError",
         "Out of disk space or memory budget: free space or raise the budget.",
     ),
-    (ErrorKind::Io, "IoError", "The operating system refused."),
+    (
+        ErrorKind::Io,
+        "IoError",
+        "The operating system refused; errno is its number, if it has given one.",
+    ),
     (
         ErrorKind::Poisoned,
         "PoisonedError",
@@ -149,8 +163,11 @@ fn classes(py: Python<'_>) -> PyResult<&Classes> {
         let mut of_kinds = Vec::with_capacity(KINDS.len());
         for (kind, name, doc) in KINDS {
             let mut bases = vec![base.clone()];
-            if kind == ErrorKind::NotFound {
-                bases.push(py.get_type::<PyKeyError>());
+            match kind {
+                ErrorKind::NotFound => bases.push(py.get_type::<PyKeyError>()),
+                ErrorKind::Io => bases.push(py.get_type::<PyOSError>()),
+                ErrorKind::Timeout => bases.push(py.get_type::<PyTimeoutError>()),
+                _ => {}
             }
             of_kinds.push(make(&PyTuple::new(py, bases)?, name, doc)?.unbind());
         }

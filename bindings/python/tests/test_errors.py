@@ -1,6 +1,7 @@
 """One exception for each kind of error."""
 
 import builtins
+import errno
 import pickle
 
 import pytest
@@ -27,7 +28,10 @@ def test_every_kind_has_an_exception(kind):
 def test_the_family_of_exceptions():
     assert issubclass(cuesta.Error, Exception)
     assert issubclass(cuesta.NotFoundError, KeyError)
-    assert not issubclass(cuesta.TimeoutError, builtins.TimeoutError)
+    assert issubclass(cuesta.TimeoutError, builtins.TimeoutError)
+    assert issubclass(cuesta.IoError, OSError)
+    kinds = [kind for kind in KINDS if kind not in ("Io", "Timeout")]
+    assert not any(issubclass(getattr(cuesta, kind + "Error"), OSError) for kind in kinds)
     with pytest.raises(LookupError):
         raise cuesta.NotFoundError("x")
 
@@ -49,6 +53,17 @@ def test_what_the_operating_system_refuses(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(cuesta.IoError, match="file"):
         cuesta.open(tmp_path / "file" / "db")
+    with pytest.raises(OSError, match="part") as told:
+        cuesta.SegmentBuilder(tmp_path / "nowhere" / "part")
+    assert told.value.errno == errno.ENOENT and "nowhere" in str(told.value)
+
+
+def test_what_takes_too_long(db, ks):
+    holder = db.transaction()
+    holder.get_for_update(ks, b"a")
+    with db.transaction(lock_timeout=0.01) as tx, pytest.raises(builtins.TimeoutError) as told:
+        tx.get_for_update(ks, b"a")
+    assert isinstance(told.value, cuesta.TimeoutError) and told.value.errno is None
 
 
 def damage(file, offset, count=64):

@@ -1,5 +1,7 @@
 """Exceptions: a class for each kind of error, all of them below Error."""
 
+import builtins
+
 class Error(Exception):
     """What every error of Cuesta is; its class says what to do about it."""
 
@@ -24,8 +26,8 @@ class UnsupportedError(Error):
 class FullError(Error):
     """Out of disk space or memory budget: free space or raise the budget."""
 
-class IoError(Error):
-    """The operating system refused."""
+class IoError(Error, OSError):
+    """The operating system refused; errno is its number, if it has given one."""
 
 class PoisonedError(Error):
     """A write or sync failed and its outcome is unknown: reopen the database."""
@@ -33,7 +35,7 @@ class PoisonedError(Error):
 class ExpiredError(Error):
     """The snapshot is gone: take a new one."""
 
-class TimeoutError(Error):
+class TimeoutError(Error, builtins.TimeoutError):
     """It took too long."""
 
 class LockedError(Error):
