@@ -14,6 +14,7 @@ use cuesta_engine::keep;
 
 use crate::Result;
 use crate::database::Database;
+use crate::place;
 
 /// What making a backup has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Database {
     /// there; `Corrupt` when what would be copied is damaged; `Poisoned`, `Full`, `Io`. Earlier
     /// backups are as they were.
     pub fn backup(&self, dir: impl AsRef<Path>) -> Result<Backup> {
-        let report = self.engine.backup(dir.as_ref())?;
+        let report = self.engine.backup(place::given(dir.as_ref(), "the backups")?)?;
         Ok(Backup {
             number: report.number,
             commit: report.commit.0,
@@ -157,6 +158,10 @@ impl Backups {
         Backups { dir: dir.as_ref().to_path_buf(), env: OsEnv::new() }
     }
 
+    fn dir(&self) -> Result<&Path> {
+        place::given(&self.dir, "the backups")
+    }
+
     /// Every backup, oldest first; one that is damaged is an error in its place.
     ///
     /// # Errors
@@ -171,7 +176,7 @@ impl Backups {
             files: info.files,
             bytes: info.bytes,
         };
-        let listed = keep::backups(&*self.env, &self.dir)?;
+        let listed = keep::backups(&*self.env, self.dir()?)?;
         Ok(listed.into_iter().map(|found| found.map(info)).collect())
     }
 
@@ -180,7 +185,7 @@ impl Backups {
     /// # Errors
     /// `Locked` while a backup is made; `Io`.
     pub fn check(&self) -> Result<Vec<String>> {
-        keep::check_backups(&*self.env, &self.dir)
+        keep::check_backups(&*self.env, self.dir()?)
     }
 
     /// Makes the directory `target` a database out of a backup, and of the archived log behind it
@@ -191,13 +196,14 @@ impl Backups {
     /// `Exists` when there are files in `target`; `Corrupt` when files that are needed are damaged;
     /// `Locked`, `Full`, `Io`. There is no database in `target` then.
     pub fn restore(&self, target: impl AsRef<Path>, to: RestoreTo) -> Result<Restored> {
+        let target = place::given(target.as_ref(), "the new database")?;
         let to = match to {
             RestoreTo::Latest => keep::RestoreTo::Latest,
             RestoreTo::Backup(number) => keep::RestoreTo::Backup(number),
             RestoreTo::Commit(commit) => keep::RestoreTo::Commit(SeqNo(commit)),
             RestoreTo::TimeMs(time) => keep::RestoreTo::Time(time),
         };
-        let report = keep::restore(&*self.env, &self.dir, target.as_ref(), to)?;
+        let report = keep::restore(&*self.env, self.dir()?, target, to)?;
         Ok(Restored {
             backup: report.backup,
             commit: report.commit.0,
@@ -213,7 +219,7 @@ impl Backups {
     /// `Invalid` when `keep` is 0; `Corrupt` when a backup to keep is damaged: nothing is removed
     /// then; `NotFound`, `Locked`, `Io`.
     pub fn purge(&self, keep: usize) -> Result<Purged> {
-        let report = keep::purge(&*self.env, &self.dir, keep)?;
+        let report = keep::purge(&*self.env, self.dir()?, keep)?;
         Ok(Purged { backups: report.backups, files: report.files, bytes: report.bytes })
     }
 }

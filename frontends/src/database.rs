@@ -13,6 +13,7 @@ use cuesta_engine::{Access, Engine, Options};
 use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
 
 use crate::named::Named;
+use crate::place;
 use crate::repair::{self, RepairReport};
 use crate::{Durability, Error, ErrorKind, RecoveryReport, Result, ScrubReport, VerifyReport};
 
@@ -405,18 +406,23 @@ impl Builder {
         // Reading, where a map would end the process on hardware that fails.
         let env = self.env.unwrap_or_else(|| OsEnv::without_maps());
         let registry = Registry::new().with_factory(Factory::new(self.operators));
-        repair::repair(&env, (damaged.as_ref(), target.as_ref()), self.options, registry)
+        let damaged = place::given(damaged.as_ref(), "the damaged database")?;
+        let target = place::given(target.as_ref(), "the new database")?;
+        repair::repair(&env, (damaged, target), self.options, registry)
     }
 
     /// Opens the database in the directory `path`.
     ///
     /// # Errors
     /// As [`Database::open`]; `NotFound` when it must exist and does not; `Invalid` for settings
-    /// out of range.
+    /// out of range, an empty path, and a log that is to be archived in a database.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         let env = self.env.unwrap_or_else(|| OsEnv::new());
         let registry = Registry::new().with_factory(Factory::new(self.operators.clone()));
-        let path = path.as_ref();
+        let path = place::given(path.as_ref(), "the database")?;
+        if let Some(archive) = &self.options.archive {
+            place::check_archive(&env, archive, path)?;
+        }
         let engine = Engine::open(env, path, self.options, registry);
         let engine = engine.map_err(|error| match error.kind() {
             ErrorKind::Corrupt => error.context(path.display()).advice(DAMAGED),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::database::Database;
+use crate::place;
 
 /// What a checkpoint is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Database {
     /// when what would be copied is damaged; `Full`, `Io`. There is no database in `path` then; a
     /// crash leaves none either, but maybe files that make opening it fail with `Corrupt`.
     pub fn checkpoint(&self, path: impl AsRef<Path>) -> Result<Checkpoint> {
-        let report = self.engine.checkpoint(path.as_ref())?;
+        let report = self.engine.checkpoint(place::given(path.as_ref(), "the checkpoint")?)?;
         Ok(Checkpoint {
             commit: report.commit.0,
             linked_files: report.linked_files,

@@ -44,6 +44,7 @@
 //! - [`cache`] has bounded maps that let go of what is used least.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
+mod place;
 mod named;
 mod repair;
 mod database;

@@ -451,12 +451,15 @@ impl Database {
     /// As [`Database::transact`], with options.
     ///
     /// # Errors
-    /// As there.
+    /// As there; `Invalid` for no attempt at all.
     pub fn transact_with<T>(
         &self,
         options: &TransactionOptions,
         mut work: impl FnMut(&Transaction) -> Result<T>,
     ) -> Result<T> {
+        if options.attempts == 0 {
+            return Err(Error::invalid("attempts: with 0 it is not tried at all"));
+        }
         let mut retries = self.retries(options);
         loop {
             let tx = self.begin_with(options)?;

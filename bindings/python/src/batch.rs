@@ -59,7 +59,7 @@ impl Batch {
         value: &Bound<'_, PyAny>,
         ttl: Option<f64>,
     ) -> Outcome<()> {
-        let ttl = convert::timeout("ttl", ttl)?;
+        let ttl = convert::ttl(ttl)?;
         let keyspace = &keyspace.get().inner;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let mut stage = self.stage(py)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cuesta::cache::{CacheOptions, Policy};
 use pyo3::prelude::*;
 
-use crate::convert::{self, Bytes};
+use crate::convert::{self, Bytes, Number};
 use crate::error::{Failure, Outcome};
 use crate::open::Open;
 use crate::own::Own;
@@ -44,8 +44,8 @@ impl CacheStats {
 
 /// What Python's callers name of the options of a cache.
 pub fn options(
-    max_bytes: Option<u64>,
-    max_entries: Option<u64>,
+    max_bytes: Option<Number<u64>>,
+    max_entries: Option<Number<u64>>,
     policy: &str,
     ttl: Option<f64>,
     durability: &str,
@@ -61,9 +61,11 @@ pub fn options(
     };
     let mut options = CacheOptions::new().policy(policy);
     options = options.durability(convert::durability(durability)?);
+    let max_bytes = convert::number("max_bytes", max_bytes)?;
     options = max_bytes.into_iter().fold(options, CacheOptions::max_bytes);
+    let max_entries = convert::number("max_entries", max_entries)?;
     options = max_entries.into_iter().fold(options, CacheOptions::max_entries);
-    let ttl = convert::timeout("ttl", ttl)?;
+    let ttl = convert::ttl(ttl)?;
     Ok(ttl.into_iter().fold(options, CacheOptions::ttl))
 }
 
@@ -118,7 +120,7 @@ impl Cache {
         ttl: Option<f64>,
     ) -> Outcome<()> {
         let inner = self.open()?;
-        let ttl = convert::timeout("ttl", ttl)?;
+        let ttl = convert::ttl(ttl)?;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let put = |value: &[u8]| match ttl {
             Some(ttl) => inner.put_with_ttl(&key, value, ttl),

@@ -5,6 +5,7 @@ use std::ops::Bound as End;
 use std::time::Duration;
 
 use cuesta::{Compression, Durability, Expiry, KeyspaceOptions, Value};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
@@ -13,6 +14,9 @@ use crate::error::{Failure, Outcome};
 
 /// Longer values are copied while detached.
 const COPIED_ATTACHED_MAX: usize = 64 << 10;
+
+/// Levels of a keyspace, each with a compression of its own.
+const LEVELS: usize = 7;
 
 /// A range of keys with ends of its own.
 pub type Range = (End<Vec<u8>>, End<Vec<u8>>);
@@ -108,8 +112,8 @@ pub fn range(
     Ok((start.map_or(End::Unbounded, End::Included), end.map_or(End::Unbounded, End::Excluded)))
 }
 
-/// As [`range`], for what must not happen to all keys by mistake: at least one border must be given,
-/// and be one.
+/// As [`range`], for what must not happen to all keys by mistake: at least one border must be
+/// given, and be one.
 pub fn bounded(
     start: Option<&Bound<'_, PyAny>>,
     end: Option<&Bound<'_, PyAny>>,
@@ -147,10 +151,70 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
+/// A whole number that may turn out not to be in range, which is told with its name.
+pub struct Number<T>(Result<T, String>);
+
+/// What a [`Number`] is kept in.
+pub trait Whole: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr> {
+    const MAX: u64;
+}
+
+impl Whole for u8 {
+    const MAX: u64 = u8::MAX as u64;
+}
+impl Whole for u16 {
+    const MAX: u64 = u16::MAX as u64;
+}
+impl Whole for u32 {
+    const MAX: u64 = u32::MAX as u64;
+}
+impl Whole for u64 {
+    const MAX: u64 = u64::MAX;
+}
+impl Whole for usize {
+    const MAX: u64 = usize::MAX as u64;
+}
+
+impl<'a, 'py, T: Whole> FromPyObject<'a, 'py> for Number<T> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Number<T>> {
+        match T::extract(object) {
+            Ok(number) => Ok(Number(Ok(number))),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                let shown = object.str().map(|shown| shown.to_string()).unwrap_or_default();
+                let is_short = (1..=40).contains(&shown.len());
+                Ok(Number(Err(if is_short { shown } else { "what is given".to_owned() })))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<T: Whole> Number<T> {
+    /// A number that is in range.
+    pub const fn of(number: T) -> Number<T> {
+        Number(Ok(number))
+    }
+
+    /// The number.
+    ///
+    /// # Errors
+    /// `Invalid`, which says `what` it is, when it is out of range.
+    pub fn named(self, what: &str) -> Outcome<T> {
+        let wrong = |given| format!("{what}: {given} is not a number from 0 to {}", T::MAX);
+        self.0.map_err(|given| Failure::invalid(wrong(given)))
+    }
+}
+
+/// A number with its name, if one is given.
+pub fn number<T: Whole>(what: &str, given: Option<Number<T>>) -> Outcome<Option<T>> {
+    given.map(|given| given.named(what)).transpose()
+}
+
 /// How many entries a scan gives at most.
-pub fn limit(limit: Option<i64>) -> Outcome<Option<u64>> {
-    let wrong = |limit| Failure::invalid(format!("limit {limit} is negative"));
-    limit.map(|limit| u64::try_from(limit).map_err(|_| wrong(limit))).transpose()
+pub fn limit(limit: Option<Number<u64>>) -> Outcome<Option<u64>> {
+    number("limit", limit)
 }
 
 pub fn durability(name: &str) -> Outcome<Durability> {
@@ -168,17 +232,19 @@ pub fn durability(name: &str) -> Outcome<Durability> {
 /// Options of how keys lie on disk.
 pub fn laid_out(
     compression: Option<&Bound<'_, PyAny>>,
-    block_bytes: Option<u32>,
-    filter_bits: Option<u8>,
+    block_bytes: Option<Number<u32>>,
+    filter_bits: Option<Number<u8>>,
     ttl: Option<f64>,
 ) -> Outcome<KeyspaceOptions> {
     let mut options = KeyspaceOptions::new();
     if let Some(compression) = compression {
         options = compressed(options, compression)?;
     }
+    let block_bytes = number("block_bytes", block_bytes)?;
     options = block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
+    let filter_bits = number("filter_bits", filter_bits)?;
     options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
-    Ok(timeout("ttl", ttl)?.into_iter().fold(options, KeyspaceOptions::ttl))
+    Ok(self::ttl(ttl)?.into_iter().fold(options, KeyspaceOptions::ttl))
 }
 
 /// Options with a compression for all levels, or with one for each, level 0 first.
@@ -186,7 +252,15 @@ fn compressed(mut options: KeyspaceOptions, given: &Bound<'_, PyAny>) -> Outcome
     if let Ok(name) = given.extract::<String>() {
         return Ok(options.compression(compression(&name)?));
     }
-    for (level, name) in given.extract::<Vec<String>>()?.iter().enumerate() {
+    let of_levels = given.extract::<Vec<String>>()?;
+    if of_levels.len() != LEVELS {
+        return Err(Failure::invalid(format!(
+            "compression of {} levels: one for all is a str, and a list has one for each of \
+             {LEVELS}",
+            of_levels.len()
+        )));
+    }
+    for (level, name) in of_levels.iter().enumerate() {
         options = options.compression_of(level, compression(name)?);
     }
     Ok(options)
@@ -225,8 +299,17 @@ pub fn timeout(what: &str, given: Option<f64>) -> Outcome<Option<Duration>> {
     given.map(|given| seconds(what, given)).transpose()
 }
 
+/// A time to live, if one is given; infinity is for ever.
+pub fn ttl(given: Option<f64>) -> Outcome<Option<Duration>> {
+    match given {
+        Some(f64::INFINITY) => Ok(Some(Duration::MAX)),
+        given => timeout("ttl", given),
+    }
+}
+
 /// A duration given in seconds.
 pub fn seconds(what: &str, seconds: f64) -> Outcome<Duration> {
+    // `{:?}` writes 1e300 so, and not as 301 digits.
     Duration::try_from_secs_f64(seconds)
-        .map_err(|error| Failure::invalid(format!("{what} of {seconds} seconds: {error}")))
+        .map_err(|error| Failure::invalid(format!("{what} of {seconds:?} seconds: {error}")))
 }

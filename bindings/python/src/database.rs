@@ -9,8 +9,8 @@ use pyo3::types::PyDict;
 
 use crate::batch::Batch;
 use crate::cache::{self, Cache};
-use crate::convert;
-use crate::error::Outcome;
+use crate::convert::{self, Number};
+use crate::error::{Failure, Outcome};
 use crate::feed::Changes;
 use crate::keep::{self, Backup, Checkpoint, Dumped, ScrubReport};
 use crate::keyspace::Keyspace;
@@ -42,31 +42,39 @@ fn open(
     py: Python<'_>,
     path: PathBuf,
     durability: &str,
-    memory_budget: Option<u64>,
+    memory_budget: Option<Number<u64>>,
     read_only: bool,
     create: bool,
     sync_interval: Option<f64>,
-    background_threads: Option<usize>,
+    background_threads: Option<Number<usize>>,
     use_mmap: bool,
     strict_memory: bool,
-    snapshot_budget: Option<u64>,
-    log_segment_bytes: Option<u64>,
-    log_retention_bytes: Option<u64>,
+    snapshot_budget: Option<Number<u64>>,
+    log_segment_bytes: Option<Number<u64>>,
+    log_retention_bytes: Option<Number<u64>>,
     log_retention_age: Option<f64>,
-    feed_retention_bytes: Option<u64>,
-    background_rate: Option<u64>,
-    scrub: Option<u64>,
+    feed_retention_bytes: Option<Number<u64>>,
+    background_rate: Option<Number<u64>>,
+    scrub: Option<Number<u64>>,
     archive_log: Option<PathBuf>,
     merge_operators: Option<&Bound<'_, PyDict>>,
 ) -> Outcome<Database> {
     let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
+    let memory_budget = convert::number("memory_budget", memory_budget)?;
     builder = memory_budget.into_iter().fold(builder, Builder::memory_budget);
+    let background_threads = convert::number("background_threads", background_threads)?;
     builder = background_threads.into_iter().fold(builder, Builder::background_threads);
+    let snapshot_budget = convert::number("snapshot_budget", snapshot_budget)?;
     builder = snapshot_budget.into_iter().fold(builder, Builder::snapshot_budget);
+    let log_segment_bytes = convert::number("log_segment_bytes", log_segment_bytes)?;
     builder = log_segment_bytes.into_iter().fold(builder, Builder::log_segment_bytes);
+    let log_retention_bytes = convert::number("log_retention_bytes", log_retention_bytes)?;
     builder = log_retention_bytes.into_iter().fold(builder, Builder::log_retention_bytes);
+    let feed_retention_bytes = convert::number("feed_retention_bytes", feed_retention_bytes)?;
     builder = feed_retention_bytes.into_iter().fold(builder, Builder::feed_retention_bytes);
+    let background_rate = convert::number("background_rate", background_rate)?;
     builder = background_rate.into_iter().fold(builder, Builder::background_rate);
+    let scrub = convert::number("scrub", scrub)?;
     builder = scrub.into_iter().fold(builder, Builder::scrub);
     builder = archive_log.into_iter().fold(builder, Builder::archive_log);
     let age = convert::timeout("log_retention_age", log_retention_age)?;
@@ -119,14 +127,15 @@ impl Database {
         name: &str,
         create: bool,
         compression: Option<&Bound<'_, PyAny>>,
-        block_bytes: Option<u32>,
-        filter_bits: Option<u8>,
-        blob_threshold: Option<u32>,
+        block_bytes: Option<Number<u32>>,
+        filter_bits: Option<Number<u8>>,
+        blob_threshold: Option<Number<u32>>,
         ttl: Option<f64>,
         merge_operator: Option<&str>,
     ) -> Outcome<Keyspace> {
         let database = self.open.database()?;
         let mut options = convert::laid_out(compression, block_bytes, filter_bits, ttl)?;
+        let blob_threshold = convert::number("blob_threshold", blob_threshold)?;
         options = blob_threshold.into_iter().fold(options, KeyspaceOptions::blob_threshold);
         options = merge_operator.into_iter().fold(options, KeyspaceOptions::merge_operator);
         let inner = py.detach(|| match create {
@@ -186,17 +195,22 @@ impl Database {
 
     /// Calls a function with a transaction and commits it; tries again when there is a conflict.
     #[pyo3(signature = (
-        work, *, attempts=100, isolation="serializable", durability=None, lock_timeout=None
+        work, *, attempts=Number::of(100), isolation="serializable", durability=None,
+        lock_timeout=None
     ))]
     fn transact<'py>(
         &self,
         work: &Bound<'py, PyAny>,
-        attempts: u32,
+        attempts: Number<u32>,
         isolation: &str,
         durability: Option<&str>,
         lock_timeout: Option<f64>,
     ) -> Outcome<Bound<'py, PyAny>> {
         let options = transaction::options(isolation, durability, lock_timeout)?;
+        let attempts = attempts.named("attempts")?;
+        if attempts == 0 {
+            return Err(Failure::invalid("attempts: with 0 it is not tried at all"));
+        }
         transaction::transact(work.py(), &self.open, work, &options.attempts(attempts))
     }
 
@@ -210,8 +224,8 @@ impl Database {
         &self,
         py: Python<'_>,
         name: &str,
-        max_bytes: Option<u64>,
-        max_entries: Option<u64>,
+        max_bytes: Option<Number<u64>>,
+        max_entries: Option<Number<u64>>,
         policy: &str,
         ttl: Option<f64>,
         memory_only: bool,
@@ -238,9 +252,9 @@ impl Database {
     }
 
     /// The commits after a number, in order.
-    #[pyo3(signature = (commit=0))]
-    fn changes_since(&self, py: Python<'_>, commit: u64) -> Outcome<Changes> {
-        let database = self.open.database()?;
+    #[pyo3(signature = (commit=Number::of(0)))]
+    fn changes_since(&self, py: Python<'_>, commit: Number<u64>) -> Outcome<Changes> {
+        let (database, commit) = (self.open.database()?, commit.named("commit")?);
         Ok(Changes::new(&self.open, py.detach(|| database.changes_since(commit))?))
     }
 
@@ -260,6 +274,7 @@ impl Database {
     #[pyo3(signature = (file, *, skip_unmergeable=false))]
     fn dump(&self, py: Python<'_>, file: Py<PyAny>, skip_unmergeable: bool) -> Outcome<Dumped> {
         let database = self.open.database()?;
+        keep::check_file(file.bind(py), "write")?;
         let unmerged = match skip_unmergeable {
             true => keep::Unmergeable::Skip,
             false => keep::Unmergeable::Fail,
@@ -271,6 +286,7 @@ impl Database {
     #[pyo3(signature = (file, *, overwrite=false))]
     fn load(&self, py: Python<'_>, file: Py<PyAny>, overwrite: bool) -> Outcome<Dumped> {
         let database = self.open.database()?;
+        keep::check_file(file.bind(py), "read")?;
         let existing = if overwrite { Existing::Overwrite } else { Existing::Refuse };
         Ok(py.detach(|| keep::load(database, file, existing))?)
     }

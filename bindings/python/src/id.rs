@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::convert;
+use crate::convert::{self, Number};
 use crate::error::{Failure, Outcome};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
@@ -71,13 +71,14 @@ struct Sequence(Kept<id::Sequence>);
 #[pymethods]
 impl Sequence {
     #[new]
-    #[pyo3(signature = (keyspace, key, *, reserve=1000))]
+    #[pyo3(signature = (keyspace, key, *, reserve=Number::of(1000)))]
     fn new(
         py: Python<'_>,
         keyspace: &Bound<'_, Keyspace>,
         key: &Bound<'_, PyAny>,
-        reserve: u64,
+        reserve: Number<u64>,
     ) -> Outcome<Sequence> {
+        let reserve = reserve.named("reserve")?;
         Kept::open(py, keyspace, key, |keyspace, key| {
             id::Sequence::reserving(keyspace, key, reserve)
         })
@@ -90,7 +91,8 @@ impl Sequence {
     }
 
     /// Gives out some numbers that follow each other, as a range.
-    fn take<'py>(&self, py: Python<'py>, count: u64) -> Outcome<Bound<'py, PyAny>> {
+    fn take<'py>(&self, py: Python<'py>, count: Number<u64>) -> Outcome<Bound<'py, PyAny>> {
+        let count = count.named("count")?;
         let given = self.0.ask(py, |sequence| sequence.take(count))?;
         let range = py.import("builtins")?.getattr("range")?;
         Ok(range.call1((given.start, given.end))?)
@@ -121,15 +123,16 @@ struct Snowflakes {
 #[pymethods]
 impl Snowflakes {
     #[new]
-    #[pyo3(signature = (keyspace, key, *, node=0, epoch_ms=None))]
+    #[pyo3(signature = (keyspace, key, *, node=Number::of(0), epoch_ms=None))]
     fn new(
         py: Python<'_>,
         keyspace: &Bound<'_, Keyspace>,
         key: &Bound<'_, PyAny>,
-        node: u16,
-        epoch_ms: Option<u64>,
+        node: Number<u16>,
+        epoch_ms: Option<Number<u64>>,
     ) -> Outcome<Snowflakes> {
-        let options = id::SnowflakeOptions::new().node(node);
+        let options = id::SnowflakeOptions::new().node(node.named("node")?);
+        let epoch_ms = convert::number("epoch_ms", epoch_ms)?;
         let options = epoch_ms.into_iter().fold(options, id::SnowflakeOptions::epoch_ms);
         let open = |keyspace: &_, key: &[u8]| id::Snowflakes::open(keyspace, key, options);
         Ok(Snowflakes { kept: Kept::open(py, keyspace, key, open)?, options })
@@ -141,8 +144,8 @@ impl Snowflakes {
     }
 
     /// When a number was given out, in milliseconds since 1970.
-    fn time_ms(&self, number: u64) -> u64 {
-        self.options.time_ms(number)
+    fn time_ms(&self, number: Number<u64>) -> Outcome<u64> {
+        Ok(self.options.time_ms(snowflake(number)?))
     }
 
     /// Gives back what was reserved and not given out.
@@ -158,6 +161,15 @@ impl Snowflakes {
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Outcome<()> {
         self.close(py)
     }
+}
+
+/// A number that a generator may have given out: of 63 bits.
+fn snowflake(number: Number<u64>) -> Outcome<u64> {
+    let number = number.named("number")?;
+    if number >> 63 != 0 {
+        return Err(Failure::invalid(format!("number: {number} is no snowflake, it has 64 bits")));
+    }
+    Ok(number)
 }
 
 /// What a snowflake is made of.
@@ -176,9 +188,9 @@ struct Snowflake {
 impl Snowflake {
     /// Takes a number apart.
     #[staticmethod]
-    fn of(number: u64) -> Snowflake {
-        let id::Snowflake { ms, node, count } = id::Snowflake::of(number);
-        Snowflake { ms, node, count }
+    fn of(number: Number<u64>) -> Outcome<Snowflake> {
+        let id::Snowflake { ms, node, count } = id::Snowflake::of(snowflake(number)?);
+        Ok(Snowflake { ms, node, count })
     }
 
     fn __repr__(&self) -> String {

@@ -4,9 +4,11 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use cuesta::{Error, Existing, RestoreTo, Result};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
+use crate::convert::{self, Number};
 use crate::error::{self, Failure, Outcome};
 
 /// What a checkpoint is made of. From Database.checkpoint().
@@ -298,10 +300,13 @@ impl Backups {
         &self,
         py: Python<'_>,
         path: PathBuf,
-        backup: Option<u64>,
-        commit: Option<u64>,
-        time_ms: Option<u64>,
+        backup: Option<Number<u64>>,
+        commit: Option<Number<u64>>,
+        time_ms: Option<Number<u64>>,
     ) -> Outcome<Restored> {
+        let (backup, commit) =
+            (convert::number("backup", backup)?, convert::number("commit", commit)?);
+        let time_ms = convert::number("time_ms", time_ms)?;
         let to = match (backup, commit, time_ms) {
             (None, None, None) => RestoreTo::Latest,
             (Some(backup), None, None) => RestoreTo::Backup(backup),
@@ -313,7 +318,8 @@ impl Backups {
     }
 
     /// Removes all but the newest backups.
-    fn purge(&self, py: Python<'_>, keep: usize) -> Outcome<Purged> {
+    fn purge(&self, py: Python<'_>, keep: Number<usize>) -> Outcome<Purged> {
+        let keep = keep.named("keep")?;
         Ok(py.detach(|| self.inner.purge(keep))?.into())
     }
 
@@ -324,6 +330,17 @@ impl Backups {
 
 /// How many bytes a file of Python is asked for or given at a time.
 const CHUNK_BYTES: usize = 256 << 10;
+
+/// Refuses what cannot be a file, since it has no such method.
+pub fn check_file(file: &Bound<'_, PyAny>, method: &str) -> PyResult<()> {
+    if file.getattr_opt(method)?.is_some_and(|method| method.is_callable()) {
+        return Ok(());
+    }
+    let class = file.get_type().name()?;
+    Err(PyTypeError::new_err(format!(
+        "file must be an open binary file, with {method}(), not {class}"
+    )))
+}
 
 /// An open binary file of Python.
 struct PythonFile(Py<PyAny>);

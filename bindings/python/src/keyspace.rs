@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use crate::convert::{self, Bytes};
+use crate::convert::{self, Bytes, Number};
 use crate::error::Outcome;
 use crate::open::Open;
 use crate::scan::{Direction, Part, Scan};
@@ -116,7 +117,7 @@ impl Keyspace {
         range: convert::Range,
         part: Part,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         self.open.database()?;
         let limit = convert::limit(limit)?;
@@ -128,8 +129,14 @@ impl Keyspace {
 #[pymethods]
 impl Keyspace {
     /// Makes the keys in prepared files part of the keyspace, all at once.
-    fn ingest(&self, py: Python<'_>, paths: Vec<PathBuf>) -> Outcome<Loaded> {
+    fn ingest(&self, py: Python<'_>, paths: &Bound<'_, PyAny>) -> Outcome<Loaded> {
         let database = self.open.database()?;
+        if paths.extract::<PathBuf>().is_ok() || paths.is_instance_of::<PyBytes>() {
+            let class = paths.get_type().name()?;
+            let message = format!("paths must be a list of paths, not {class}: write [path]");
+            return Err(PyTypeError::new_err(message).into());
+        }
+        let paths: Vec<PathBuf> = paths.extract()?;
         Ok(py.detach(|| database.ingest(&self.inner, &paths))?.into())
     }
 
@@ -155,7 +162,7 @@ impl Keyspace {
         value: &Bound<'_, PyAny>,
         ttl: Option<f64>,
     ) -> Outcome<()> {
-        let ttl = convert::timeout("ttl", ttl)?;
+        let ttl = convert::ttl(ttl)?;
         // As a batch of one, the bytes are copied once, to where they are committed from.
         let mut batch = self.open.database()?.batch();
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
@@ -290,7 +297,7 @@ impl Keyspace {
         end: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         self.scan_part(py, convert::range(start, end, prefix)?, Part::Both, reverse, limit)
     }
@@ -304,7 +311,7 @@ impl Keyspace {
         end: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         self.scan_part(py, convert::range(start, end, prefix)?, Part::Both, reverse, limit)
     }
@@ -318,7 +325,7 @@ impl Keyspace {
         end: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         self.scan_part(py, convert::range(start, end, prefix)?, Part::Key, reverse, limit)
     }
@@ -332,7 +339,7 @@ impl Keyspace {
         end: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         self.scan_part(py, convert::range(start, end, prefix)?, Part::Value, reverse, limit)
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
-use crate::convert::{self, Bytes};
+use crate::convert::{self, Bytes, Number};
 use crate::error::{Failure, Outcome};
 use crate::keyspace::{Keyspace, Loaded};
 use crate::open::Open;
@@ -47,7 +47,7 @@ impl BulkLoad {
         value: &Bound<'_, PyAny>,
         ttl: Option<f64>,
     ) -> Outcome<()> {
-        let ttl = convert::timeout("ttl", ttl)?;
+        let ttl = convert::ttl(ttl)?;
         let keyspace = &keyspace.get().inner;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let mut stage = self.stage(py)?;
@@ -158,8 +158,8 @@ impl SegmentBuilder {
         py: Python<'_>,
         path: PathBuf,
         compression: Option<&Bound<'_, PyAny>>,
-        block_bytes: Option<u32>,
-        filter_bits: Option<u8>,
+        block_bytes: Option<Number<u32>>,
+        filter_bits: Option<Number<u8>>,
         ttl: Option<f64>,
     ) -> Outcome<SegmentBuilder> {
         let options = convert::laid_out(compression, block_bytes, filter_bits, ttl)?;
@@ -176,7 +176,7 @@ impl SegmentBuilder {
         value: &Bound<'_, PyAny>,
         ttl: Option<f64>,
     ) -> Outcome<()> {
-        let ttl = convert::timeout("ttl", ttl)?;
+        let ttl = convert::ttl(ttl)?;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let mut stage = self.stage(py)?;
         let builder = stage.as_mut().ok_or_else(finished)?;

@@ -6,6 +6,7 @@ use cuesta::{Database, Lost};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::convert::{self, Number};
 use crate::error::Outcome;
 use crate::operator;
 
@@ -138,11 +139,11 @@ fn repair(
     py: Python<'_>,
     damaged: PathBuf,
     path: PathBuf,
-    memory_budget: Option<u64>,
+    memory_budget: Option<Number<u64>>,
     merge_operators: Option<&Bound<'_, PyDict>>,
 ) -> Outcome<RepairReport> {
     let mut builder = Database::builder();
-    if let Some(bytes) = memory_budget {
+    if let Some(bytes) = convert::number("memory_budget", memory_budget)? {
         builder = builder.memory_budget(bytes);
     }
     if let Some(operators) = merge_operators {

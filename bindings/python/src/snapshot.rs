@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyList;
 
-use crate::convert;
+use crate::convert::{self, Number};
 use crate::error::{Failure, Outcome};
 use crate::keyspace::Keyspace;
 use crate::open::Open;
@@ -109,7 +109,7 @@ impl Snapshot {
         end: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let (range, limit) = (convert::range(start, end, prefix)?, convert::limit(limit)?);

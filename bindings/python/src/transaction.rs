@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyList;
 
-use crate::convert::{self, Bytes};
+use crate::convert::{self, Bytes, Number};
 use crate::error::{self, Failure, Outcome};
 use crate::handle::CommitHandle;
 use crate::keyspace::Keyspace;
@@ -273,7 +273,7 @@ impl Transaction {
         ttl: Option<f64>,
     ) -> Outcome<()> {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
-        let ttl = convert::timeout("ttl", ttl)?;
+        let ttl = convert::ttl(ttl)?;
         let (key, value) = (convert::key(key)?, Bytes::from(value, "value")?);
         let put = move |key: &[u8], value: &[u8]| match ttl {
             Some(ttl) => inner.put_with_ttl(keyspace, key, value, ttl),
@@ -355,7 +355,7 @@ impl Transaction {
         end: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
-        limit: Option<i64>,
+        limit: Option<Number<u64>>,
     ) -> Outcome<Scan> {
         let (inner, keyspace) = (self.inner(py)?, &keyspace.get().inner);
         let (range, limit) = (convert::range(start, end, prefix)?, convert::limit(limit)?);

@@ -162,3 +162,55 @@ def test_what_the_module_has():
     assert {name for name in vars(cuesta) if not name.startswith("_")} == {
         name for name in cuesta.__all__ if not name.startswith("_")
     }
+
+
+def test_numbers_out_of_range_are_told_by_name(db, ks, tmp_path):
+    from cuesta.id import Sequence, Snowflake, Snowflakes
+
+    backups = cuesta.Backups(tmp_path / "kept")
+    uses = {
+        "block_bytes": lambda: db.keyspace("x", block_bytes=1 << 40),
+        "filter_bits": lambda: db.keyspace("x", filter_bits=256),
+        "blob_threshold": lambda: db.keyspace("x", blob_threshold=-1),
+        "attempts": lambda: db.transact(lambda tx: None, attempts=-1),
+        "max_bytes": lambda: db.cache("c", max_bytes=-1),
+        "max_entries": lambda: db.cache("c", max_entries=1 << 64),
+        "commit": lambda: db.changes_since(-1),
+        "limit": lambda: ks.scan(limit=1 << 70),
+        "reserve": lambda: Sequence(ks, b"a", reserve=-1),
+        "node": lambda: Snowflakes(ks, b"a", node=1 << 16),
+        "epoch_ms": lambda: Snowflakes(ks, b"a", epoch_ms=-1),
+        "number": lambda: Snowflake.of(1 << 64),
+        "time_ms": lambda: backups.restore(tmp_path / "x", time_ms=-1),
+        "keep": lambda: backups.purge(-1),
+        "memory_budget": lambda: cuesta.repair(tmp_path, tmp_path / "x", memory_budget=-1),
+    }
+    for name, use in uses.items():
+        with pytest.raises(cuesta.InvalidError, match=f"^{name}: .* is not a number from 0 to"):
+            use()
+    with pytest.raises(cuesta.InvalidError, match="attempts: with 0"):
+        db.transact(lambda tx: None, attempts=0)
+    with pytest.raises(TypeError, match="limit"):
+        ks.scan(limit="1")
+    with pytest.raises(TypeError, match="limit"):
+        ks.scan(limit=1.5)
+
+
+def test_compression_is_one_name_or_one_for_each_level(db, tmp_path):
+    for wrong in ([], ["none"], ["zstd"] * 6, ["zstd"] * 8):
+        with pytest.raises(cuesta.InvalidError, match=f"compression of {len(wrong)} levels"):
+            db.keyspace("x", compression=wrong)
+        with pytest.raises(cuesta.InvalidError, match="a list has one for each of 7"):
+            cuesta.SegmentBuilder(tmp_path / "part", compression=wrong)
+    db.keyspace("x", compression=["none"] * 6 + ["zstd"])
+    db.keyspace("y", compression="zstd")
+
+
+def test_files_and_paths_that_are_none_are_told_so(db, ks, tmp_path):
+    with pytest.raises(TypeError, match=r"an open binary file, with write\(\), not str"):
+        db.dump(str(tmp_path / "dump"))
+    with pytest.raises(TypeError, match=r"an open binary file, with read\(\), not NoneType"):
+        db.load(None)
+    for path in ("part", tmp_path / "part", b"part"):
+        with pytest.raises(TypeError, match=r"a list of paths, not .*: write \[path\]"):
+            ks.ingest(path)

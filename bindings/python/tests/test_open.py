@@ -71,14 +71,23 @@ def test_wrong_settings_are_refused(path):
     for settings in wrong:
         with pytest.raises(cuesta.InvalidError):
             cuesta.open(path, **settings)
-    for settings in [{"memory_budget": -1}, {"memory_budget": 1 << 64}, {"background_threads": -1}]:
-        with pytest.raises(OverflowError):
-            cuesta.open(path, **settings)
+    for name in (
+        "memory_budget", "background_threads", "snapshot_budget", "log_segment_bytes",
+        "log_retention_bytes", "feed_retention_bytes", "background_rate", "scrub",
+    ):
+        for number in (-1, 1 << 64, 1 << 70, 10**5000):
+            with pytest.raises(cuesta.InvalidError, match=f"{name}: .* is not a number from 0 to"):
+                cuesta.open(path, **{name: number})
     for settings in [{"durability": None}, {"memory_budget": "1"}, {"colour": "red"}]:
         with pytest.raises(TypeError):
             cuesta.open(path, **settings)
     with pytest.raises(TypeError):
         cuesta.open(7)
+    for settings in [{"path": ""}, {"path": path, "archive_log": ""}]:
+        with pytest.raises(cuesta.InvalidError, match='is empty: "." is the current directory'):
+            cuesta.open(**settings)
+    with pytest.raises(cuesta.InvalidError, match="is a database"):
+        cuesta.open(path, archive_log=path)
     assert not path.exists()
 
 

@@ -235,9 +235,18 @@ impl<R: BufRead> Load<'_, R> {
             match end.iter().find(|(known, _)| known == name) {
                 Some((_, said)) if *said == found => {}
                 said => {
-                    let said = said.map(|(_, said)| said);
-                    let text = format!("the last line says {name} {said:?}, found are {found:?}");
-                    return Err(Error::corrupt(text));
+                    let said = said.map_or("none".to_owned(), |(_, said)| shown(said));
+                    return Err(Error::corrupt(match name {
+                        "crc32" => format!(
+                            "the checksum in the last line is {said}, that of the lines before it \
+                             {}: something in it was changed",
+                            shown(&found)
+                        ),
+                        _ => format!(
+                            "the last line says that there are {said} {name}, found are {}",
+                            shown(&found)
+                        ),
+                    }));
                 }
             }
         }
@@ -248,6 +257,15 @@ impl<R: BufRead> Load<'_, R> {
         self.done.entries = self.entries;
         self.done.bytes = self.lines.bytes;
         Ok(())
+    }
+}
+
+/// A value as it is spelled in messages.
+fn shown(json: &Json) -> String {
+    match json {
+        Json::Text(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        Json::Object(_) => "an object".to_owned(),
     }
 }
 

@@ -135,7 +135,10 @@ impl Keyspace {
         value: &[u8],
         ttl: Duration,
     ) -> Result<()> {
-        op::put_expiring(ops, key, value, end_ms(self.db.now_ms(), ttl))
+        match end_ms(self.db.now_ms(), ttl) {
+            Some(expiry_ms) => op::put_expiring(ops, key, value, expiry_ms),
+            None => op::put(ops, key, value),
+        }
     }
 
     /// Appends a merge, unless the operator refuses the operand.
@@ -148,7 +151,8 @@ impl Keyspace {
 
     /// Sets the value of `key` for some time: then it is gone, and what the key had before does not
     /// come back. A snapshot, iterator or transaction goes by the time at which it was taken. With
-    /// [`Duration::ZERO`] the value is never seen.
+    /// [`Duration::ZERO`] the value is never seen; with [`Duration::MAX`] it stays, whatever time
+    /// to live the keyspace gives.
     ///
     /// # Errors
     /// As [`Keyspace::put`].

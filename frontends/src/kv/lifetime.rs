@@ -28,12 +28,14 @@ impl Expiry {
     }
 }
 
-/// When something ends that begins at `now_ms`. A part of a millisecond counts as a whole one.
-pub(super) fn end_ms(now_ms: u64, ttl: Duration) -> u64 {
-    now_ms.saturating_add(ttl_ms(ttl))
+/// When something ends that begins at `now_ms`, if it does. A part of a millisecond counts as a
+/// whole one.
+pub(super) fn end_ms(now_ms: u64, ttl: Duration) -> Option<u64> {
+    Some(ttl_ms(ttl)).filter(|ms| *ms < u64::MAX).map(|ms| now_ms.saturating_add(ms))
 }
 
-/// Milliseconds, rounded up.
+/// Milliseconds, rounded up; `u64::MAX` for times that have more, [`Duration::MAX`] above all,
+/// which are for ever.
 pub(super) fn ttl_ms(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -273,7 +273,7 @@ impl SegmentBuilder {
         self.add()
     }
 
-    /// Gives `key` a value for some time, from now on.
+    /// Gives `key` a value for some time, from now on; for ever with [`Duration::MAX`].
     ///
     /// # Errors
     /// As [`BulkLoad::put`].
@@ -283,9 +283,12 @@ impl SegmentBuilder {
         value: impl AsRef<[u8]>,
         ttl: Duration,
     ) -> Result<()> {
-        let until_ms = end_ms(self.env.wall_ms(), ttl);
+        let (key, value) = (key.as_ref(), value.as_ref());
         self.ops.clear();
-        op::put_expiring(&mut self.ops, key.as_ref(), value.as_ref(), until_ms)?;
+        match end_ms(self.env.wall_ms(), ttl) {
+            Some(until_ms) => op::put_expiring(&mut self.ops, key, value, until_ms)?,
+            None => op::put(&mut self.ops, key, value)?,
+        }
         self.add()
     }
 

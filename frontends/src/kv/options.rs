@@ -134,7 +134,8 @@ impl KeyspaceOptions {
     }
 
     /// Gives every value this time to live, unless it is put with another one; a part of a
-    /// millisecond counts as a whole one. Zero, the default, is none: values stay.
+    /// millisecond counts as a whole one. Zero, the default, is none: values stay; and so do they
+    /// with [`Duration::MAX`].
     ///
     /// A merge renews it as a put does.
     ///
@@ -156,7 +157,7 @@ impl KeyspaceOptions {
     /// # }
     /// ```
     pub fn ttl(mut self, ttl: Duration) -> KeyspaceOptions {
-        self.lsm.ttl_ms = ttl_ms(ttl);
+        self.lsm.ttl_ms = Some(ttl_ms(ttl)).filter(|ms| *ms < u64::MAX).unwrap_or_default();
         self.asking(Asked::Ttl)
     }
 

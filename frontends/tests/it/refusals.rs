@@ -237,3 +237,89 @@ fn options_are_read_back_and_a_clash_is_told_in_words() {
     db.drop_keyspace("full").unwrap();
     check(&created.options().unwrap_err(), ErrorKind::NotFound, &["\"full\" was dropped"]);
 }
+
+#[test]
+fn an_empty_path_is_not_the_current_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path().join("db")).unwrap();
+    let all: [Error; 7] = [
+        Database::open("").unwrap_err(),
+        Database::builder().archive_log("").open(dir.path().join("new")).unwrap_err(),
+        Database::repair("", dir.path().join("new")).unwrap_err(),
+        Database::repair(dir.path().join("db"), "").unwrap_err(),
+        db.checkpoint("").unwrap_err(),
+        db.backup("").unwrap_err(),
+        Backups::at("").list().unwrap_err(),
+    ];
+    for error in all {
+        check(&error, ErrorKind::Invalid, &["is empty: \".\" is the current directory"]);
+    }
+    assert_eq!(files(dir.path()), ["db"]);
+}
+
+#[test]
+fn a_log_is_not_archived_in_a_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let (new, other) = (dir.path().join("new"), dir.path().join("other"));
+    Database::open(&other).unwrap().close().unwrap();
+    for (path, archive) in [(&new, &new), (&new, &new.join(".")), (&new, &other), (&other, &other)]
+    {
+        let error = Database::builder().archive_log(archive).open(path).unwrap_err();
+        check(
+            &error,
+            ErrorKind::Invalid,
+            &["is a database: backups need a directory of their own"],
+        );
+    }
+    assert_eq!(files(dir.path()), ["other"]);
+}
+
+#[test]
+fn no_attempt_at_all_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let options = TransactionOptions::new().attempts(0);
+    let error = db.transact_with(&options, |_| -> cuesta::Result<()> { panic!() }).unwrap_err();
+    check(&error, ErrorKind::Invalid, &["attempts"]);
+}
+
+#[test]
+fn a_time_to_live_may_be_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path().join("db")).unwrap();
+    let hour = KeyspaceOptions::new().ttl(Duration::from_secs(3600));
+    let ks = db.keyspace_with("k", &hour).unwrap();
+    ks.put("a", "1").unwrap();
+    ks.put_with_ttl("b", "1", Duration::MAX).unwrap();
+    let tx = db.begin().unwrap();
+    tx.put_with_ttl(&ks, "c", "1", Duration::MAX).unwrap();
+    tx.commit().unwrap();
+    let file = dir.path().join("part");
+    let mut part = cuesta::SegmentBuilder::create(&file, &hour).unwrap();
+    part.put_with_ttl("d", "1", Duration::MAX).unwrap();
+    part.finish().unwrap();
+    db.ingest(&ks, [file]).unwrap();
+    assert!(matches!(ks.expiry("a").unwrap(), Some(cuesta::Expiry::In(_))));
+    for key in ["b", "c", "d"] {
+        assert_eq!(ks.expiry(key).unwrap(), Some(cuesta::Expiry::Never), "{key}");
+    }
+    let ever = db.keyspace_with("ever", &KeyspaceOptions::new().ttl(Duration::MAX)).unwrap();
+    ever.put("a", "1").unwrap();
+    assert_eq!(ever.expiry("a").unwrap(), Some(cuesta::Expiry::Never));
+}
+
+#[test]
+fn a_dump_that_was_changed_says_so_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path().join("db")).unwrap();
+    db.keyspace("k").unwrap().put("key", "first").unwrap();
+    let mut dump = Vec::new();
+    db.dump(&mut dump).unwrap();
+    let text = String::from_utf8(dump).unwrap();
+    let other = Database::open(dir.path().join("other")).unwrap();
+    let load = |text: &str| other.load(text.as_bytes(), cuesta::Existing::Refuse).unwrap_err();
+    let error = load(&text.replace("first", "fixst"));
+    check(&error, ErrorKind::Corrupt, &["the checksum in the last line is ", "was changed"]);
+    let error = load(&text.replace("\"entries\":1", "\"entries\":2"));
+    check(&error, ErrorKind::Corrupt, &["says that there are 2 entries, found are 1"]);
+}

@@ -25,7 +25,7 @@ letting go of them does nothing: open the database there once the parent has clo
 processes by "spawn". One process at a time may write (LockedError).
 
 Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's own TypeError,
-memory that is not contiguous is BufferError, and a number out of range is OverflowError.
+memory that is not contiguous is BufferError.
 """
 
 from cuesta import id

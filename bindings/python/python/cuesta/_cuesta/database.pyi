@@ -11,7 +11,7 @@ from cuesta._cuesta.cache import Cache
 from cuesta._cuesta.feed import Changes
 from cuesta._cuesta.keep import Backup, Checkpoint, Dumped, ScrubReport
 from cuesta._cuesta.keyspace import Keyspace
-from cuesta._cuesta.load import BulkLoad
+from cuesta._cuesta.load import BulkLoad, _Compression
 from cuesta._cuesta.operator import _Operators
 from cuesta._cuesta.report import RecoveryReport, VerifyReport, _Stats
 from cuesta._cuesta.snapshot import Snapshot
@@ -19,7 +19,6 @@ from cuesta._cuesta.transaction import Transaction
 from cuesta._cuesta.watch import Watch
 
 _Result = TypeVar("_Result")
-_Compression = Literal["none", "lz4", "zstd"]
 _Durability = Literal["sync", "interval", "buffered", "none"]
 _Isolation = Literal["serializable", "snapshot"]
 
@@ -122,16 +121,16 @@ class Database:
         """The keyspace of this name, created when missing. Creating one is durable.
 
         With create=False, raises NotFoundError when there is none. The other options count when it
-        is created, and stay as they were otherwise: compression of all levels, or a list of one for
-        each of 7, newest data first (by default the upper ones have none, the lower ones LZ4);
+        is created, and must be what it was created with otherwise: compression of all levels, or a
+        list of one for each of 7, newest data first (by default the upper ones have none, the lower ones LZ4);
         bytes of a block before compression, 256 to 1 MiB (8 KiB); filter bits per key, 0 to 32
         (10); from how many bytes on values lie apart from their keys, at least 1 KiB, 0 for never
-        (16 KiB); the seconds that values live which are put without a ttl (for ever); what merge()
+        (16 KiB); the seconds that values live which are put without a ttl (math.inf); what merge()
         does: "add", "max" and "min" of 64-bit integers, 8 bytes little-endian, "append", or one of
         open(merge_operators=...).
 
         Raises UnsupportedError for another merge operator; InvalidError for an empty name or one of
-        more than 255 bytes, for options out of range, and when it is missing in a database open for
+        more than 255 bytes, for options out of range, or other ones than it has, and when it is missing in a database open for
         reading; as Batch.commit() when it is created.
         """
 
@@ -187,7 +186,7 @@ class Database:
 
         When there is a conflict it tries again, after a pause that grows; so work may be called
         many times and should do nothing but use the transaction. Other exceptions roll back and
-        come out. Raises ConflictError when all attempts have failed; as Transaction.commit().
+        come out. Raises InvalidError for attempts=0; ConflictError when all attempts have failed; as Transaction.commit().
 
             def take_one(tx):
                 left = int(tx.get(stock, b"apples", b"0"))

@@ -78,7 +78,7 @@ class Keyspace:
         """What it was created with. Raises NotFoundError when it was dropped."""
 
     def put(self, key: Buffer, value: Buffer, ttl: float | None = None) -> None:
-        """Sets the value of key; with a ttl it is gone after so many seconds.
+        """Sets the value of key; with a ttl it is gone after so many seconds, or stays with math.inf.
 
         Raises InvalidError when the key has more than 65,535 bytes or the value 4 GiB or more; as
         Batch.commit().

@@ -8,6 +8,8 @@ from typing_extensions import Buffer
 
 from cuesta._cuesta.keyspace import Keyspace, Loaded
 
+_Compression = Literal["none", "lz4", "zstd"]
+
 @final
 class BulkLoad:
     """Very many keys that ascend, of any keyspaces, from Database.bulk_load().
@@ -71,7 +73,7 @@ class SegmentBuilder:
         cls,
         path: str | PathLike[str],
         *,
-        compression: str | list[str] | None = None,
+        compression: _Compression | list[_Compression] | None = None,
         block_bytes: int | None = None,
         filter_bits: int | None = None,
         ttl: float | None = None,
