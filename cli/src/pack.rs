@@ -1,7 +1,8 @@
 //! Files to write to, packed as their names say.
 //!
 //! Invariant: a file has its name once it is whole and synced. Whatever goes wrong before, there is
-//! none; a process that is killed leaves one with a hidden name.
+//! none. On Linux it has no name at all until then, so that a process that is killed leaves
+//! nothing; where the system or the file system has no such files, one with a hidden name.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -14,7 +15,71 @@ use tempfile::NamedTempFile;
 #[derive(Debug)]
 pub struct Packed {
     path: PathBuf,
-    file: NamedTempFile,
+    file: Unnamed,
+}
+
+/// A file without the name that it will have.
+#[derive(Debug)]
+enum Unnamed {
+    /// It has none, and goes with the process.
+    #[cfg(target_os = "linux")]
+    Nameless(File),
+    /// It has a hidden one.
+    Hidden(NamedTempFile),
+}
+
+impl Unnamed {
+    fn in_folder(folder: &Path) -> io::Result<Unnamed> {
+        #[cfg(target_os = "linux")]
+        if let Some(file) = nameless(folder) {
+            return Ok(Unnamed::Nameless(file));
+        }
+        let mut hidden = tempfile::Builder::new();
+        hidden.prefix(".cuesta-");
+        // As any new file: what the user's mask leaves.
+        #[cfg(unix)]
+        hidden.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        hidden.tempfile_in(folder).map(Unnamed::Hidden)
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            #[cfg(target_os = "linux")]
+            Unnamed::Nameless(file) => file,
+            Unnamed::Hidden(file) => file.as_file(),
+        }
+    }
+
+    /// Gives it its name, which no other file has.
+    fn name(self, path: &Path) -> io::Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Unnamed::Nameless(file) => link(&file, path),
+            Unnamed::Hidden(file) => Ok(file.persist_noclobber(path).map(drop)?),
+        }
+    }
+}
+
+/// A file without a name; none where it could not be given one later.
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(0o666)).ok()?);
+    descriptor(&file).symlink_metadata().ok().map(|_| file)
+}
+
+#[cfg(target_os = "linux")]
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD};
+    Ok(rustix::fs::linkat(CWD, descriptor(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+/// The name that the system has for an open file.
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// Makes a file that must not be there.
@@ -29,12 +94,7 @@ pub fn create(path: &Path) -> Result<Packed> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let mut hidden = tempfile::Builder::new();
-    hidden.prefix(".cuesta-");
-    // As any new file: what the user's mask leaves.
-    #[cfg(unix)]
-    hidden.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = hidden.tempfile_in(folder).map_err(|e| writing(path, e))?;
+    let file = Unnamed::in_folder(folder).map_err(|e| writing(path, e))?;
     Ok(Packed { path: path.to_owned(), file })
 }
 
@@ -49,11 +109,11 @@ impl Packed {
         fill: impl FnOnce(&mut dyn Write) -> io::Result<Result<R>>,
     ) -> Result<(R, u64)> {
         let Packed { path, file } = self;
-        let filled = packed(&path, file.as_file(), fill).map_err(|e| writing(&path, e))??;
-        let bytes = file.as_file().metadata().map_err(|e| writing(&path, e))?.len();
-        file.persist_noclobber(&path).map_err(|failed| match failed.error.kind() {
+        let filled = packed(&path, file.file(), fill).map_err(|e| writing(&path, e))??;
+        let bytes = file.file().metadata().map_err(|e| writing(&path, e))?.len();
+        file.name(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
-            _ => writing(&path, failed.error),
+            _ => writing(&path, error),
         })?;
         Ok((filled, bytes))
     }

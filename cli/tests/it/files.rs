@@ -168,3 +168,33 @@ fn sorted_rows_are_one_commit_or_nothing() {
     let changes = desk.text("changes db");
     assert!(changes.contains("load"), "{changes}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_killed_leaves_no_file() {
+    use std::process::{Command, Stdio};
+
+    let desk = Desk::new();
+    let db = cuesta::Database::open(desk.path("db")).unwrap();
+    let keyspace = db.keyspace("k").unwrap();
+    let mut batch = db.batch();
+    for number in 0..200_000u32 {
+        batch.put(&keyspace, number.to_be_bytes(), [7; 100]).unwrap();
+    }
+    batch.commit().unwrap();
+    db.close().unwrap();
+    for command in [&["dump", "db", "all.zst"][..], &["export", "db", "k", "--output", "all.zst"]] {
+        let mut child = Command::new(crate::program::PROGRAM)
+            .args(command)
+            .current_dir(desk.folder())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let files = desk.files("");
+        assert!(files.iter().all(|file| !file.starts_with(".cuesta-")), "{files:?}");
+        let _ = fs::remove_file(desk.path("all.zst"));
+    }
+}
