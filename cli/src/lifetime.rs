@@ -1,4 +1,5 @@
-//! Times to live, as they are spelled on a command line: a whole number and its unit.
+//! Times to live, as they are spelled on a command line: a whole number and its
+//! unit, or none for seconds.
 //!
 //! Not for: times that are printed, see `figures.rs`.
 
@@ -19,7 +20,8 @@ const UNITS: [(&str, u64); 6] = [
 /// # Errors
 /// A sentence.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time: a whole number and ms, s, m, h, d or w");
+    let wrong =
+        || format!("{text:?} is no time: a whole number, of seconds or with ms, s, m, h, d or w");
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wrong())?;

@@ -1,5 +1,6 @@
 //! `batch`: several writes to any keyspaces at once, on conditions.
 
+use std::fmt::Display;
 use std::io::BufRead;
 use std::ops::Bound;
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ pub struct Batch {
 
 /// A line of the file. What is bytes is text, or base64 in a field of its own.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an operation")]
 struct Line {
     op: Op,
     keyspace: String,
@@ -210,8 +211,11 @@ impl Batch {
 }
 
 fn apply(db: &Database, tx: &Transaction, line: &str, count: &mut Count) -> Result<()> {
-    let line: Line = serde_json::from_str(line)
-        .map_err(|error| Error::invalid(format!("the line is no operation: {error}")))?;
+    let wrong = |error: &dyn Display| Error::invalid(format!("the line is no operation: {error}"));
+    if !line.trim_start().starts_with('{') {
+        return Err(wrong(&"it must be an object, as {\"op\": ..}"));
+    }
+    let line: Line = serde_json::from_str(line).map_err(|error| wrong(&error))?;
     let (keyspace, step) = line.step()?;
     let keyspace: Keyspace = db.existing_keyspace(&keyspace)?;
     let counted = match &step {

@@ -28,7 +28,8 @@ pub struct Id {
     #[arg(long, default_value_t = 0)]
     node: u16,
     /// Give out none, but tell time, node and count of this snowflake
-    #[arg(long, value_name = "SNOWFLAKE", conflicts_with_all = ["kind", "count", "node"])]
+    #[arg(long, value_name = "SNOWFLAKE", conflicts_with_all = ["kind", "count", "node"],
+        value_parser = clap::value_parser!(u64).range(..1 << 63))]
     parts: Option<u64>,
     #[command(flatten)]
     spelling: Spelling,

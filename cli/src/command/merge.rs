@@ -31,20 +31,26 @@ pub struct Merge {
 impl Merge {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let key = self.spelling.key(&self.key)?;
-        let operand = if self.number {
-            let number: i64 = self.operand.parse().map_err(|error| {
-                Error::invalid(format!("{:?} is no 64-bit number: {error}", self.operand))
-            })?;
-            number.to_le_bytes().to_vec()
-        } else {
-            self.operand.into_bytes()
-        };
+        let operand = self.operand.into_bytes();
+        let operand = if self.number { bytes(&operand)? } else { operand };
         let (db, keyspace) = self.target.write(self.durability.into())?;
         keyspace.merge(&key, &operand)?;
         drop(keyspace);
         db.close()?;
         output.show(String::new, || json!({ "written": 1 }))
     }
+}
+
+/// The 8 bytes of a number that is spelled out.
+///
+/// # Errors
+/// `Invalid` for what is no 64-bit number.
+pub fn bytes(spelled: &[u8]) -> Result<Vec<u8>> {
+    let text = String::from_utf8_lossy(spelled);
+    let number: i64 = text.trim().parse().map_err(|error| {
+        Error::invalid(format!("{:?} is no 64-bit number: {error}", text.trim()))
+    })?;
+    Ok(number.to_le_bytes().to_vec())
 }
 
 /// A value as the number that it is.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use cuesta::{Database, Error, KeyspaceOptions, Result};
+use cuesta::{Builder, Database, Error, KeyspaceOptions, Result};
 use serde_json::json;
 
+use crate::command::merge as numbers;
 use crate::lifetime;
 use crate::output::Output;
 use crate::place::{Survives, Target};
@@ -22,11 +23,21 @@ pub struct Put {
     /// The key
     key: String,
     /// The value; - is standard input
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        required_unless_present = "file",
+        conflicts_with = "file",
+        allow_negative_numbers = true
+    )]
     value: Option<String>,
     /// A file whose bytes are the value
     #[arg(long)]
     file: Option<PathBuf>,
+    /// The value is a whole number, as the merge operators add, max and min take them
+    #[arg(long, conflicts_with = "file")]
+    number: bool,
+    /// Memory for everything [default: 268435456, which is 256 MiB]; a value needs more than it has
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
     #[command(flatten)]
     spelling: Spelling,
     /// What the write survives, should this process be killed
@@ -50,7 +61,9 @@ impl Put {
             }
             (None, Some(text)) => text.as_bytes().to_vec(),
         };
+        let value = if self.number { numbers::bytes(&value)? } else { value };
         let builder = Database::builder().durability(self.durability.into());
+        let builder = self.memory.into_iter().fold(builder, Builder::memory_budget);
         self.target.creating(builder, &KeyspaceOptions::new(), |_, keyspace| match self.ttl {
             Some(ttl) => keyspace.put_with_ttl(&key, &value, ttl),
             None => keyspace.put(&key, &value),

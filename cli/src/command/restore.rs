@@ -24,8 +24,8 @@ pub struct Restore {
     /// Up to this commit
     #[arg(long, value_name = "COMMIT", conflicts_with = "to_time")]
     to_commit: Option<u64>,
-    /// Up to the last commit at or before this time: 2026-01-31T23:59:59.999Z, or milliseconds
-    /// since 1970 UTC
+    /// Up to the last commit at or before this time: 2026-01-31T23:59:59.999Z, the same with an
+    /// offset such as +02:00 instead of Z, or milliseconds since 1970 UTC
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     to_time: Option<u64>,
 }

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use cuesta::{Action, Database, Error, ErrorKind, Operation, Result};
 use cuesta_engine::format::name::FileName;
+use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Form, Output};
 use crate::place::Place;
 use crate::text::Spelling;
 use crate::{changes, lifetime};
@@ -111,11 +112,15 @@ impl Watch {
             return self.place.read().map(drop);
         }
         let place = self.place.at_once();
+        let mut is_told = self.keyspace.is_none();
         loop {
             let looks = Looks::of(&self.place.path);
             let fresh = looks.is_fresh();
             let busy = match place.read() {
                 Ok(db) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.tell_missing(&db, output.form());
+                    }
                     let shown = self.show(&db, &range, &mut since, left, output)?;
                     if shown > 0 {
                         heard = Instant::now();
@@ -140,6 +145,21 @@ impl Watch {
                 if fresh || busy.is_some() || Looks::of(&self.place.path) != looks {
                     break;
                 }
+            }
+        }
+    }
+
+    /// Says so if there is nothing of the name to be watched: it may be misspelled, or come yet.
+    fn tell_missing(&self, db: &Database, form: Form) {
+        let Some(name) = &self.keyspace else { return };
+        let names = db.keyspaces();
+        if !names.contains(name) {
+            let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            match form {
+                Form::Json => eprintln!("{}", json!({ "waiting_for": name })),
+                Form::Text => eprintln!(
+                    "cuesta: there is no keyspace {name:?} yet: waiting for it; there are {all}"
+                ),
             }
         }
     }

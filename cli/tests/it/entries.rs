@@ -273,3 +273,38 @@ fn a_batch_gives_times_merges_and_deletes_ranges() {
         assert_eq!(desk.run_with(&["batch", "db", "-"], line.as_bytes()).code, 2, "{line}");
     }
 }
+
+#[test]
+fn a_number_is_put_as_it_is_merged_and_got() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create n --merge-operator add");
+    desk.text("put db n a -5 --number");
+    desk.text("merge db n a 8 --number");
+    assert_eq!(desk.text("get db n a --number"), "3\n");
+    desk.run_with(&["put", "db", "n", "b", "-", "--number"], b"7\n").good();
+    assert_eq!(desk.text("get db n b --number"), "7\n");
+    assert_eq!(desk.failure("put db n a five --number").0, 2);
+}
+
+#[test]
+fn a_large_value_is_put_with_more_memory() {
+    let desk = Desk::new();
+    desk.write("large", vec![7; 8 << 20]);
+    let (code, kind, _) = desk.failure("put db k a --file large --memory 4194304");
+    assert_eq!((code, kind.as_str()), (5, "Full"));
+    desk.text("put db k a --file large --memory 67108864");
+    assert_eq!(desk.failure("put db k a --file large --memory 1000").0, 2);
+    assert_eq!(desk.run("get db k a --raw").out.len(), 8 << 20);
+}
+
+#[test]
+fn a_line_that_is_no_operation_is_told_in_words() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    for line in ["[]", "[1,2]", "7", "\"put\"", "{}", "{\"op\":\"put\"", "nonsense"] {
+        let outcome = desk.run_with(&["batch", "db", "-"], format!("{line}\n").as_bytes());
+        assert_eq!(outcome.code, 2, "{line}");
+        assert!(outcome.errors.contains("the line is no operation"), "{}", outcome.errors);
+        assert!(!outcome.errors.contains("Line"), "{}", outcome.errors);
+    }
+}

@@ -53,3 +53,11 @@ fn a_snowflake_tells_when_and_where_it_was_made() {
     assert!(!desk.path("nowhere").exists());
     assert_eq!(desk.failure("id db ids rides --parts 5 --count 2").0, 2);
 }
+
+#[test]
+fn a_number_of_64_bits_is_no_snowflake() {
+    let desk = Desk::new();
+    assert_eq!(desk.failure("id db ids rides --parts 9999999999999999999").0, 2);
+    assert_eq!(desk.failure("id db ids rides --parts 9223372036854775808").0, 2);
+    desk.text("id db ids rides --parts 9223372036854775807");
+}

@@ -19,7 +19,10 @@ fn a_value_lives_as_long_as_it_was_told() {
     assert_eq!(desk.failure("ttl db k short").0, 1);
     let (code, _, message) = desk.failure("put db k a 1 --ttl 3y");
     assert_eq!(code, 2);
-    assert!(message.contains("no time"), "{message}");
+    assert!(message.contains("no time: a whole number, of seconds or with ms"), "{message}");
+    desk.text("put db k seconds 1 --ttl 3600");
+    let left = desk.json("ttl db k seconds")["seconds"].as_f64().unwrap();
+    assert!((3500.0..=3600.0).contains(&left), "{left}");
 }
 
 #[test]

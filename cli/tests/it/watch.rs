@@ -94,3 +94,14 @@ fn who_waits_in_vain_is_told_who_had_the_database() {
     assert!(began.elapsed().as_millis() < 900, "--wait is for others");
     db.close().unwrap();
 }
+
+#[test]
+fn a_keyspace_that_is_not_there_is_waited_for_and_told() {
+    let desk = Desk::new();
+    desk.text("put db jobs a 1");
+    let outcome = desk.run("watch db typo --timeout 10ms");
+    assert_eq!(outcome.code, 7);
+    let told = "there is no keyspace \"typo\" yet: waiting for it; there are jobs";
+    assert!(outcome.errors.contains(told), "{}", outcome.errors);
+    assert!(!desk.run("watch db jobs --timeout 10ms").errors.contains("no keyspace"));
+}
