@@ -26,6 +26,9 @@ use crate::ingest::Prepared;
 use crate::manifest::NUMBER_MAX;
 use crate::manifest::label::{Owner, Places, places};
 
+#[cfg(test)]
+mod tests;
+
 /// Segments that the log says were loaded, by index and by commit.
 pub(super) type Logged = BTreeMap<IndexId, Vec<(SeqNo, Vec<SegmentMeta>)>>;
 
@@ -33,18 +36,22 @@ pub(super) type Logged = BTreeMap<IndexId, Vec<(SeqNo, Vec<SegmentMeta>)>>;
 pub(super) type PreparedFiles = BTreeMap<FileId, Prepared>;
 
 /// Segments of index `id` that were loaded, where nothing newer is said of them: those that
-/// prepared files, labels and the log tell of. Each knows a commit that it is no older than: its
-/// own, if the log has that; else the latest that every job which found it there was behind.
+/// prepared files, labels and the log tell of. Each knows a commit that it is no newer than: its
+/// own, if the log has that; else the latest that every job which found it there was behind; or
+/// what the log begins behind, if it has all others up to that one.
 pub(super) fn known(
     id: IndexId,
     kind: &str,
     labels: &[Owner],
     prepared: &PreparedFiles,
-    logged: &Logged,
+    seen: &Seen,
 ) -> BTreeMap<Places, Arc<SegmentMeta>> {
     let mut segments = BTreeMap::new();
     let found = found_by_jobs(id, labels);
-    let least = |meta: &SegmentMeta| found.get(&places(meta)).copied().unwrap_or_default();
+    let least = |meta: &SegmentMeta| {
+        let least = found.get(&places(meta)).copied().unwrap_or_default();
+        seen.begins_behind(least).unwrap_or(least)
+    };
     let mut add = |meta: &SegmentMeta, newest: SeqNo| {
         let meta = SegmentMeta { newest, ..meta.clone() };
         segments.insert(places(&meta), Arc::new(meta));
@@ -58,7 +65,8 @@ pub(super) fn known(
             .iter()
             .for_each(|meta| add(meta, least(meta).max(owner.loaded_after.next())));
     }
-    for (seq, metas) in logged.get(&id).into_iter().flatten() {
+    // These are known exactly, whatever was said above.
+    for (seq, metas) in seen.loads.get(&id).into_iter().flatten() {
         metas.iter().for_each(|meta| add(meta, *seq));
     }
     segments

@@ -236,13 +236,13 @@ fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
 pub(super) struct Seen {
     pub(super) done: Salvaged,
     pub(super) troubles: Vec<Trouble>,
-    catalog: Vec<(SeqNo, CatalogOp)>,
+    pub(super) catalog: Vec<(SeqNo, CatalogOp)>,
     /// The first and the last commit that write to an index.
-    writes: BTreeMap<IndexId, (SeqNo, SeqNo)>,
+    pub(super) writes: BTreeMap<IndexId, (SeqNo, SeqNo)>,
     /// Segments that were loaded.
     pub(super) loads: Logged,
     /// Commits that make no sense.
-    senseless: Vec<(SeqNo, String)>,
+    pub(super) senseless: Vec<(SeqNo, String)>,
 }
 
 impl Seen {
@@ -262,6 +262,16 @@ impl Seen {
     /// Whether the log has all commits behind `after`, which it has or begins with.
     pub(super) fn goes_on_from(&self, after: SeqNo) -> bool {
         after <= self.done.last_seq && self.has(after, self.done.last_seq)
+    }
+
+    /// The commit that the log begins behind, if it has all from there to `last`: what came up to
+    /// that one and is not in the log came before it.
+    pub(super) fn begins_behind(&self, last: SeqNo) -> Option<SeqNo> {
+        let before = self.done.before;
+        let makes_sense = |(seq, _): &(SeqNo, String)| *seq > last || *seq <= before;
+        let has_all = before < last && self.has(before, last);
+        let all_known = has_all && self.senseless.iter().all(makes_sense);
+        (all_known && before > SeqNo(0)).then_some(before)
     }
 
     fn record(&mut self, record: Record<'_>) {
@@ -381,7 +391,7 @@ impl<'s> Found<'s> {
                 index.entry = entry;
             }
             jobs.values_mut().for_each(|owners| owners.retain(|owner| !loads::is_load(owner)));
-            let known = loads::known(id, &index.entry.kind, labels, prepared, &seen.loads);
+            let known = loads::known(id, &index.entry.kind, labels, prepared, seen);
             Jobs::new(id, known, labels, index).follow(&jobs, index, seen, report);
             loads::settle((id, index), labels, seen, report);
             index.loaded_after = loads::loaded_after(id, labels, &seen.loads);

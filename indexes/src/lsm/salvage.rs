@@ -20,7 +20,6 @@ use cuesta_engine::ensure_sound;
 use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::Files;
 use cuesta_engine::format::{crc32, name};
-use cuesta_engine::id::SeqNo;
 use cuesta_engine::index::{Holes, KnownBy, Lost, Remnant, Salvage, SegmentMeta, Taken};
 
 use super::blob::Pointer;
@@ -128,7 +127,7 @@ fn stays_above(one: &Described, other: &Described) -> bool {
 }
 
 /// When a segment was written on top of others: the last commit that it may be of, whether it is
-/// of that one, and else the one that it came after.
+/// of that one, and else the one that it came after, which is but a guess (see [`ties`]).
 fn age((remnant, detail): &Described) -> (u64, bool, u64) {
     match detail.recency {
         0 => (remnant.meta.newest.0, false, remnant.loaded_after.0),
@@ -136,28 +135,47 @@ fn age((remnant, detail): &Described) -> (u64, bool, u64) {
     }
 }
 
-/// First and last keys of loads that meet, of which nothing tells which came last.
-fn ties(segments: &[Described]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut loads: BTreeMap<u64, Vec<(Span, &Described)>> = BTreeMap::new();
-    for described in segments {
-        let (remnant, detail) = described;
-        let (newest, after) = (remnant.meta.newest, remnant.loaded_after);
-        if detail.recency == 0 && detail.written() == 0 && after.next() != newest {
-            loads.entry(newest.0).or_default().push((detail.span(), described));
+/// The commits that a load may be of: behind the first of these, up to the second.
+#[derive(Clone, Copy)]
+struct Commits(u64, u64);
+
+impl Commits {
+    fn is_known(self) -> bool {
+        self.0.saturating_add(1) == self.1
+    }
+
+    /// Whether nothing tells which of two loads came last. Of those that are known by jobs alone,
+    /// the one that an earlier job found is older, for that job did not find the other.
+    fn may_cross(self, other: Commits) -> bool {
+        match (self.is_known(), other.is_known()) {
+            (false, false) => self.1 == other.1,
+            (true, false) => other.0 < self.1 && self.1 < other.1,
+            (false, true) => self.0 < other.1 && other.1 < self.1,
+            (true, true) => false,
         }
     }
+}
+
+/// First and last keys of loads that meet, of which nothing tells which came last.
+fn ties(segments: &[Described]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let is_load = |detail: &Detail| detail.recency == 0 && detail.written() == 0;
+    let mut loads: Vec<(Span, Commits, &Detail)> = segments
+        .iter()
+        .filter(|(_, detail)| is_load(detail))
+        .map(|(remnant, detail)| {
+            let commits = Commits(remnant.loaded_after.0, remnant.meta.newest.0);
+            (detail.span(), commits, detail)
+        })
+        .collect();
+    // Those of one load do not meet, so that few follow before the next one begins behind.
+    loads.sort_by(|(one, ..), (other, ..)| one.start.cmp(&other.start));
     let mut ties = Vec::new();
-    for mut loads in loads.into_values() {
-        // Those of one load do not meet, so that few follow before the next one begins behind.
-        loads.sort_by(|(one, _), (other, _)| one.start.cmp(&other.start));
-        for (i, (span, (one, of_one))) in loads.iter().enumerate() {
-            let rest = loads.iter().skip(i + 1);
-            for (_, (other, of_other)) in rest.take_while(|(other, _)| other.meets(span)) {
-                let (after, later) = (one.loaded_after, other.loaded_after);
-                if after == later || after.min(later) == SeqNo(0) {
-                    let last = (&of_one.largest).min(&of_other.largest);
-                    ties.push((of_other.smallest.clone(), last.clone()));
-                }
+    for (i, (span, one, of_one)) in loads.iter().enumerate() {
+        let rest = loads.iter().skip(i + 1);
+        for (_, other, of_other) in rest.take_while(|(other, ..)| other.meets(span)) {
+            if one.may_cross(*other) {
+                let last = (&of_one.largest).min(&of_other.largest);
+                ties.push((of_other.smallest.clone(), last.clone()));
             }
         }
     }

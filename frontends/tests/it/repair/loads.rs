@@ -3,9 +3,9 @@
 
 use cuesta::SegmentBuilder;
 use cuesta::env::Env;
-use cuesta_engine::commit::drive;
+use cuesta_engine::commit::{Commit, drive};
 use cuesta_engine::index::Registry;
-use cuesta_engine::{Batch, BulkLoad, Durability, Engine};
+use cuesta_engine::{Batch, BulkLoad, Durability, Engine, IndexId};
 use cuesta_indexes::lsm;
 
 use super::*;
@@ -340,29 +340,74 @@ fn prepared_files_that_meet_are_told_where_nothing_tells_which_came_last() {
     assert_eq!(contents(&world, NEW)["plain"].len(), 51);
 }
 
-/// Commits a load that was complete, its files durable, before others were: as when its own sync
-/// takes long. What is written `between` is older than it.
-fn overtaken(flush_between: bool) -> Arc<SimEnv> {
-    let env = SimEnv::new(1);
+/// An engine with one index of ordered keys.
+fn engine_of(env: &Arc<SimEnv>) -> (Engine, IndexId) {
     let world: Arc<dyn Env> = env.clone();
     let registry = Registry::new().with_factory(lsm::Factory::new(lsm::Operators::default()));
     let options = cuesta_engine::Options { memory_budget: 4 << 20, ..Default::default() };
     let engine = Engine::open(world, Path::new(DIR), options, registry).unwrap();
     let id = engine.create_index("plain", "lsm", &lsm::Options::default().encode()).unwrap();
-    let put = |n: u64, value: &str| {
-        let mut batch = Batch::new();
-        lsm::op::put(batch.part(id), &key(n), value.as_bytes()).unwrap();
-        engine.commit(batch, Durability::Sync).unwrap();
-    };
-    put(1, "old");
-    engine.flush().unwrap();
+    (engine, id)
+}
+
+fn put_in((engine, id): (&Engine, IndexId), n: u64, value: &str) {
+    let mut batch = Batch::new();
+    lsm::op::put(batch.part(id), &key(n), value.as_bytes()).unwrap();
+    engine.commit(batch, Durability::Sync).unwrap();
+}
+
+/// A load of fifty keys that is complete, its files durable, and not committed.
+fn complete((engine, id): (&Engine, IndexId), value: &str) -> Commit {
     let mut load = BulkLoad::begin(engine.parts()).unwrap();
     for n in 0..50 {
         let mut ops = Vec::new();
-        lsm::op::put(&mut ops, &key(n), b"loaded").unwrap();
+        lsm::op::put(&mut ops, &key(n), value.as_bytes()).unwrap();
         load.add(id, &ops).unwrap();
     }
-    let mut commit = load.into_commit().unwrap().unwrap();
+    load.into_commit().unwrap().unwrap()
+}
+
+#[test]
+fn loads_that_overtook_each_other_are_told_without_manifest_and_log() {
+    let env = SimEnv::new(1);
+    let (engine, id) = engine_of(&env);
+    let at = (&engine, id);
+    put_in(at, 1, "old");
+    engine.flush().unwrap();
+    // The second was complete after the first, behind a later commit, and was committed before it.
+    let mut first = complete(at, "wins");
+    put_in(at, 60, "between");
+    let mut second = complete(at, "loses");
+    drive(engine.parts(), || second.step()).unwrap();
+    drive(engine.parts(), || first.step()).unwrap();
+    engine.flush().unwrap();
+    put_in(at, 90, "behind");
+    engine.flush().unwrap();
+    std::mem::forget(engine);
+    let repaired = |stored: &Stored| {
+        let world = SimEnv::new(1);
+        restore(&world, stored);
+        let report = repair(&world).unwrap();
+        (report, contents(&world, NEW)["plain"].clone())
+    };
+    let (report, found) = repaired(&files(&env, DIR));
+    assert!(report.is_whole(), "{:?}", told(&report));
+    assert_eq!(found[&key(7)], b"wins");
+    let (report, found) = repaired(&data_alone(&env));
+    let both = Lost::Keys { first: key(0), last: Some(key(49)) };
+    assert!(report.losses.iter().any(|loss| loss.what == both), "{:?}", told(&report));
+    assert_eq!(found.len(), 52);
+}
+
+/// Commits a load that was complete, its files durable, before others were: as when its own sync
+/// takes long. What is written `between` is older than it.
+fn overtaken(flush_between: bool) -> Arc<SimEnv> {
+    let env = SimEnv::new(1);
+    let (engine, id) = engine_of(&env);
+    let put = |n: u64, value: &str| put_in((&engine, id), n, value);
+    put(1, "old");
+    engine.flush().unwrap();
+    let mut commit = complete((&engine, id), "loaded");
     put(2, "between");
     if flush_between {
         engine.flush().unwrap();

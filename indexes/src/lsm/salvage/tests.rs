@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cuesta_engine::FileId;
 use cuesta_engine::file::{Extent, FileKind};
 use cuesta_engine::format::{Codec, put_varint};
 use cuesta_engine::manifest::NUMBER_MAX;
+use cuesta_engine::{FileId, SeqNo};
 
 use super::*;
 use crate::lsm::segment::tests::{Entries, NONSENSE, shape, write};
@@ -60,31 +60,40 @@ fn loaded(file: u64, (after, newest): (u64, u64), keys: (&str, &str)) -> Describ
 #[test]
 fn loads_come_in_the_order_of_all_that_is_known_of_their_commits() {
     let all = ("a", "m");
-    // What was begun first was completed last, and jobs found both at a time.
-    let loads = vec![loaded(1, (20, 30), all), loaded(2, (10, 30), all)];
-    assert_eq!(ties(&loads), []);
-    assert_eq!(ordered(loads), [2, 1]);
     // A job found one of them, and no other.
     let loads = vec![loaded(1, (10, 30), all), loaded(2, (10, 25), all), loaded(3, (0, 20), all)];
     assert_eq!(ties(&loads), []);
     assert_eq!(ordered(loads), [3, 2, 1]);
     // The log knows the commit of one, and a flush that of another.
     let (flush, detail) = segment(2, 0, all, &[]);
-    let flush = (flush, Detail { recency: 30, ..detail });
-    let loads = vec![loaded(3, (28, 29), all), loaded(4, (0, 29), all), loaded(5, (0, 30), all)];
+    let flush = (flush, Detail { recency: 31, ..detail });
+    let loads = vec![loaded(3, (28, 29), all), loaded(4, (0, 29), all), loaded(5, (29, 31), all)];
     assert_eq!(ties(&loads), []);
     assert_eq!(ordered([loads, vec![flush]].concat()), [4, 3, 5, 2]);
 }
 
 #[test]
 fn it_is_told_where_nothing_tells_which_load_came_last() {
-    for (one, other) in [(10, 10), (10, 0), (0, 10), (0, 0)] {
+    // Files may have been complete long before the commit, which waits for them to be synced.
+    for (one, other) in [(10, 10), (10, 20), (20, 10), (10, 0), (0, 10), (0, 0)] {
         let of = |after, file, keys| loaded(file, (after, 30), keys);
         let loads = vec![of(one, 1, ("a", "m")), of(other, 2, ("k", "z"))];
         assert_eq!(ties(&loads), [(b"k".to_vec(), b"m".to_vec())], "{one}, {other}");
         let loads = vec![of(one, 1, ("a", "k")), of(other, 2, ("m", "z"))];
         assert_eq!(ties(&loads), [], "{one}, {other}");
     }
+}
+
+#[test]
+fn it_is_told_where_a_known_commit_lies_between_those_that_a_load_may_be_of() {
+    let known = |commit| loaded(1, (commit - 1, commit), ("a", "m"));
+    let bounded = loaded(2, (10, 20), ("k", "z"));
+    for (commit, count) in [(9, 0), (10, 0), (11, 1), (19, 1), (20, 0), (21, 0)] {
+        assert_eq!(ties(&[known(commit), bounded.clone()]).len(), count, "{commit}");
+        assert_eq!(ties(&[bounded.clone(), known(commit)]).len(), count, "{commit}");
+    }
+    assert_eq!(ordered(vec![bounded.clone(), known(20)]), [2, 1]);
+    assert_eq!(ordered(vec![known(10), bounded]), [1, 2]);
 }
 
 #[test]
