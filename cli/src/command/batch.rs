@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use cuesta::{Database, Error, Keyspace, Result, Transaction};
+use cuesta::{Builder, Database, Error, Keyspace, Result, Transaction};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -40,6 +40,9 @@ pub struct Batch {
     /// A note for those who read the changes: who did it, or why
     #[arg(long)]
     note: Option<String>,
+    /// Memory for everything [default: 268435456, which is 256 MiB]; all operations wait in it
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
     /// What the commit survives, should this process be killed
     #[arg(long, value_enum, default_value = "sync")]
     durability: Survives,
@@ -183,7 +186,9 @@ struct Count {
 impl Batch {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let input = Input::open(&self.file)?;
-        let db = self.place.write(self.durability.into())?;
+        let builder = Database::builder().durability(self.durability.into());
+        let builder = self.memory.into_iter().fold(builder, Builder::memory_budget);
+        let db = self.place.write_with(builder)?;
         let tx = db.begin()?;
         let (name, mut count) = (input.name, Count::default());
         for (number, line) in input.content.lines().enumerate() {

@@ -295,6 +295,12 @@ fn a_large_value_is_put_with_more_memory() {
     desk.text("put db k a --file large --memory 67108864");
     assert_eq!(desk.failure("put db k a --file large --memory 1000").0, 2);
     assert_eq!(desk.run("get db k a --raw").out.len(), 8 << 20);
+    let value = "7".repeat(8 << 20);
+    let line =
+        format!("{{\"op\":\"put\",\"keyspace\":\"k\",\"key\":\"b\",\"value\":\"{value}\"}}\n");
+    let batch = |memory| desk.run_with(&["batch", "db", "-", "--memory", memory], line.as_bytes());
+    assert_eq!(batch("4194304").code, 5);
+    batch("67108864").good();
 }
 
 #[test]
