@@ -214,3 +214,19 @@ def test_files_and_paths_that_are_none_are_told_so(db, ks, tmp_path):
     for path in ("part", tmp_path / "part", b"part"):
         with pytest.raises(TypeError, match=r"a list of paths, not .*: write \[path\]"):
             ks.ingest(path)
+
+
+def test_stubs_know_the_names_of_compressions():
+    import ast
+    from pathlib import Path
+
+    stubs = Path(cuesta.__file__).parent / "_cuesta"
+    of_compression = [
+        ast.unparse(argument.annotation)
+        for name in ("database.pyi", "load.pyi")
+        for function in ast.walk(ast.parse((stubs / name).read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for argument in function.args.kwonlyargs
+        if argument.arg == "compression"
+    ]
+    assert of_compression == ["_Compression | list[_Compression] | None"] * 2
