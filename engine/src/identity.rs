@@ -54,6 +54,9 @@ const READ_ONLY_COMPATIBLE: u64 = 0;
 /// Incompatible features that this version knows.
 const INCOMPATIBLE: u64 = 0;
 
+/// First bytes of a UUID that copies of a database have in common.
+const FAMILY_BYTES: usize = 6;
+
 /// The name of one database among all: a random (version 4) UUID as of RFC 9562.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uuid(pub [u8; 16]);
@@ -68,6 +71,20 @@ impl Uuid {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
         Uuid(bytes)
+    }
+
+    /// A new one for a copy of this database: the first bytes tell the family.
+    pub fn of_copy(self, env: &dyn Env) -> Uuid {
+        let Uuid(mut bytes) = Uuid::random(env);
+        bytes[..FAMILY_BYTES].copy_from_slice(&self.0[..FAMILY_BYTES]);
+        Uuid(bytes)
+    }
+
+    /// What a database, its copies, and theirs have in common, and hardly any others: 48 random
+    /// bits. They may share files.
+    pub fn family(self) -> [u8; FAMILY_BYTES] {
+        let [a, b, c, d, e, f, ..] = self.0;
+        [a, b, c, d, e, f]
     }
 }
 

@@ -61,13 +61,13 @@ fn check_label(bytes: &[u8]) {
     let file = FileId(7);
     let mut label = bytes.to_vec();
     label.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-    label.extend_from_slice(&[1, 0, 0, 0]);
+    label.extend_from_slice(&[2, 0, 0, 0]);
     label.extend_from_slice(&file.0.to_le_bytes());
     label.extend_from_slice(b"CuestaLb");
     let crc = crc32(&label);
     label.extend_from_slice(&crc.to_le_bytes());
-    if let Ok(Label { living, owners }) = label::decode(file, &label) {
-        let encoded = label::encode(file, &living, &owners).expect("a short label");
+    if let Ok(Label { database, living, owners }) = label::decode(file, &label) {
+        let encoded = label::encode((file, database), &living, &owners).expect("a short label");
         assert_eq!(encoded, label, "a label was read as other bytes");
     }
     let disk = SimDisk::new();

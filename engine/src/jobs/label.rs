@@ -80,8 +80,9 @@ pub(crate) fn label_load(
 
 fn append(parts: &Parts, labels: BTreeMap<FileId, Vec<Owner>>, out: &mut FileOutput) -> Result<()> {
     let living = living(parts);
+    let database = parts.manifest().as_ref().map(ManifestWriter::uuid).unwrap_or_default();
     labels.into_iter().try_for_each(|(file, owners)| {
-        out.append(file, &label::encode(file, &living, &owners)?).map(drop)
+        out.append(file, &label::encode((file, database), &living, &owners)?).map(drop)
     })
 }
 

@@ -55,7 +55,8 @@ impl<'e> NewDatabase<'e> {
         }
         vfs.create_dir_all(dir)
             .map_err(|e| Error::io(format_args!("creating {}", dir.display()), e))?;
-        let identity = Identity { uuid: Uuid::random(env), created_ms: env.wall_ms(), ..*model };
+        let (uuid, created_ms) = (model.uuid.of_copy(env), env.wall_ms());
+        let identity = Identity { uuid, created_ms, ..*model };
         let (dir, made, state) = (dir.to_path_buf(), Vec::new(), ManifestState::default());
         Ok(NewDatabase { env, dir, identity, made, is_new, state, known: 0 })
     }

@@ -82,6 +82,8 @@ pub struct Salvaged {
     pub begins_late: bool,
     /// Whether the log was closed in order.
     pub closed: bool,
+    /// The database that its segments name, if one that can be read does.
+    pub uuid: Option<[u8; 16]>,
 }
 
 /// Something that cannot be read.
@@ -145,6 +147,7 @@ pub fn salvage(
                     continue;
                 }
                 uuid = Some(header.uuid);
+                reading.done.uuid = uuid;
                 Some((header, bytes))
             }
             Err(error) => {

@@ -10,18 +10,23 @@
 //! place, and those that were prepared apart from any database have none. The checksum covers the
 //! payload and the tail before it.
 //!
-//! The payload begins with the indexes that there were: what a label does not list, though its
+//! The payload begins with the database that wrote the file: numbers of files and indexes mean
+//! nothing in others. Copies of it, which may share the file, have UUIDs of the same family.
+//!
+//! Then come the indexes that there were: what a label does not list, though its
 //! number had been given, was dropped, for numbers are never used twice.
 //!
 //! Invariant: it says what was true when the job was installed that wrote the file. What happens to
 //! a segment later without another file, such as a move to another level, is not in it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::env::{OpenMode, Vfs};
 use crate::error::{Error, Result};
 use crate::format::{Reader, crc32, name, put_bytes, put_varint};
 use crate::id::{EditNo, FileId, IndexId, SeqNo};
+use crate::identity::Uuid;
 use crate::index::SegmentMeta;
 use crate::manifest::NUMBER_MAX;
 use crate::manifest::edit::index_id;
@@ -34,7 +39,7 @@ const CRC_BYTES: usize = 4;
 /// A label is looked for in so many last bytes of a file.
 const SEARCH_BYTES: u64 = 4096;
 const MAGIC: &[u8; 8] = b"CuestaLb";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// Where the extents of a segment begin: what it is known by, whatever becomes of it.
 pub type Places = Vec<(FileId, u64)>;
@@ -47,6 +52,8 @@ pub fn places(meta: &SegmentMeta) -> Places {
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label {
+    /// The database that wrote it.
+    pub database: Uuid,
     /// The indexes that there were.
     pub living: Living,
     /// What it says of each index with segments in it.
@@ -66,6 +73,11 @@ impl Living {
     /// Whether an index had been dropped.
     pub fn lack(&self, id: IndexId) -> bool {
         id < self.next && self.ids.binary_search(&id).is_err()
+    }
+
+    /// Whether an index was there.
+    fn list(&self, id: IndexId) -> bool {
+        self.ids.binary_search(&id).is_ok()
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -88,6 +100,29 @@ impl Living {
             living.ids.push(before);
         }
         Ok(living)
+    }
+}
+
+/// What all files together say of the end of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// None says that it was dropped.
+    Alive,
+    /// It was dropped.
+    Dropped,
+    /// One says that it had been dropped, and a later one that it was there: not both are true.
+    Disputed,
+}
+
+/// What became of an index. Of two files, the one that knows of later indexes is later; where they
+/// know of the same ones, nothing tells.
+pub fn fate(living: &BTreeSet<Living>, id: IndexId) -> Fate {
+    let dropped = living.iter().filter(|living| living.lack(id)).map(|living| living.next).min();
+    let alive = living.iter().filter(|living| living.list(id)).map(|living| living.next).max();
+    match (dropped, alive) {
+        (None, _) => Fate::Alive,
+        (Some(dropped), Some(alive)) if alive > dropped => Fate::Disputed,
+        (Some(_), _) => Fate::Dropped,
     }
 }
 
@@ -186,13 +221,17 @@ fn decode_list(reader: &mut Reader<'_>) -> Result<Vec<Places>> {
     Ok(list)
 }
 
-/// The label of `file`, which says this of the indexes that there are, and of those with segments
-/// in it.
+/// The label of `file` of a `database`, which says this of the indexes that there are, and of those
+/// with segments in it.
 ///
 /// # Errors
 /// `Full` when it would take 4 GiB.
-pub fn encode(file: FileId, living: &Living, owners: &[Owner]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
+pub fn encode(
+    (file, database): (FileId, Uuid),
+    living: &Living,
+    owners: &[Owner],
+) -> Result<Vec<u8>> {
+    let mut out = database.0.to_vec();
     living.encode(&mut out);
     owners.iter().for_each(|owner| owner.encode(&mut out));
     let len = u32::try_from(out.len()).map_err(|_| Error::full("a label of 4 GiB"))?;
@@ -209,7 +248,7 @@ pub fn encode(file: FileId, living: &Living, owners: &[Owner]) -> Result<Vec<u8>
 /// Bytes of the label that ends with `tail`, the tail included.
 ///
 /// # Errors
-/// `Corrupt` when it is not the tail of the label of `file`; `Unsupported` for a newer format.
+/// `Corrupt` when it is not the tail of the label of `file`; `Unsupported` for another format.
 fn check_tail(file: FileId, tail: &[u8]) -> Result<u64> {
     let mut reader = Reader::new(tail, "label");
     let (len, format, _) = (reader.u32()?, reader.u16()?, reader.u16()?);
@@ -218,7 +257,7 @@ fn check_tail(file: FileId, tail: &[u8]) -> Result<u64> {
     crate::ensure_sound!(number == file.0, "its label is that of file {number}");
     if format != FORMAT {
         return Err(Error::unsupported(format!(
-            "its label has format {format}, and {FORMAT} is the newest known here"
+            "its label has format {format}, and {FORMAT} is the only one known here"
         )));
     }
     Ok(u64::from(len) + TAIL_BYTES as u64)
@@ -227,7 +266,7 @@ fn check_tail(file: FileId, tail: &[u8]) -> Result<u64> {
 /// Takes in the label of `file`: all of its bytes.
 ///
 /// # Errors
-/// `Corrupt`; `Unsupported` for a newer format.
+/// `Corrupt`; `Unsupported` for another format.
 pub fn decode(file: FileId, label: &[u8]) -> Result<Label> {
     let payload_len = label.len().checked_sub(TAIL_BYTES);
     let payload_len = payload_len.ok_or_else(|| Error::corrupt("it is too short for a label"))?;
@@ -242,7 +281,9 @@ pub fn decode(file: FileId, label: &[u8]) -> Result<Label> {
         "its label does not match its checksum"
     );
     let mut reader = Reader::new(payload, "label");
-    let mut label = Label { living: Living::decode(&mut reader)?, owners: Vec::new() };
+    let database = Uuid(reader.array()?);
+    let living = Living::decode(&mut reader)?;
+    let mut label = Label { database, living, owners: Vec::new() };
     while !reader.is_empty() {
         label.owners.push(Owner::decode(&mut reader)?);
     }

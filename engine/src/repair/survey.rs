@@ -21,11 +21,11 @@ use crate::env::Vfs;
 use crate::error::Result;
 use crate::format::name::{self, FileName};
 use crate::id::{EditNo, FileId, IndexId, LogNo, SeqNo};
-use crate::identity::Identity;
+use crate::identity::{Identity, Uuid};
 use crate::index::{KnownBy, Lost, Remnant, SegmentMeta};
 use crate::ingest::Prepared;
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
-use crate::manifest::label::{self, Living, Owner, Places, places};
+use crate::manifest::label::{self, Fate, Living, Owner, Places, places};
 use crate::manifest::{self, ManifestState};
 use crate::version::{CatalogOp, Entry};
 
@@ -110,7 +110,10 @@ pub(super) fn survey(
     let known = if listed.whole.is_some() { KnownBy::Manifest } else { KnownBy::Labels };
     let Said { labels, prepared, living } = match known {
         KnownBy::Manifest => Said::default(),
-        KnownBy::Labels => read_labels(vfs, dir, &files, &lines, &listed.state, report),
+        KnownBy::Labels => {
+            let database = listed.uuid.or(seen.done.uuid).map(Uuid);
+            read_labels((vfs, dir), &files, &lines, (database, &listed.state), report)
+        }
     };
     let mut found = Found::new(&listed.state, known, &living);
     found.labels((&labels, &prepared), &seen, report);
@@ -188,27 +191,39 @@ struct Said {
     living: BTreeSet<Living>,
 }
 
-/// What data files say.
+/// What data files say of `database`, or of the one that most are of, if that is not known.
 fn read_labels(
-    vfs: &dyn Vfs,
-    dir: &Path,
+    (vfs, dir): (&dyn Vfs, &Path),
     files: &BTreeSet<FileId>,
     lines: &Lines,
-    state: &ManifestState,
+    (database, state): (Option<Uuid>, &ManifestState),
     report: &mut RepairReport,
 ) -> Said {
     let Said { labels: mut owners, mut prepared, mut living } = Said::default();
-    let mut unread = Vec::new();
+    let (mut unread, mut families) = (Vec::new(), BTreeMap::new());
     for file in files {
         match label::read(vfs, dir, *file) {
             Ok(label) => {
-                owners.extend(label.owners);
-                living.insert(label.living);
+                let family: &mut Vec<_> = families.entry(label.database.family()).or_default();
+                family.push((*file, label));
             }
             Err(error) => match Prepared::read(vfs, &dir.join(name::data(*file))) {
                 Ok(said) => drop(prepared.insert(*file, said)),
                 Err(_) => unread.push((*file, error)),
             },
+        }
+    }
+    let most = families.iter().max_by_key(|(_, labels)| labels.len()).map(|(family, _)| *family);
+    let own = database.map(Uuid::family).or(most);
+    for (family, labels) in families {
+        for (file, label) in labels {
+            if Some(family) == own {
+                owners.extend(label.owners);
+                living.insert(label.living);
+            } else {
+                let why = format!("it is of another database, {}", label.database);
+                report.lose(None, Lost::File { name: name::data(file) }, why);
+            }
         }
     }
     let blobs = |meta: &SegmentMeta| meta.blobs.iter().map(|blob| blob.file).collect::<Vec<_>>();
@@ -350,9 +365,9 @@ impl<'s> Found<'s> {
         Found { state, known, indexes, dropped: BTreeSet::new(), living }
     }
 
-    /// Whether a file that was written later says that an index had been dropped.
+    /// Whether files say that an index had been dropped, and none contradicts.
     fn was_dropped(&self, id: IndexId) -> bool {
-        self.living.iter().any(|living| living.lack(id))
+        label::fate(self.living, id) == Fate::Dropped
     }
 
     /// What files say of what came after the manifest, or of everything where there is none.
@@ -457,6 +472,10 @@ impl<'s> Found<'s> {
         // Of two with one name the later one has it: the other was dropped or renamed.
         for (id, index) in self.indexes.iter_mut().rev() {
             let name = &mut index.entry.name;
+            if label::fate(self.living, *id) == Fate::Disputed {
+                let why = "files say that it was dropped, and later ones that it was there";
+                report.lose(Some(name), Lost::Other, why);
+            }
             if !taken.insert(name.clone()) {
                 let mut cut = name.len().min(200);
                 while !name.is_char_boundary(cut) {

@@ -28,16 +28,16 @@ fn label() -> Label {
         made: vec![vec![(FileId(12), 0)]],
         segments: vec![meta],
     }];
-    Label { living, owners }
+    Label { database: Uuid(*b"a labelled one.."), living, owners }
 }
 
 fn encoded(label: &Label) -> Vec<u8> {
-    encode(FileId(12), &label.living, &label.owners).unwrap()
+    encode((FileId(12), label.database), &label.living, &label.owners).unwrap()
 }
 
 #[test]
 fn the_stored_sample_of_a_label_is_read_and_written() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/label-v1");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/label-v2");
     let bytes = encoded(&label());
     if std::env::var_os("CUESTA_REGENERATE").is_some() {
         std::fs::write(path, &bytes).unwrap();
@@ -65,6 +65,21 @@ fn no_bytes_but_those_of_a_label_are_taken_for_one() {
 }
 
 #[test]
+fn a_label_of_another_format_is_refused_by_name() {
+    for format in [0, 1, 3, u16::MAX] {
+        let mut bytes = encoded(&label());
+        let tail = bytes.len() - TAIL_BYTES;
+        bytes[tail + 4..tail + 6].copy_from_slice(&format.to_le_bytes());
+        let covered = bytes.len() - CRC_BYTES;
+        let crc = crc32(&bytes[..covered]);
+        bytes[covered..].copy_from_slice(&crc.to_le_bytes());
+        let error = decode(FileId(12), &bytes).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
+        assert!(error.to_string().contains(&format!("format {format},")), "{error}");
+    }
+}
+
+#[test]
 fn a_label_is_found_at_the_end_of_a_file() {
     let disk = crate::env::sim::SimDisk::new();
     let vfs: &dyn Vfs = &*disk;
@@ -79,6 +94,23 @@ fn a_label_is_found_at_the_end_of_a_file() {
     }
     disk.remove_file(&path);
     assert!(read(vfs, Path::new("db"), FileId(12)).is_err());
+}
+
+#[test]
+fn one_file_does_not_outvote_a_later_one_on_what_was_dropped() {
+    let of = |next, ids: &[u32]| Living {
+        next: IndexId(next),
+        ids: ids.iter().copied().map(IndexId).collect(),
+    };
+    let of_two = |all: &[Living]| fate(&all.iter().cloned().collect(), IndexId(2));
+    let (early, same, late) = (of(3, &[1, 2]), of(5, &[1, 2, 3, 4]), of(6, &[2, 5]));
+    let gone = of(5, &[1, 3, 4]);
+    assert_eq!(of_two(&[]), Fate::Alive);
+    assert_eq!(of_two(&[early.clone(), same.clone(), late.clone()]), Fate::Alive);
+    assert_eq!(of_two(&[early, gone.clone()]), Fate::Dropped);
+    // It was dropped between, and no other was made.
+    assert_eq!(of_two(&[same.clone(), gone.clone()]), Fate::Dropped);
+    assert_eq!(of_two(&[same, gone, late]), Fate::Disputed);
 }
 
 #[test]

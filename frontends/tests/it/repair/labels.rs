@@ -96,6 +96,77 @@ fn whatever_bit_of_a_label_is_damaged_is_found_and_costs_nothing() {
     assert!(kinds["labelled"] >= 4 && kinds["prepared"] == 1 && kinds["large"] >= 1, "{kinds:?}");
 }
 
+/// The files of a database with two keyspaces, and of another with later ones, some dropped: its
+/// last file has a number that the first one has not given.
+fn two_databases() -> (Stored, (PathBuf, Vec<u8>)) {
+    let data = |file: &&(PathBuf, Vec<u8>)| file.0.extension().is_some_and(|e| e == "seg");
+    let (env, other) = (SimEnv::new(1), SimEnv::new(2));
+    let db = builder(&env).open(DIR).unwrap();
+    for name in ["plain", "joined"] {
+        db.keyspace(name).unwrap().put(key(1), name).unwrap();
+    }
+    db.flush().unwrap();
+    close(&env, db);
+    let stored = files(&env, DIR);
+    let db = builder(&other).open(DIR).unwrap();
+    for name in ["one", "two", "three", "four"] {
+        db.keyspace(name).unwrap().put(key(1), name).unwrap();
+    }
+    ["one", "two", "three"].iter().for_each(|name| db.drop_keyspace(name).unwrap());
+    for n in 0..20 {
+        db.keyspace("four").unwrap().put(key(n), "strange").unwrap();
+        db.flush().unwrap();
+    }
+    close(&other, db);
+    let last = files(&other, DIR).iter().rfind(data).cloned().unwrap();
+    assert!(!stored.iter().any(|file| file.0 == last.0));
+    (stored, last)
+}
+
+#[test]
+fn a_file_of_another_database_takes_nothing_away_and_adds_nothing() {
+    let (stored, foreign) = two_databases();
+    for lost in [&["manifest"][..], &["manifest", "identity"]] {
+        let world = SimEnv::new(3);
+        let mut damaged = stored.clone();
+        damaged.retain(|(path, _)| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            !lost.iter().any(|lost| name.starts_with(lost))
+        });
+        damaged.push(foreign.clone());
+        restore(&world, &damaged);
+        let report = repair(&world).unwrap();
+        let name = foreign.0.file_name().unwrap().to_string_lossy().into_owned();
+        let told = report.losses.iter().find(|loss| loss.what == Lost::File { name: name.clone() });
+        let why = told.map(|loss| loss.why.as_str()).unwrap_or_default();
+        assert!(why.contains("of another database"), "{lost:?}: {:?}", report.losses);
+        let found = contents(&world, NEW);
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["joined", "plain"], "{lost:?}");
+        assert_eq!(found["plain"][&key(1)], b"plain", "{lost:?}");
+        assert_eq!(found["joined"][&key(1)], b"joined", "{lost:?}");
+    }
+}
+
+#[test]
+fn a_copy_is_saved_out_of_files_that_the_original_has_written() {
+    let (env, all) = every_kind();
+    let db = builder(&env).open(DIR).unwrap();
+    db.checkpoint("copy").unwrap();
+    close(&env, db);
+    let copy = builder(&env).open("copy").unwrap();
+    copy.keyspace("own").unwrap().put(key(1), "own").unwrap();
+    close(&env, copy);
+    let mut stored = files(&env, "copy");
+    stored.retain(|file| !loads::is_manifest(file));
+    stored.iter_mut().for_each(|(path, _)| *path = Path::new(DIR).join(path.file_name().unwrap()));
+    let world = SimEnv::new(3);
+    restore(&world, &stored);
+    let report = repair(&world).unwrap();
+    let mut found = contents(&world, NEW);
+    assert_eq!(found.remove("own").unwrap().len(), 1);
+    assert!(found == all, "{:?}", report.losses);
+}
+
 #[test]
 fn files_of_every_kind_are_sound() {
     let (env, all) = every_kind();
