@@ -334,7 +334,9 @@ impl Builder {
     }
 
     /// Knows a merge operator, which keyspaces name: see [`KeyspaceOptions::merge_operator`]. The
-    /// operators `add`, `max`, `min` and `append` are known without being registered.
+    /// operators `add`, `max`, `min` and `append` are known without being registered, and opening
+    /// fails with `Invalid` when another is registered under such a name. One that panics is taken
+    /// for one that refuses.
     ///
     /// ```
     /// # fn main() -> cuesta::Result<()> {
@@ -403,6 +405,7 @@ impl Builder {
         damaged: impl AsRef<Path>,
         target: impl AsRef<Path>,
     ) -> Result<RepairReport> {
+        self.operators.check()?;
         // Reading, where a map would end the process on hardware that fails.
         let env = self.env.unwrap_or_else(|| OsEnv::without_maps());
         let registry = Registry::new().with_factory(Factory::new(self.operators));
@@ -415,8 +418,10 @@ impl Builder {
     ///
     /// # Errors
     /// As [`Database::open`]; `NotFound` when it must exist and does not; `Invalid` for settings
-    /// out of range, an empty path, and a log that is to be archived in a database.
+    /// out of range, an empty path, a log that is to be archived in a database, and a merge
+    /// operator under the name of one that is built in.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
+        self.operators.check()?;
         let env = self.env.unwrap_or_else(|| OsEnv::new());
         let registry = Registry::new().with_factory(Factory::new(self.operators.clone()));
         let path = place::given(path.as_ref(), "the database")?;

@@ -58,46 +58,70 @@ pub trait MergeOperator: Send + Sync + 'static {
 
 /// The operators that a program knows, by name.
 #[derive(Clone)]
-pub struct Operators(Vec<Arc<dyn MergeOperator>>);
+pub struct Operators {
+    /// The built-in ones first.
+    known: Vec<Arc<dyn MergeOperator>>,
+    built_in: usize,
+    /// The name of a built-in one that another was added under.
+    refused: Option<String>,
+}
 
 impl fmt::Debug for Operators {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|operator| operator.name())).finish()
+        f.debug_list().entries(self.names()).finish()
     }
 }
 
 impl Default for Operators {
     /// `add`, `max`, `min` and `append`.
     fn default() -> Operators {
-        Operators(vec![
+        let known: Vec<Arc<dyn MergeOperator>> = vec![
             Arc::new(Number::Add),
             Arc::new(Number::Max),
             Arc::new(Number::Min),
             Arc::new(Append),
-        ])
+        ];
+        Operators { built_in: known.len(), known, refused: None }
     }
 }
 
 impl Operators {
     /// None at all.
     pub fn none() -> Operators {
-        Operators(Vec::new())
+        Operators { known: Vec::new(), built_in: 0, refused: None }
     }
 
-    /// Adds one. One of the same name is replaced.
+    /// Adds one. One that was added under the same name is replaced; one that is built in is not,
+    /// and [`Operators::check`] tells.
     pub fn add(&mut self, operator: Arc<dyn MergeOperator>) {
-        self.0.retain(|other| other.name() != operator.name());
-        self.0.push(operator);
+        let at = self.known.iter().position(|other| other.name() == operator.name());
+        match at {
+            Some(at) if at < self.built_in => self.refused = Some(operator.name().to_owned()),
+            Some(at) => self.known[at] = operator,
+            None => self.known.push(operator),
+        }
+    }
+
+    /// Fails when one was added under the name of one that is built in: values that were written
+    /// with the one would be merged by the other.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn check(&self) -> Result<()> {
+        let Some(name) = &self.refused else { return Ok(()) };
+        Err(Error::invalid(format!(
+            "merge operator {name:?} is built in and cannot be replaced: give yours another name"
+        )))
     }
 
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|operator| operator.name())
+        self.known.iter().map(|operator| operator.name())
     }
 
     /// The one named so.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn MergeOperator>> {
-        self.0.iter().find(|operator| operator.name() == name)
+        self.known.iter().find(|operator| operator.name() == name)
     }
 }
 
