@@ -68,6 +68,12 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// What a panic said, as [`catch_unwind`](std::panic::catch_unwind) hands it out.
+pub fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
+    let text = cause.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
+}
+
 /// What every fallible call returns.
 pub type Result<T> = std::result::Result<T, Error>;
 

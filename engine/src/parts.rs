@@ -468,6 +468,14 @@ impl Parts {
         self.syncer.notify();
     }
 
+    /// Takes nothing more, for `cause`, if a thread panicked while it changed the log, the manifest
+    /// or what is current: half of a change may be there.
+    pub fn poison_if_torn(&self, cause: &Error) {
+        if self.tail.is_poisoned() || self.manifest.is_poisoned() {
+            self.poison(&mut self.tail(), cause);
+        }
+    }
+
     /// Has background work that failed tried again now; what [`Parts::failure_since`] takes.
     pub fn retry(&self) -> u64 {
         let mut control = self.control();

@@ -168,6 +168,12 @@ pub trait Job: Send {
     fn step(&mut self) -> JobState;
     /// What wakes the job when it waits.
     fn event(&self) -> Arc<Event>;
+    /// Cleans up after a step that panicked, where threads drive jobs; a simulation passes the
+    /// panic on. A job that does not know how has ended.
+    fn panicked(&mut self, message: &str) -> JobState {
+        let _ = message;
+        JobState::Done
+    }
 }
 
 /// A job that runs.

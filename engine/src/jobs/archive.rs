@@ -174,4 +174,12 @@ impl Job for Archiver {
     fn event(&self) -> Arc<Event> {
         self.parts.work.clone()
     }
+
+    fn panicked(&mut self, message: &str) -> JobState {
+        self.rests_until = self.parts.env.now() + LOOK_INTERVAL;
+        Stats::add(&self.parts.stats.archive_failures, 1);
+        Stats::add(&self.parts.stats.job_failures, 1);
+        tracing::warn!(message, "archiving the log panicked; it is kept until it is archived");
+        JobState::Again
+    }
 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::env::{Event, Job, JobState};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::{FileOutput, Spread};
 use crate::index::ErasedState;
 use crate::parts::{Control, Failure, Parts};
@@ -133,7 +133,21 @@ impl Worker {
         now.checked_add(left.clamp(WAKE_MIN, WAKE_MAX))
     }
 
-    fn failed(&mut self, error: &crate::Error, now: Duration) {
+    /// Gives up what it works on.
+    fn give_up(&mut self, error: &Error, now: Duration) {
+        let task = self.tasks.pop();
+        let was_merge = task.as_ref().is_some_and(|task| task.is_merge());
+        if let Some(mut task) = task {
+            task.give_up();
+        }
+        self.failed(error, now);
+        if was_merge {
+            // Only merges of the same index wait.
+            self.parts.control().retry_at = now;
+        }
+    }
+
+    fn failed(&mut self, error: &Error, now: Duration) {
         tracing::warn!(error = %error, "background work failed");
         let mut control = self.parts.control();
         Stats::add(&self.parts.stats.job_failures, 1);
@@ -203,14 +217,7 @@ impl Job for Worker {
                 JobState::Again
             }
             Err(error) => {
-                task.give_up();
-                let was_merge = task.is_merge();
-                self.tasks.pop();
-                self.failed(&error, now);
-                if was_merge {
-                    // Only merges of the same index wait.
-                    self.parts.control().retry_at = now;
-                }
+                self.give_up(&error, now);
                 JobState::Again
             }
         }
@@ -218,6 +225,13 @@ impl Job for Worker {
 
     fn event(&self) -> Arc<Event> {
         self.parts.work.clone()
+    }
+
+    fn panicked(&mut self, message: &str) -> JobState {
+        let error = Error::internal(format!("background work panicked: {message}"));
+        self.parts.poison_if_torn(&error);
+        self.give_up(&error, self.parts.env.now());
+        JobState::Again
     }
 }
 

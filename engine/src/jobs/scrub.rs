@@ -102,4 +102,11 @@ impl Job for Scrubber {
     fn event(&self) -> Arc<Event> {
         self.parts.work.clone()
     }
+
+    /// The segment that was looked at counts as checked, or a pass would never end.
+    fn panicked(&mut self, message: &str) -> JobState {
+        Stats::add(&self.parts.stats.job_failures, 1);
+        self.found(format!("checking the segment after {:?} panicked: {message}", self.last));
+        JobState::Again
+    }
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::commit::{Step, SyncTo};
 use crate::env::{Event, Job, JobState};
+use crate::error::Error;
 use crate::id::LogPos;
 use crate::parts::Parts;
+use crate::stats::Stats;
 
 /// The job that syncs the log.
 pub struct Syncer {
@@ -87,5 +89,14 @@ impl Job for Syncer {
 
     fn event(&self) -> Arc<Event> {
         self.event.clone()
+    }
+
+    /// Nobody knows what of the log is durable.
+    fn panicked(&mut self, message: &str) -> JobState {
+        let error = Error::internal(format!("syncing the log panicked: {message}"));
+        Stats::add(&self.parts.stats.job_failures, 1);
+        self.syncing = None;
+        self.parts.poison(&mut self.parts.tail(), &error);
+        JobState::Again
     }
 }

@@ -147,7 +147,7 @@ impl Lsm {
     /// `Invalid` when the index has no merge operator, or when that refuses the operand;
     /// `Unsupported` when the operator is not known here.
     pub fn check_operand(&self, operand: &[u8]) -> Result<()> {
-        self.rules.operator()?.check(operand)
+        self.rules.check(operand)
     }
 
     /// Writes a file apart from any database, to be ingested.

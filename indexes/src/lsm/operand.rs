@@ -25,9 +25,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cuesta_engine::error::{Error, Result};
+use cuesta_engine::error::{Error, Result, panic_message};
 use cuesta_engine::format::{Reader, put_bytes, put_varint, varint_len};
 use cuesta_engine::manifest::NUMBER_MAX;
 
@@ -86,11 +87,12 @@ impl Rules {
     /// Whether merging never takes a value away.
     fn keeps_values(&self) -> bool {
         let known = self.operator.as_ref().and_then(|(_, operator)| operator.as_deref());
-        known.is_some_and(|operator| operator.keeps_values())
+        known.is_some_and(|known| guarded(known, || Ok(known.keeps_values())).unwrap_or(false))
     }
 
     fn merge(&self, base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Option<Vec<u8>>> {
-        let value = self.operator()?.merge(base, operands)?;
+        let operator = self.operator()?;
+        let value = guarded(operator, || operator.merge(base, operands))?;
         if let Some(value) = &value
             && (value.len() + expiry::EXPIRY_BYTES) as u64 > VALUE_BYTES_MAX
         {
@@ -99,6 +101,29 @@ impl Rules {
         }
         Ok(value)
     }
+
+    /// Checks an operand before it is logged.
+    ///
+    /// # Errors
+    /// As [`Rules::operator`]; what the operator says.
+    pub(super) fn check(&self, operand: &[u8]) -> Result<()> {
+        let operator = self.operator()?;
+        guarded(operator, || operator.check(operand))
+    }
+
+    /// One operand for several, if there can be one.
+    fn combine(&self, operands: &[&[u8]]) -> Option<Vec<u8>> {
+        let operator = self.operator().ok()?;
+        guarded(operator, || Ok(operator.combine(operands))).ok().flatten()
+    }
+}
+
+/// Calls an operator, which is the program's. One that panics refuses.
+fn guarded<T>(operator: &dyn MergeOperator, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|cause| {
+        let (name, message) = (operator.name(), panic_message(&*cause));
+        Err(Error::invalid(format!("merge operator {name:?} panicked: {message}")))
+    })
 }
 
 /// What operands build on.
@@ -229,7 +254,7 @@ impl<'a> Pile<'a> {
     /// Logged operands as a list of one, if they can be combined.
     pub(super) fn combined(&self, rules: &Rules) -> Option<Vec<u8>> {
         let all: Vec<&[u8]> = self.oldest_first().map(|operand| &*operand.bytes).collect();
-        let bytes = rules.operator().ok()?.combine(&all)?;
+        let bytes = rules.combine(&all)?;
         let mut list = Vec::with_capacity(bytes.len() + 9);
         put_bytes(&mut list, &bytes);
         (list.len() as u64 <= VALUE_BYTES_MAX).then_some(list)
@@ -384,7 +409,7 @@ impl<'a> Pile<'a> {
             return;
         }
         let all: Vec<&[u8]> = self.oldest_first().map(|operand| &*operand.bytes).collect();
-        if let Some(bytes) = rules.operator().ok().and_then(|operator| operator.combine(&all))
+        if let Some(bytes) = rules.combine(&all)
             && bytes.len() as u64 <= VALUE_BYTES_MAX / 2
         {
             self.operands = vec![Operand { first, last, bytes: Cow::Owned(bytes) }];

@@ -18,7 +18,7 @@ use cuesta_engine::error::{Error, Result};
 /// 3. The result depends on nothing but the arguments, today and in later versions of the program.
 ///
 /// It is called from many threads, and while locks are held: it should be fast, and use nothing of
-/// the database.
+/// the database. A panic counts as the error `Invalid`.
 pub trait MergeOperator: Send + Sync + 'static {
     /// Its name, 1 to 255 bytes, under which keyspaces remember it. Another behaviour needs another
     /// name.

@@ -24,6 +24,37 @@ fn a_job_that_panics_has_ended() {
     assert_eq!(Arc::strong_count(&event), 1);
 }
 
+/// Panics twice, and goes on in between.
+struct Clumsy(Arc<Event>, Arc<AtomicUsize>);
+
+impl Job for Clumsy {
+    fn step(&mut self) -> JobState {
+        match self.1.fetch_add(1, Ordering::SeqCst) {
+            0 => panic!("first {}", 1),
+            1 => JobState::Again,
+            2 => panic!("second 2"),
+            _ => JobState::Done,
+        }
+    }
+
+    fn event(&self) -> Arc<Event> {
+        Arc::clone(&self.0)
+    }
+
+    fn panicked(&mut self, message: &str) -> JobState {
+        assert!(["first 1", "second 2"].contains(&message));
+        JobState::Again
+    }
+}
+
+#[test]
+fn a_job_that_knows_how_goes_on_after_a_panic() {
+    let env = OsEnv::new();
+    let steps = Arc::new(AtomicUsize::new(0));
+    env.spawn("clumsy", Box::new(Clumsy(Arc::new(Event::new()), Arc::clone(&steps)))).join();
+    assert_eq!(steps.load(Ordering::SeqCst), 4);
+}
+
 struct Gate {
     event: Arc<Event>,
     open: Arc<AtomicUsize>,

@@ -8,6 +8,7 @@ use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use crate::env::{Event, Job, JobState, Running};
+use crate::error::panic_message;
 
 /// A job on its own thread.
 #[derive(Debug)]
@@ -33,7 +34,8 @@ pub(super) fn spawn(name: &str, job: Box<dyn Job>, start: Instant) -> Arc<dyn Ru
     let end = Arc::clone(&ended);
     let title = name.to_owned();
     let run = move || {
-        if panic::catch_unwind(AssertUnwindSafe(|| drive(job, start))).is_err() {
+        // What a job holds is let go of before anybody hears that it has ended.
+        if panic::catch_unwind(AssertUnwindSafe(|| drive(&title, job, start))).is_err() {
             tracing::error!(job = title, "a background job panicked and has ended");
         }
         end.notify();
@@ -43,11 +45,17 @@ pub(super) fn spawn(name: &str, job: Box<dyn Job>, start: Instant) -> Arc<dyn Ru
     Arc::new(Thread { id: handle.thread().id(), ended })
 }
 
-/// Steps the job until it is done.
-fn drive(mut job: Box<dyn Job>, start: Instant) {
+/// Steps the job until it is done. A step that panics is over; the job says what comes next.
+fn drive(title: &str, mut job: Box<dyn Job>, start: Instant) {
     let event = job.event();
     loop {
-        match job.step() {
+        let stepped = panic::catch_unwind(AssertUnwindSafe(|| job.step()));
+        let state = stepped.unwrap_or_else(|cause| {
+            let message = panic_message(&*cause);
+            tracing::error!(job = title, message, "a background job panicked");
+            job.panicked(message)
+        });
+        match state {
             JobState::Again => {}
             JobState::Wait(seen) => event.block(seen, None),
             JobState::WaitUntil(seen, time) => {
