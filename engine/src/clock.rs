@@ -20,12 +20,16 @@
 //!    commit has renewed in time does not expire for it. Whoever reads without one answers as such
 //!    a view would.
 //!
+//! **When the wall clock is behind** what was told, because it was ahead for a time, perhaps before
+//! the database was opened, time goes on from there by the monotonic clock, until the wall clock
+//! has caught up: what is to expire does so after as long as it was given.
+//!
 //! Not for: measuring how long something took.
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 
 use crate::env::Env;
 
@@ -36,6 +40,9 @@ pub struct Clock {
     shown: AtomicU64,
     settled: AtomicU64,
     relied: AtomicU64,
+    /// By how much the time is ahead of the monotonic clock at least, while the wall clock is
+    /// behind.
+    ahead: AtomicI64,
 }
 
 impl fmt::Debug for Clock {
@@ -48,19 +55,33 @@ impl Clock {
     /// A clock that is at or after `since_ms`.
     pub fn new(env: Arc<dyn Env>, since_ms: u64) -> Clock {
         let [shown, settled, relied] = [since_ms, since_ms, 0].map(AtomicU64::new);
-        Clock { env: Some(env), shown, settled, relied }
+        Clock { env: Some(env), shown, settled, relied, ahead: AtomicI64::new(i64::MIN) }
     }
 
     /// A clock that stands at 0.
     pub fn stopped() -> Clock {
         let [shown, settled, relied] = [0; 3].map(AtomicU64::new);
-        Clock { env: None, shown, settled, relied }
+        Clock { env: None, shown, settled, relied, ahead: AtomicI64::new(i64::MIN) }
     }
 
     /// The time. A look at the system's clock.
     pub fn now_ms(&self) -> u64 {
-        let wall_ms = self.env.as_ref().map_or(0, |env| env.wall_ms());
-        self.shown.fetch_max(wall_ms, SeqCst).max(wall_ms)
+        let Some(env) = &self.env else { return self.shown.load(SeqCst) };
+        let wall_ms = env.wall_ms();
+        let shown_ms = self.shown.load(SeqCst);
+        let now_ms = if wall_ms < shown_ms { self.go_on(&**env, shown_ms) } else { wall_ms };
+        self.shown.fetch_max(now_ms, SeqCst).max(now_ms)
+    }
+
+    /// The time by the monotonic clock, since this was told. It is looked at after that was told,
+    /// so nobody who is late puts the time forward.
+    #[cold]
+    fn go_on(&self, env: &dyn Env, shown_ms: u64) -> u64 {
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let passed_ms = i64::try_from(env.now().as_millis()).unwrap_or(i64::MAX);
+        let ahead = signed(shown_ms).saturating_sub(passed_ms);
+        let ahead = self.ahead.fetch_max(ahead, SeqCst).max(ahead);
+        u64::try_from(passed_ms.saturating_add(ahead)).unwrap_or(shown_ms)
     }
 
     /// Settles the time: the caller holds the commit lock.

@@ -152,7 +152,8 @@ impl Keyspace {
     /// Sets the value of `key` for some time: then it is gone, and what the key had before does not
     /// come back. A snapshot, iterator or transaction goes by the time at which it was taken. With
     /// [`Duration::ZERO`] the value is never seen; with [`Duration::MAX`] it stays, whatever time
-    /// to live the keyspace gives.
+    /// to live the keyspace gives. Time is that of the wall clock, and never goes back: where the
+    /// wall clock was ahead and has been set back, time goes on from where it was.
     ///
     /// # Errors
     /// As [`Keyspace::put`].

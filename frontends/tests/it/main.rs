@@ -24,6 +24,7 @@ mod pages;
 mod point_in_time;
 mod refusals;
 mod repair;
+mod set_back;
 mod threads;
 mod transactions;
 mod watch;
