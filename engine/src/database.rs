@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::batch::Batch;
 use crate::budget::Part;
@@ -463,8 +463,11 @@ impl Engine {
     /// Checks everything that is stored.
     ///
     /// # Errors
-    /// Only what prevents checking; damage is in the report.
+    /// Only what prevents checking; damage is in the report. `Invalid` when the database is closed.
     pub fn verify(&self) -> Result<VerifyReport> {
+        // Whoever opens the directory next changes what is checked here.
+        let _held = self.parts.lock.get().and_then(Weak::upgrade);
+        self.parts.check_open()?;
         verify(&self.parts, self.identity.uuid)
     }
 

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ pub struct Parts {
     /// How far the log is archived, if it is. Taken before the tail.
     pub archive: Mutex<Option<Archive>>,
     scrub: Mutex<ScrubReport>,
+    /// Whether the database was closed, or is being closed.
+    pub closed: AtomicBool,
 }
 
 /// What everybody must know of the [`Oracle`](crate::oracle::Oracle), without the commit lock.
@@ -376,6 +378,7 @@ impl Parts {
             feeds: Feeds::default(),
             rate,
             scrub: Mutex::default(),
+            closed: AtomicBool::new(false),
             archive: Mutex::default(),
             moved: Arc::new(Event::new()),
             work,
@@ -434,6 +437,17 @@ impl Parts {
     pub fn hold(&self) -> Result<Arc<dyn Lock>> {
         let held = self.lock.get().and_then(Weak::upgrade);
         held.ok_or_else(|| Error::invalid("the database is closed"))
+    }
+
+    /// Fails when the database was closed, or is being closed. No lock.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn check_open(&self) -> Result<()> {
+        match self.closed.load(Ordering::SeqCst) {
+            true => Err(Error::invalid("the database is closed")),
+            false => Ok(()),
+        }
     }
 
     /// An index as errors name it.

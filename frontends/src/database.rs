@@ -125,7 +125,8 @@ impl Database {
     /// Checks every checksum and invariant of everything stored. Reads all of it.
     ///
     /// # Errors
-    /// Only what prevents checking, such as `Io`; damage is in the report.
+    /// Only what prevents checking, such as `Io`, or `Invalid` when the database is closed; damage
+    /// is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
         self.engine.verify()
     }

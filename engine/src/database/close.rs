@@ -1,6 +1,7 @@
 //! Closing a database in order.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use super::Engine;
 use crate::budget::Part;
@@ -41,6 +42,7 @@ impl Engine {
 
     fn close_files(&self) -> Result<()> {
         let parts = &*self.parts;
+        parts.closed.store(true, Ordering::SeqCst);
         if parts.options.access == Access::Read {
             parts.tail().close();
             parts.feeds.end();

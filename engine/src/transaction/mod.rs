@@ -114,6 +114,7 @@ impl Transaction {
     /// # Errors
     /// `Poisoned` when a sync failed earlier; `Invalid` when the database is closed.
     pub fn begin(parts: &Arc<Parts>, options: TransactionOptions) -> Result<Transaction> {
+        parts.check_open()?;
         let conflicts = conflicts(parts)?;
         let view = view_from(parts, conflicts.since)?;
         Stats::add(&parts.stats.transactions, 1);
