@@ -261,12 +261,18 @@ fn check_log(state: &ManifestState, found: &Scan) -> Result<()> {
     let flushed = state.indexes().values().map(|index| index.flushed);
     let known = flushed.chain([state.published(), state.catalog_flushed()]).max();
     let known = known.unwrap_or_default();
-    crate::ensure_sound!(
-        found.last_seq >= known,
-        "the log ends with commit {}, but commit {known} was synced in it",
+    if found.last_seq >= known {
+        return Ok(());
+    }
+    let last = found.segments.last().map_or(start, |(last, _)| last.number);
+    let where_from = match LogNo(last.0 + 1) {
+        next if next < state.counters().next_log => format!("log segment {next} is missing"),
+        _ => format!("log segment {last} is cut off"),
+    };
+    Err(Error::corrupt(format!(
+        "{where_from}: the log ends with commit {}, but commit {known} was synced in it",
         found.last_seq
-    );
-    Ok(())
+    )))
 }
 
 /// Makes the log durable as it was found: what a killed process wrote may not be.

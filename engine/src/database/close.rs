@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::Engine;
 use crate::budget::Part;
 use crate::error::{ErrorKind, Result};
-use crate::jobs::{Forget, archive_all, clear_released, forget_log};
+use crate::jobs::{Forget, archive_all, clear_released, forget_log, note_end};
 use crate::options::Access;
 
 /// With so many log segments behind the present one, memtables are written when the database is
@@ -64,6 +64,7 @@ impl Engine {
         // Another handle may write the log from here on, soon.
         parts.feeds.end();
         let forgotten = forget_log(parts, Forget::Long);
+        let noted = note_end(parts);
         let mut tail = parts.tail();
         let synced = if tail.is_poisoned() { tail.check() } else { tail.log.close() };
         match &synced {
@@ -77,7 +78,7 @@ impl Engine {
         let archived = if synced.is_ok() { archive_all(parts) } else { Ok(()) };
         tracing::debug!(dir = %parts.dir.display(), "closed");
         parts.moved.notify();
-        flushed.and(forgotten).and(synced).and(archived)
+        flushed.and(forgotten).and(synced).and(noted).and(archived)
     }
 }
 

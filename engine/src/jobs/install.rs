@@ -334,6 +334,36 @@ pub(crate) fn forget_log(parts: &Parts, forget: Forget) -> Result<()> {
     Ok(())
 }
 
+/// Syncs the log, which is about to be closed, and tells the manifest how far it goes: else nobody
+/// would notice that its last segment is not there.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn note_end(parts: &Parts) -> Result<()> {
+    let mut guard = parts.manifest();
+    let manifest = guard.as_mut().ok_or_else(|| Error::internal("closing while read-only"))?;
+    let mut tail = parts.tail();
+    let seq = tail.log.last_seq();
+    if tail.is_poisoned() || seq <= manifest.state().published() {
+        return Ok(());
+    }
+    if let Err(error) = tail.log.sync_all() {
+        if error.kind() == ErrorKind::Poisoned {
+            parts.poison(&mut tail, &error);
+        }
+        return Err(error);
+    }
+    let mut changes = Vec::new();
+    push_marks(parts, &tail, None, &mut changes);
+    let wall_ms = tail.log.clock_ms().max(manifest.state().wall_ms());
+    changes.push(Change::Clock { seq, wall_ms });
+    drop(tail);
+    let no = manifest.next_edit();
+    append(parts, manifest, ManifestEdit { no, changes })?;
+    parts.tail().log.set_manifest(mark_of(manifest));
+    Ok(())
+}
+
 /// Brings the manifest's list of indexes in line with the catalog. Changes of the catalog are
 /// durable in the log when they are made.
 ///

@@ -19,7 +19,9 @@ pub use archive::{ARCHIVE, Archiver, archive_of};
 pub(crate) use archive::{archive_all, begin_archive};
 pub(crate) use clear::clear_released;
 pub(crate) use flush::flush_now;
-pub(crate) use install::{Forget, Installing, forget_log, install, list_catalog, trim_log};
+pub(crate) use install::{
+    Forget, Installing, forget_log, install, list_catalog, note_end, trim_log,
+};
 pub(crate) use label::label_load;
 pub use scrub::{PASS_INTERVAL, Scrubber};
 pub use sync::Syncer;

@@ -1,123 +1,29 @@
-//! What goes on while a database is closed: the directory stays its own for as long.
+//! What goes on while a database is closed: the directory stays its own for as long; and what it
+//! knows of itself afterwards.
 
-use std::io;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cuesta::env::os::OsEnv;
-use cuesta::env::{Env, Event, Job, Lock, OpenMode, Running, SharedWords, Vfs, VfsFile};
 use cuesta::{Database, ErrorKind};
 
-/// The operating system, where whoever removes a data file says so first, and waits to be told
-/// that he may.
-#[derive(Debug)]
-struct World {
-    inner: Arc<OsEnv>,
-    asks: Sender<()>,
-    may: Mutex<Receiver<()>>,
-}
-
-impl Env for World {
-    fn vfs(&self) -> &dyn Vfs {
-        self
-    }
-
-    fn now(&self) -> Duration {
-        self.inner.now()
-    }
-
-    fn wall_ms(&self) -> u64 {
-        self.inner.wall_ms()
-    }
-
-    fn rand64(&self) -> u64 {
-        self.inner.rand64()
-    }
-
-    fn spawn(&self, name: &str, job: Box<dyn Job>) -> Arc<dyn Running> {
-        self.inner.spawn(name, job)
-    }
-
-    fn wait(&self, event: &Event, seen: u64, timeout: Option<Duration>) {
-        self.inner.wait(event, seen, timeout);
-    }
-
-    fn shared_words(&self, path: &Path, count: usize) -> io::Result<Arc<dyn SharedWords>> {
-        self.inner.shared_words(path, count)
-    }
-
-    fn process(&self) -> String {
-        self.inner.process()
-    }
-}
-
-impl Vfs for World {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
-        self.inner.vfs().open(path, mode)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.inner.vfs().rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        if path.extension().is_some_and(|ext| ext == "seg") {
-            let _ = self.asks.send(());
-            let _ = self.may.lock().unwrap().recv_timeout(Duration::from_secs(60));
-        }
-        self.inner.vfs().remove(path)
-    }
-
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.inner.vfs().link(from, to)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        self.inner.vfs().list(dir)
-    }
-
-    fn folders(&self, dir: &Path) -> io::Result<Vec<String>> {
-        self.inner.vfs().folders(dir)
-    }
-
-    fn exists(&self, path: &Path) -> io::Result<bool> {
-        self.inner.vfs().exists(path)
-    }
-
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.inner.vfs().create_dir_all(dir)
-    }
-
-    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
-        self.inner.vfs().remove_dir(dir)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.inner.vfs().sync_dir(dir)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        self.inner.vfs().lock(path)
-    }
-
-    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        self.inner.vfs().lock_shared(path)
-    }
-
-    fn free_space(&self, dir: &Path) -> io::Result<u64> {
-        self.inner.vfs().free_space(dir)
-    }
-}
+use crate::hooked::World;
 
 #[test]
 fn the_directory_stays_locked_while_a_load_is_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
     let (asks, asked) = channel();
     let (allow, may) = channel();
-    let world = Arc::new(World { inner: OsEnv::new(), asks, may: Mutex::new(may) });
-    let db = Database::builder().environment(world).open(dir.path()).unwrap();
+    let may = Mutex::new(may);
+    let mut world = World::new();
+    // Whoever removes a data file says so first, and waits to be told that he may.
+    world.before_remove = Box::new(move |path, ()| {
+        if path.extension().is_some_and(|ext| ext == "seg") {
+            let _ = asks.send(());
+            let _ = may.lock().unwrap().recv_timeout(Duration::from_secs(60));
+        }
+    });
+    let db = Database::builder().environment(Arc::new(world)).open(dir.path()).unwrap();
     let ks = db.keyspace("k").unwrap();
     let mut load = db.bulk_load().unwrap();
     for number in 0..5000u32 {
@@ -151,4 +57,65 @@ fn what_is_forgotten_when_a_database_is_closed_keeps_nobody_out() {
     assert_eq!(db.compact().unwrap_err().kind(), ErrorKind::Invalid);
     drop(load);
     assert_eq!(again.keyspace("k").unwrap().get("key").unwrap().unwrap(), "value");
+}
+
+#[test]
+fn a_database_that_was_closed_knows_that_the_last_segment_of_its_log_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Database::builder().log_segment_bytes(64 << 10).open(&path).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    for number in 0..80u32 {
+        ks.put(number.to_be_bytes(), [7; 500]).unwrap();
+    }
+    db.close().unwrap();
+    let mut logs: Vec<_> = std::fs::read_dir(&path).unwrap().map(|at| at.unwrap().path()).collect();
+    logs.retain(|at| at.extension().is_some_and(|ext| ext == "log"));
+    logs.sort();
+    let last = logs.last().unwrap();
+    let whole = std::fs::read(last).unwrap();
+
+    std::fs::remove_file(last).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let missing = format!("log segment {} is missing: the log ends", logs.len());
+    assert!(error.message().contains(&missing), "{error}");
+    let report = Database::repair(&path, dir.path().join("new")).unwrap();
+    assert!(!report.is_whole(), "{report:?}");
+
+    std::fs::write(last, &whole[..whole.len() / 2]).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.message().contains("is cut off"), "{error}");
+
+    std::fs::write(last, &whole).unwrap();
+    let db = Database::open(&path).unwrap();
+    assert_eq!(db.keyspace("k").unwrap().iter().unwrap().count(), 80);
+}
+
+#[test]
+fn a_closed_handle_neither_begins_nor_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let tx = db.begin().unwrap();
+    tx.put(&ks, "a", "1").unwrap();
+    tx.commit().unwrap();
+    let closed = db.clone();
+    db.close().unwrap();
+    // What is there now is somebody else's.
+    let again = Database::open(dir.path()).unwrap();
+    again.keyspace("k").unwrap().put("a", "2").unwrap();
+    again.compact().unwrap();
+    assert_eq!(closed.verify().unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(closed.begin().unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(closed.transact(|_| Ok(())).unwrap_err().kind(), ErrorKind::Invalid);
+    assert!(again.verify().unwrap().is_sound());
+    let reader = Database::builder().read_only();
+    drop(again);
+    let reader = reader.open(dir.path()).unwrap();
+    let closed = reader.clone();
+    assert!(reader.verify().unwrap().is_sound());
+    reader.close().unwrap();
+    assert_eq!(closed.verify().unwrap_err().kind(), ErrorKind::Invalid);
 }
