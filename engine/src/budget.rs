@@ -7,14 +7,16 @@
 //! ```
 //!
 //! Every part says what it takes. The block cache has the rest and shrinks when others grow, down
-//! to a floor. Beyond that an [`Elastic`](Strictness::Elastic) budget is exceeded, visibly; a
-//! [`Strict`](Strictness::Strict) one refuses whatever can be refused. What cannot be refused is
-//! bounded elsewhere: memtables make commits wait, views expire.
+//! to a floor. Beyond that an [`Elastic`](Strictness::Elastic) budget is exceeded, visibly; of a
+//! [`Strict`](Strictness::Strict) one, those who can do without their memory let go of it, and
+//! what cannot be had even so is refused, where it can be. What cannot be refused is bounded
+//! elsewhere: memtables make commits wait, views expire.
 //!
 //! Not for: pages of mapped files, which are the operating system's; values that the caller holds.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 use crate::cache::BlockCache;
 use crate::error::{Error, Result};
@@ -82,8 +84,14 @@ pub enum Strictness {
     Strict,
 }
 
+/// Who has memory of [`Part::Caches`] that he can do without.
+pub trait Yields: Send + Sync {
+    /// Lets go of so many bytes, or of what there is; how many it were. Called with any locks held:
+    /// what is locked is passed over.
+    fn let_go(&self, bytes: u64) -> u64;
+}
+
 /// The memory of an open database.
-#[derive(Debug)]
 pub struct Budget {
     limit: u64,
     strictness: Strictness,
@@ -95,6 +103,13 @@ pub struct Budget {
     balanced: AtomicU64,
     /// Held by whoever makes it fit.
     balancing: Mutex<()>,
+    yields: Mutex<Vec<Weak<dyn Yields>>>,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Budget of {} bytes, {} of them taken", self.limit, self.total())
+    }
 }
 
 impl Budget {
@@ -112,7 +127,9 @@ impl Budget {
         reserves[Part::Buffers as usize] = buffers;
         let used = Default::default();
         let (balanced, balancing) = (AtomicU64::new(0), Mutex::default());
-        let budget = Budget { limit, strictness, reserves, used, cache, balanced, balancing };
+        let yields = Mutex::default();
+        let budget =
+            Budget { limit, strictness, reserves, used, cache, balanced, balancing, yields };
         budget.balance();
         budget
     }
@@ -167,6 +184,43 @@ impl Budget {
         self.limit.saturating_sub(self.claimed() + self.floor())
     }
 
+    /// What can be claimed if all who yield let go of what they have.
+    pub fn spare(&self) -> u64 {
+        let yields = if self.yields().is_empty() { 0 } else { self.used(Part::Caches) };
+        self.room().saturating_add(yields)
+    }
+
+    /// Has somebody let go of memory before others are refused, for as long as he is there.
+    pub fn add_yielding(&self, who: Weak<dyn Yields>) {
+        let mut yields = self.yields();
+        yields.retain(|who| who.strong_count() > 0);
+        yields.push(who);
+    }
+
+    fn yields(&self) -> MutexGuard<'_, Vec<Weak<dyn Yields>>> {
+        self.yields.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is claimed beyond the limit.
+    fn excess(&self) -> u64 {
+        (self.claimed() + self.floor()).saturating_sub(self.limit)
+    }
+
+    /// Has those who yield let go of what a strict budget is exceeded by, and a little more, so
+    /// that not everybody has to ask.
+    pub fn make_room(&self) {
+        let excess = self.excess();
+        if self.strictness == Strictness::Elastic || excess == 0 || excess > self.used(Part::Caches)
+        {
+            return;
+        }
+        let yields: Vec<_> = self.yields().iter().filter_map(Weak::upgrade).collect();
+        let mut wanted = excess + self.limit / 64;
+        for who in yields {
+            wanted = wanted.saturating_sub(who.let_go(wanted));
+        }
+    }
+
     /// Takes memory that cannot be refused.
     #[inline]
     pub fn add(&self, part: Part, bytes: u64) {
@@ -191,7 +245,7 @@ impl Budget {
         self.balance();
     }
 
-    /// Takes memory, if the budget is not strict or has it.
+    /// Takes memory, if the budget is not strict or has it, or those who yield can let go of it.
     ///
     /// # Errors
     /// `Full`, naming who has how much.
@@ -204,7 +258,10 @@ impl Budget {
         // whatever parts, never both get it.
         let before = self.of(part).fetch_add(bytes, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if self.claimed() + self.floor() > self.limit {
+        if self.excess() > 0 {
+            self.make_room();
+        }
+        if self.excess() > 0 {
             self.of(part).fetch_sub(bytes, Ordering::Relaxed);
             return Err(self.full(part, bytes));
         }

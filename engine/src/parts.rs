@@ -579,9 +579,10 @@ impl Parts {
         let mut limit = self.options.view_budget.max(self.options.write_buffer_bytes());
         let budget = &self.services.budget;
         if budget.strictness() == Strictness::Strict {
-            limit = limit.min(budget.used(Part::Views) + budget.room());
+            limit = limit.min(budget.used(Part::Views) + budget.spare());
         }
         let held = self.pins.enforce(&current.value, limit);
         budget.set(Part::Views, held.bytes);
+        budget.make_room();
     }
 }

@@ -63,10 +63,12 @@ pub use options::{CacheOptions, Policy};
 pub use stats::CacheStats;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use cuesta_engine::IndexId;
+use cuesta_engine::budget::Yields;
 use cuesta_engine::oracle::KeyHasher;
 
 use self::entries::{Entry, NEVER};
@@ -106,8 +108,39 @@ struct Shared {
     /// Unless it is in memory only.
     keyspace: Option<Keyspace>,
     hasher: KeyHasher,
-    /// A power of two of them.
-    shards: Box<[Mutex<Shard>]>,
+    shards: Arc<Shards>,
+}
+
+/// The parts of a cache, a power of two of them. The memory budget knows of them, and has them let
+/// go of entries for others.
+struct Shards(Box<[Mutex<Shard>]>);
+
+impl Deref for Shards {
+    type Target = [Mutex<Shard>];
+
+    fn deref(&self) -> &[Mutex<Shard>] {
+        &self.0
+    }
+}
+
+impl Yields for Shards {
+    fn let_go(&self, bytes: u64) -> u64 {
+        let mut gone = 0;
+        // A fair share of each; then whatever is missing still, of whoever has it.
+        for share in [bytes.div_ceil(self.len() as u64), bytes] {
+            for shard in &**self {
+                let shard = match shard.try_lock() {
+                    Ok(shard) => Some(shard),
+                    Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                    Err(TryLockError::WouldBlock) => None,
+                };
+                if let Some(mut shard) = shard.filter(|_| gone < bytes) {
+                    gone += shard.let_go(share.min(bytes - gone));
+                }
+            }
+        }
+        gone
+    }
 }
 
 impl Shared {
@@ -352,7 +385,7 @@ impl Cache {
     /// Hits, misses, what came and what went.
     pub fn stats(&self) -> CacheStats {
         let mut sum = CacheStats::default();
-        for shard in &self.shared.shards {
+        for shard in &**self.shared.shards {
             let mut shard = lock(shard);
             shard.expire(|| self.shared.db.now_ms());
             sum.add(&shard.stats());

@@ -1,6 +1,6 @@
 //! Opening a cache, and finding what it had.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use cuesta_engine::oracle::KeyHasher;
 
@@ -8,7 +8,7 @@ use super::entries::{Entry, NEVER, Size};
 use super::options::Place;
 use super::shard::Shard;
 use super::stats::CacheStats;
-use super::{Cache, CacheOptions, DELETED, ENTRY_BYTES, Shared, lock};
+use super::{Cache, CacheOptions, DELETED, ENTRY_BYTES, Shards, Shared, lock};
 use crate::database::Database;
 use crate::{CommitHandle, Error, Result};
 
@@ -57,13 +57,16 @@ impl Shared {
         let limit = Size { bytes: limit(options.max_bytes), entries: limit(options.max_entries) };
         let parts = db.engine.parts();
         let shard = |_| Mutex::new(Shard::new(options.policy, limit, &parts.services.budget));
+        let shards = Arc::new(Shards((0..count).map(shard).collect()));
+        let yields: Weak<Shards> = Arc::downgrade(&shards);
+        parts.services.budget.add_yielding(yields);
         Ok(Shared {
             db: db.clone(),
             name: name.to_owned(),
             options: options.clone(),
             keyspace,
             hasher: KeyHasher::new(parts.env.rand64()),
-            shards: (0..count).map(shard).collect(),
+            shards,
         })
     }
 
@@ -82,7 +85,7 @@ impl Shared {
                 self.submit(&mut shard, self.batch())?;
             }
         }
-        for shard in &self.shards {
+        for shard in &**self.shards {
             let mut shard = lock(shard);
             while !shard.orphans.is_empty() {
                 self.submit(&mut shard, self.batch())?.map_or(Ok(()), CommitHandle::wait)?;

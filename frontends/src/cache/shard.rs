@@ -260,11 +260,26 @@ impl Shard {
             }
         }
         while self.over() {
-            let segments = [Segment::Probation, Segment::Protected, Segment::Window];
-            let oldest = segments.into_iter().find_map(|segment| self.entries.oldest(segment));
-            let Some(slot) = oldest else { break };
+            let Some(slot) = self.least() else { break };
             self.evict(slot);
         }
+    }
+
+    /// Who goes first when there is no room.
+    fn least(&self) -> Option<u32> {
+        let segments = [Segment::Probation, Segment::Protected, Segment::Window];
+        segments.into_iter().find_map(|segment| self.entries.oldest(segment))
+    }
+
+    /// Lets go of entries that take so much memory, or of all; how much it was.
+    pub(super) fn let_go(&mut self, bytes: u64) -> u64 {
+        let before = self.memory;
+        while before - self.memory < bytes
+            && let Some(slot) = self.least()
+        {
+            self.evict(slot);
+        }
+        before - self.memory
     }
 
     /// Makes room for what has just left the window, if it was used more than what would have to

@@ -451,6 +451,44 @@ fn a_strict_budget_makes_a_cache_smaller() {
 }
 
 #[test]
+fn caches_make_room_for_others_in_a_strict_budget() {
+    for kept in [false, true] {
+        let env = SimEnv::new(7);
+        let builder = Database::builder().environment(env).memory_budget(16 << 20);
+        let db = builder.strict_memory().open("db").unwrap();
+        let ks = db.keyspace("k").unwrap();
+        let (cache, len) = if kept {
+            let options = CacheOptions::new().max_entries(1 << 20);
+            (db.cache("c", &options).unwrap(), 0)
+        } else {
+            let options = CacheOptions::new().max_bytes(1 << 30).memory_only();
+            (db.cache("c", &options).unwrap(), 1000)
+        };
+        let mut number = 0u32;
+        while cache.stats().evictions == 0 {
+            number += 1;
+            cache.put(number.to_be_bytes(), vec![1; len]).unwrap();
+        }
+        let before = cache.len();
+        ks.put("large", vec![2; 1 << 20]).unwrap();
+        db.transact(|tx| {
+            for key in 0..10_000u32 {
+                tx.put(&ks, key.to_be_bytes(), [3; 20])?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert!(ks.compare_and_swap("new", None::<&[u8]>, Some(b"v")).unwrap().is_done());
+        assert_eq!(ks.iter().unwrap().count(), 10_002);
+        let mut dump = Vec::new();
+        db.dump(&mut dump).unwrap();
+        assert!(cache.len() < before, "kept {kept}: {} entries of {before}", cache.len());
+        let stats = db.stats();
+        assert!(stats.get("memory_bytes").unwrap() <= 16 << 20, "{}", stats.to_text());
+    }
+}
+
+#[test]
 fn a_failed_write_leaves_no_old_value_behind() {
     let env = SimEnv::new(8);
     let db = in_sim(&env);
