@@ -42,11 +42,13 @@ pub enum Part {
     Cursors,
     /// Caches of front-ends.
     Caches,
+    /// Watches of keys and ranges.
+    Watches,
 }
 
 impl Part {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 10] = [
         Part::Memtables,
         Part::Views,
         Part::Transactions,
@@ -56,6 +58,7 @@ impl Part {
         Part::Segments,
         Part::Cursors,
         Part::Caches,
+        Part::Watches,
     ];
 
     /// Its name in messages.
@@ -70,6 +73,7 @@ impl Part {
             Part::Segments => "open segments",
             Part::Cursors => "open cursors",
             Part::Caches => "caches",
+            Part::Watches => "watches",
         }
     }
 }

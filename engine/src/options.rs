@@ -163,6 +163,21 @@ impl Options {
         (self.memory_budget / 2).min(u64::from(u32::MAX) - (1 << 20))
     }
 
+    /// Fails for a batch that is too large.
+    ///
+    /// # Errors
+    /// `Full`.
+    pub fn check_batch(&self, bytes: usize) -> Result<()> {
+        let limit = self.batch_bytes_max();
+        if bytes as u64 <= limit {
+            return Ok(());
+        }
+        Err(Error::full(format!(
+            "a batch of {bytes} bytes exceeds {limit}, half of the memory budget: split it, or \
+             raise the budget"
+        )))
+    }
+
     /// Memory for detecting conflicts.
     pub fn conflict_bytes(&self) -> u64 {
         self.conflict_limit.unwrap_or((self.memory_budget / 32).min(16 << 20))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::budget::{Charge, Part};
 use crate::commit::{Step, drive};
 use crate::error::{Error, Result};
 use crate::id::SeqNo;
@@ -25,6 +26,19 @@ pub struct Watch {
     slot: Arc<Slot>,
     /// The last change that was told.
     told: SeqNo,
+    _charge: Charge,
+}
+
+/// What a watch costs in memory besides its keys.
+const WATCH_MEMORY: usize = 400;
+
+/// The memory of a watch: its keys are kept here, and where commits look.
+fn memory_of(scope: &Scope) -> u64 {
+    let keys = match scope {
+        Scope::Everything => 0,
+        Scope::Range(_, (start, end)) => start.len() + end.as_ref().map_or(0, Vec::len),
+    };
+    (WATCH_MEMORY + 2 * keys) as u64
 }
 
 impl fmt::Debug for Watch {
@@ -39,13 +53,15 @@ impl Watch {
     ///
     /// # Errors
     /// `NotFound` when there is no such index; `Poisoned`, `Invalid` when nothing is committed any
-    /// more; `Unsupported` when the database is open for reading only, where nothing changes.
+    /// more; `Unsupported` when the database is open for reading only, where nothing changes;
+    /// `Full` when a strict memory budget has no room.
     pub fn new(parts: &Arc<Parts>, scope: Scope) -> Result<Watch> {
         if parts.options.access == Access::Read {
             return Err(Error::unsupported(
                 "nothing changes in a database that is open for reading only",
             ));
         }
+        let charge = Charge::new(&parts.services.budget, Part::Watches, memory_of(&scope))?;
         let mut tail = parts.tail();
         tail.check()?;
         if let Scope::Range(index, _) = &scope
@@ -56,7 +72,7 @@ impl Watch {
         let before = tail.log.last_seq();
         let wait = matches!(scope, Scope::Range(..)) && parts.published() < before;
         let (id, slot) = parts.watchers.add(scope);
-        let watch = Watch { parts: parts.clone(), id, slot, told: SeqNo(0) };
+        let watch = Watch { parts: parts.clone(), id, slot, told: SeqNo(0), _charge: charge };
         if wait {
             // What those commits write was not noted for this watch.
             parts.want_sync(&mut tail);

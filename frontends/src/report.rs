@@ -88,6 +88,7 @@ impl Stats {
                 ("segment_table_bytes", part(Part::Segments)),
                 ("cursor_bytes", part(Part::Cursors)),
                 ("caches_bytes", part(Part::Caches)),
+                ("watch_bytes", part(Part::Watches)),
                 ("conflict_bytes", gauges.conflict_bytes),
                 ("locks", gauges.locks as u64),
                 ("snapshots", gauges.views.views as u64),

@@ -156,13 +156,7 @@ impl Commit {
         claims: Reads,
     ) -> Result<Commit> {
         let len = batch.encoded_len();
-        let limit = parts.options.batch_bytes_max();
-        if len as u64 > limit {
-            return Err(Error::full(format!(
-                "a batch of {len} bytes exceeds {limit}, half of the memory budget: split it, or \
-                 raise the budget"
-            )));
-        }
+        parts.options.check_batch(len)?;
         let charge = charge(&parts, len as u64)?;
         let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + len);
         record.resize(RECORD_HEADER_BYTES, 0);

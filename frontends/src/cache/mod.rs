@@ -191,10 +191,20 @@ impl Shared {
             let ttl_ms = u64::try_from(ttl.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER);
             expiry_ms = self.db.now_ms().saturating_add(ttl_ms);
         }
-        match (&self.keyspace, ttl) {
-            (Some(keyspace), None) => batch.put(keyspace, key, value)?,
-            (Some(keyspace), Some(ttl)) => batch.put_with_ttl(keyspace, key, value, ttl)?,
-            (None, _) => here = Some(Value::from(value)),
+        let written = match (&self.keyspace, ttl) {
+            (Some(keyspace), None) => batch.put(keyspace, key, value),
+            (Some(keyspace), Some(ttl)) => batch.put_with_ttl(keyspace, key, value, ttl),
+            (None, _) => {
+                here = Some(Value::from(value));
+                Ok(())
+            }
+        };
+        if written.is_err() {
+            let mut shard = self.shard(hash);
+            if shard.remove(hash, key) {
+                shard.orphans.push(key.into());
+            }
+            return written;
         }
         let key: Arc<[u8]> = key.into();
         let bytes = ENTRY_BYTES + key.len() as u64 + value.len() as u64;

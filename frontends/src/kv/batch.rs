@@ -44,18 +44,15 @@ impl Batch {
     ///
     /// # Errors
     /// `Invalid` when the key has more than 65,535 bytes or the value 4 GiB or more, or for a
-    /// keyspace of another database; the batch is as it was.
+    /// keyspace of another database; `Full` when the batch would exceed half of the memory budget.
+    /// The batch is as it was.
     pub fn put(
         &mut self,
         keyspace: &Keyspace,
         key: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<()> {
-        keyspace.check_same(&self.db)?;
-        let ops = self.operations.part(keyspace.id());
-        keyspace.append_put(ops, key.as_ref(), value.as_ref())?;
-        self.len += 1;
-        Ok(())
+        self.write(keyspace, |ops| keyspace.append_put(ops, key.as_ref(), value.as_ref()))
     }
 
     /// Sets the value of `key` as it was stored elsewhere: to expire at this time, or never,
@@ -66,14 +63,10 @@ impl Batch {
         (key, value): (&[u8], &[u8]),
         expires_ms: Option<u64>,
     ) -> Result<()> {
-        keyspace.check_same(&self.db)?;
-        let ops = self.operations.part(keyspace.id());
-        match expires_ms {
-            Some(expires_ms) => op::put_expiring(ops, key, value, expires_ms)?,
-            None => op::put(ops, key, value)?,
-        }
-        self.len += 1;
-        Ok(())
+        self.write(keyspace, |ops| match expires_ms {
+            Some(expires_ms) => op::put_expiring(ops, key, value, expires_ms),
+            None => op::put(ops, key, value),
+        })
     }
 
     /// Sets the value of `key` in `keyspace` for some time: see [`Keyspace::put_with_ttl`].
@@ -87,11 +80,8 @@ impl Batch {
         value: impl AsRef<[u8]>,
         ttl: Duration,
     ) -> Result<()> {
-        keyspace.check_same(&self.db)?;
-        let ops = self.operations.part(keyspace.id());
-        keyspace.append_put_for(ops, key.as_ref(), value.as_ref(), ttl)?;
-        self.len += 1;
-        Ok(())
+        let (key, value) = (key.as_ref(), value.as_ref());
+        self.write(keyspace, |ops| keyspace.append_put_for(ops, key, value, ttl))
     }
 
     /// Merges what `key` has with `operand`: see [`Keyspace::merge`]. What the batch has written to
@@ -105,11 +95,7 @@ impl Batch {
         key: impl AsRef<[u8]>,
         operand: impl AsRef<[u8]>,
     ) -> Result<()> {
-        keyspace.check_same(&self.db)?;
-        let ops = self.operations.part(keyspace.id());
-        keyspace.append_merge(ops, key.as_ref(), operand.as_ref())?;
-        self.len += 1;
-        Ok(())
+        self.write(keyspace, |ops| keyspace.append_merge(ops, key.as_ref(), operand.as_ref()))
     }
 
     /// Removes `key` from `keyspace`, whether or not it is there.
@@ -117,10 +103,7 @@ impl Batch {
     /// # Errors
     /// As [`Batch::put`].
     pub fn delete(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
-        keyspace.check_same(&self.db)?;
-        op::delete(self.operations.part(keyspace.id()), key.as_ref())?;
-        self.len += 1;
-        Ok(())
+        self.write(keyspace, |ops| op::delete(ops, key.as_ref()))
     }
 
     /// Adds a note for those who read [`Database::changes_since`]: who did it, or why. It is logged
@@ -130,7 +113,7 @@ impl Batch {
         self
     }
 
-    /// Appends an operation on `keyspace`, or none.
+    /// Appends an operation on `keyspace`, or none, or fails and leaves the batch as it was.
     pub(super) fn write(
         &mut self,
         keyspace: &Keyspace,
@@ -140,7 +123,12 @@ impl Batch {
         let ops = self.operations.part(keyspace.id());
         let before = ops.len();
         append(ops)?;
-        self.len += usize::from(ops.len() > before);
+        let grown = usize::from(ops.len() > before);
+        if let Err(full) = self.db.engine.options().check_batch(self.operations.encoded_len()) {
+            self.operations.part(keyspace.id()).truncate(before);
+            return Err(full);
+        }
+        self.len += grown;
         Ok(())
     }
 

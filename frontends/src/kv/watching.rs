@@ -15,7 +15,8 @@ impl Keyspace {
     ///
     /// # Errors
     /// `NotFound` when the keyspace was dropped; `Poisoned`; `Invalid` when the database is closed;
-    /// `Unsupported` when it is open for reading only, where nothing changes.
+    /// `Unsupported` when it is open for reading only, where nothing changes; `Full` when a strict
+    /// memory budget has no room for it.
     pub fn watch<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<Watch> {
         self.watch_span(half_open(bounds(&range)))
     }

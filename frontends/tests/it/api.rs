@@ -173,21 +173,6 @@ fn wrong_calls_get_clear_errors() {
 }
 
 #[test]
-fn a_batch_beyond_the_budget_is_refused_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Database::builder().memory_budget(4 << 20).open(dir.path()).unwrap();
-    let ks = db.keyspace("k").unwrap();
-    let mut batch = db.batch();
-    for i in 0..30u32 {
-        batch.put(&ks, i.to_be_bytes(), vec![1; 100_000]).unwrap();
-    }
-    let error = batch.commit().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Full);
-    assert_eq!(ks.iter().unwrap().count(), 0);
-    ks.put("small", "fits").unwrap();
-}
-
-#[test]
 fn a_read_only_database_changes_no_byte() {
     let dir = tempfile::tempdir().unwrap();
     let db = Database::open(dir.path()).unwrap();

@@ -75,7 +75,7 @@ fn the_oldest_snapshots_expire_when_all_hold_too_much() {
 }
 
 /// Parts of the memory that statistics tell, besides the sum.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "memtable_bytes",
     "cache_bytes",
     "transaction_bytes",
@@ -86,6 +86,7 @@ const PARTS: [&str; 10] = [
     "cursor_bytes",
     "snapshot_bytes",
     "caches_bytes",
+    "watch_bytes",
 ];
 
 #[test]
@@ -153,4 +154,48 @@ fn a_strict_budget_refuses_and_is_not_exceeded() {
     drop(cursors);
     large("y").unwrap();
     check();
+}
+
+#[test]
+fn watches_count_and_are_refused_by_a_strict_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::builder().memory_budget(4 << 20).strict_memory().open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let mut watches = Vec::new();
+    let refused = loop {
+        match ks.watch_key((watches.len() as u32).to_be_bytes()) {
+            Ok(watch) => watches.push(watch),
+            Err(error) => break error,
+        }
+        assert!(watches.len() < 20_000, "no end");
+    };
+    assert_eq!(refused.kind(), ErrorKind::Full);
+    assert!(refused.message().contains("watches"), "{refused}");
+    let used = db.stats().get("watch_bytes").unwrap();
+    assert!(used >= 400 * watches.len() as u64, "{used}");
+    watches.clear();
+    assert_eq!(db.stats().get("watch_bytes").unwrap(), 0);
+    ks.watch_key("again").unwrap();
+}
+
+#[test]
+fn a_batch_refuses_what_would_make_it_too_large() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::builder().memory_budget(4 << 20).open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    let mut batch = db.batch();
+    let mut refused = None;
+    for key in 0..100u32 {
+        if let Err(error) = batch.put(&ks, key.to_be_bytes(), vec![7; 100_000]) {
+            refused = Some((key, error));
+            break;
+        }
+    }
+    let (key, error) = refused.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert!(error.message().contains("half of the memory budget"), "{error}");
+    assert_eq!(batch.len(), key as usize);
+    batch.put(&ks, "small", "v").unwrap();
+    batch.commit().unwrap();
+    assert_eq!(ks.iter().unwrap().count(), key as usize + 1);
 }
