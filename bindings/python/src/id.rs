@@ -145,7 +145,7 @@ impl Snowflakes {
 
     /// When a number was given out, in milliseconds since 1970.
     fn time_ms(&self, number: Number<u64>) -> Outcome<u64> {
-        Ok(self.options.time_ms(snowflake(number)?))
+        Ok(self.options.time_ms(number.named("number")?)?)
     }
 
     /// Gives back what was reserved and not given out.
@@ -161,15 +161,6 @@ impl Snowflakes {
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Outcome<()> {
         self.close(py)
     }
-}
-
-/// A number that a generator may have given out: of 63 bits.
-fn snowflake(number: Number<u64>) -> Outcome<u64> {
-    let number = number.named("number")?;
-    if number >> 63 != 0 {
-        return Err(Failure::invalid(format!("number: {number} is no snowflake, it has 64 bits")));
-    }
-    Ok(number)
 }
 
 /// What a snowflake is made of.
@@ -189,7 +180,7 @@ impl Snowflake {
     /// Takes a number apart.
     #[staticmethod]
     fn of(number: Number<u64>) -> Outcome<Snowflake> {
-        let id::Snowflake { ms, node, count } = id::Snowflake::of(snowflake(number)?);
+        let id::Snowflake { ms, node, count } = id::Snowflake::of(number.named("number")?)?;
         Ok(Snowflake { ms, node, count })
     }
 

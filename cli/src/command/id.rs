@@ -49,8 +49,8 @@ enum Kind {
 
 /// What a snowflake is made of.
 fn parts(number: u64, output: &mut Output) -> Result<()> {
-    let Snowflake { node, count, .. } = Snowflake::of(number);
-    let ms = SnowflakeOptions::new().time_ms(number);
+    let Snowflake { node, count, .. } = Snowflake::of(number)?;
+    let ms = SnowflakeOptions::new().time_ms(number)?;
     output.show(
         || format!("{} node {node} count {count}", moment::text(ms)),
         || json!({ "time_ms": ms, "node": node, "count": count }),

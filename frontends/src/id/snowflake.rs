@@ -56,11 +56,15 @@ impl SnowflakeOptions {
     /// use cuesta::id::{Snowflake, SnowflakeOptions};
     ///
     /// let id = (1000 << 22) | (7 << 12) | 3;
-    /// assert_eq!(Snowflake::of(id), Snowflake { ms: 1000, node: 7, count: 3 });
-    /// assert_eq!(SnowflakeOptions::new().time_ms(id), 1_704_067_201_000);
+    /// assert_eq!(Snowflake::of(id)?, Snowflake { ms: 1000, node: 7, count: 3 });
+    /// assert_eq!(SnowflakeOptions::new().time_ms(id)?, 1_704_067_201_000);
+    /// # cuesta::Result::Ok(())
     /// ```
-    pub fn time_ms(&self, number: u64) -> u64 {
-        self.epoch_ms.saturating_add(Snowflake::of(number).ms)
+    ///
+    /// # Errors
+    /// As [`Snowflake::of`].
+    pub fn time_ms(&self, number: u64) -> Result<u64> {
+        Ok(self.epoch_ms.saturating_add(Snowflake::of(number)?.ms))
     }
 }
 
@@ -77,12 +81,21 @@ pub struct Snowflake {
 
 impl Snowflake {
     /// Takes a number apart.
-    pub fn of(number: u64) -> Snowflake {
-        Snowflake {
-            ms: number >> (NODE_BITS + COUNT_BITS) & ((1 << TIME_BITS) - 1),
+    ///
+    /// # Errors
+    /// `Invalid` for one of 64 bits, which is no snowflake.
+    pub fn of(number: u64) -> Result<Snowflake> {
+        let ms = number >> (NODE_BITS + COUNT_BITS);
+        if ms >> TIME_BITS != 0 {
+            let message =
+                format!("{number} is no snowflake: they have 63 bits, and are below 2^63");
+            return Err(Error::invalid(message));
+        }
+        Ok(Snowflake {
+            ms,
             node: (number >> COUNT_BITS) as u16 & ((1 << NODE_BITS) - 1),
             count: number as u16 & ((1 << COUNT_BITS) - 1),
-        }
+        })
     }
 
     fn number(self) -> u64 {
@@ -106,8 +119,8 @@ impl Snowflakes {
     /// The generator whose time is kept at `key`.
     ///
     /// # Errors
-    /// `Invalid` for a node above 1,023, or when the key holds something else; as
-    /// [`Keyspace::get`].
+    /// `Invalid` for a node above 1,023, or when the key holds something else, such as the mark of a
+    /// generator with another epoch; as [`Keyspace::get`].
     pub fn open(
         keyspace: &Keyspace,
         key: impl AsRef<[u8]>,
@@ -142,7 +155,10 @@ impl Snowflakes {
     }
 
     /// When it gave out a number, in milliseconds since 1970; at most a little later than it was.
-    pub fn time_ms(&self, number: u64) -> u64 {
+    ///
+    /// # Errors
+    /// As [`Snowflake::of`].
+    pub fn time_ms(&self, number: u64) -> Result<u64> {
         self.options.time_ms(number)
     }
 
