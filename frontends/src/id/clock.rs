@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::mark::Mark;
+use super::mark::{Kind, Mark};
 use crate::{Keyspace, Result};
 
 /// How far the mark runs ahead of the time: after a crash, or without [`Clock::close`], identifiers
@@ -26,8 +26,8 @@ impl Clock {
     ///
     /// # Errors
     /// As [`Mark::open`].
-    pub(super) fn open(keyspace: &Keyspace, key: &[u8]) -> Result<Clock> {
-        Ok(Clock { mark: Mark::open(keyspace, key)?, reserved: 0..0 })
+    pub(super) fn open(keyspace: &Keyspace, key: &[u8], kind: Kind) -> Result<Clock> {
+        Ok(Clock { mark: Mark::open(keyspace, key, kind)?, reserved: 0..0 })
     }
 
     /// The present millisecond, or the last one that was given out, if that is later.

@@ -10,7 +10,8 @@
 //! What a generator may give out is reserved durably beforehand, in a key of a keyspace, whatever
 //! the durability of the database: so what it gives grows through restarts and crashes, and when
 //! the machine's clock steps back. Generators are shared between threads; several of one key at a
-//! time never give the same, but each then has an order of its own. Closing one gives back what it
+//! time never give the same, but each then has an order of its own. A key belongs to the kind of
+//! generator, and the epoch of snowflakes, that used it first. Closing one gives back what it
 //! has reserved and not given out.
 //!
 //! ```

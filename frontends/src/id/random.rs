@@ -9,6 +9,7 @@ use ulid::Ulid;
 use uuid::Uuid;
 
 use super::clock::Clock;
+use super::mark::Kind;
 use crate::{Keyspace, Result};
 
 /// Random bits behind the millisecond, counted up within one.
@@ -24,8 +25,8 @@ impl Ascending {
         this.into_inner().unwrap_or_else(PoisonError::into_inner).clock.close()
     }
 
-    fn open(keyspace: &Keyspace, key: &[u8], bits: u32) -> Result<Ascending> {
-        Ok(Ascending { clock: Clock::open(keyspace, key)?, bits, last: None })
+    fn open(keyspace: &Keyspace, key: &[u8], (kind, bits): (Kind, u32)) -> Result<Ascending> {
+        Ok(Ascending { clock: Clock::open(keyspace, key, kind)?, bits, last: None })
     }
 
     /// A millisecond and bits, greater than all before.
@@ -62,7 +63,8 @@ impl Uuids {
     /// # Errors
     /// `Invalid` when the key holds something else; as [`Keyspace::get`].
     pub fn open(keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Uuids> {
-        Ok(Uuids(Mutex::new(Ascending::open(keyspace, key.as_ref(), Uuids::BITS)?)))
+        let layout = (Kind::Uuids, Uuids::BITS);
+        Ok(Uuids(Mutex::new(Ascending::open(keyspace, key.as_ref(), layout)?)))
     }
 
     /// Gives out a UUID.
@@ -100,8 +102,8 @@ impl Ulids {
     /// # Errors
     /// `Invalid` when the key holds something else; as [`Keyspace::get`].
     pub fn open(keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Ulids> {
-        let ascending = Ascending::open(keyspace, key.as_ref(), Ulid::RAND_BITS.into())?;
-        Ok(Ulids(Mutex::new(ascending)))
+        let layout = (Kind::Ulids, Ulid::RAND_BITS.into());
+        Ok(Ulids(Mutex::new(Ascending::open(keyspace, key.as_ref(), layout)?)))
     }
 
     /// Gives out a ULID.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::mark::Mark;
+use super::mark::{Kind, Mark};
 use crate::{Keyspace, Result};
 
 /// Numbers reserved at a time unless told otherwise.
@@ -40,7 +40,7 @@ impl Sequence {
         if count == 0 {
             return Err(crate::Error::invalid("a sequence that reserves 0 numbers at a time"));
         }
-        let mark = Mark::open(keyspace, key.as_ref())?;
+        let mark = Mark::open(keyspace, key.as_ref(), Kind::Sequence)?;
         Ok(Sequence { mark, reserved: count, rest: Mutex::new(0..0) })
     }
 

@@ -8,6 +8,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::clock::Clock;
+use super::mark::Kind;
 use crate::{Error, Keyspace, Result};
 
 const COUNT_BITS: u32 = 12;
@@ -119,8 +120,8 @@ impl Snowflakes {
     /// The generator whose time is kept at `key`.
     ///
     /// # Errors
-    /// `Invalid` for a node above 1,023, or when the key holds something else, such as the mark of a
-    /// generator with another epoch; as [`Keyspace::get`].
+    /// `Invalid` for a node above 1,023, or when the key holds something else, such as the mark of
+    /// a generator with another epoch; as [`Keyspace::get`].
     pub fn open(
         keyspace: &Keyspace,
         key: impl AsRef<[u8]>,
@@ -129,7 +130,7 @@ impl Snowflakes {
         if options.node >> NODE_BITS != 0 {
             return Err(Error::invalid(format!("node {}; the last one is 1023", options.node)));
         }
-        let clock = Clock::open(keyspace, key.as_ref())?;
+        let clock = Clock::open(keyspace, key.as_ref(), Kind::Snowflakes(options.epoch_ms))?;
         Ok(Snowflakes { options, state: Mutex::new((clock, None)) })
     }
 

@@ -118,12 +118,12 @@ fn identifiers_say_what_their_standards_say() {
     let options = SnowflakeOptions::new().node(1023).epoch_ms(1000);
     let snowflakes = Snowflakes::open(&setup.ids, "s", options).unwrap();
     for count in 0..4096 {
-        let parts = Snowflake::of(snowflakes.give().unwrap());
+        let parts = Snowflake::of(snowflakes.give().unwrap()).unwrap();
         assert_eq!(parts, Snowflake { ms: wall_ms - 1000, node: 1023, count });
     }
     let number = snowflakes.give().unwrap();
-    let next = Snowflake::of(number);
-    assert_eq!(snowflakes.time_ms(number) - snowflakes.time_ms(0), next.ms);
+    let next = Snowflake::of(number).unwrap();
+    assert_eq!(snowflakes.time_ms(number).unwrap() - snowflakes.time_ms(0).unwrap(), next.ms);
     assert_eq!((next.ms, next.count), (wall_ms - 999, 0), "the millisecond was full");
 
     let uuid = Uuids::open(&setup.ids, "u").unwrap().give().unwrap();
@@ -151,7 +151,8 @@ fn what_cannot_be_is_refused() {
     setup.env.advance(Duration::from_millis(1 << 41));
     assert_eq!(kind(past.give()), ErrorKind::Full);
 
-    setup.ids.put("end", (u64::MAX - 1).to_le_bytes()).unwrap();
+    let mark = [&b"uid\x01"[..], &(u64::MAX - 1).to_le_bytes()].concat();
+    setup.ids.put("end", mark).unwrap();
     let end = Sequence::open(&setup.ids, "end").unwrap();
     assert_eq!(kind(end.give()), ErrorKind::Full);
     assert_eq!(kind(end.take(u64::MAX).map(|range| range.start)), ErrorKind::Full);
@@ -196,5 +197,54 @@ fn generators_that_come_and_go_do_not_run_away_from_the_time() {
     let latest = env.wall_ms() + 10;
     assert!(ulid.timestamp_ms() < latest, "{} after {latest}", ulid.timestamp_ms());
     assert!(uuid.get_timestamp().unwrap().to_unix().0 <= latest / 1000);
-    assert!(Snowflake::of(snowflake).ms < latest);
+    assert!(Snowflake::of(snowflake).unwrap().ms < latest);
+}
+
+#[test]
+fn a_key_belongs_to_one_kind_of_generator() {
+    let setup = Setup::on(SimDisk::new());
+    let ids = &setup.ids;
+    let open = |kind: usize, key: &str| -> Result<Giver> {
+        let early = SnowflakeOptions::new().epoch_ms(1_000_000_000_000);
+        Ok(match kind {
+            0 => Sequence::open(ids, key)
+                .map(|it| -> Giver { Box::new(move || it.give().map(u128::from)) })?,
+            1 => Snowflakes::open(ids, key, SnowflakeOptions::new())
+                .map(|it| -> Giver { Box::new(move || it.give().map(u128::from)) })?,
+            2 => Snowflakes::open(ids, key, early)
+                .map(|it| -> Giver { Box::new(move || it.give().map(u128::from)) })?,
+            3 => Uuids::open(ids, key)
+                .map(|it| -> Giver { Box::new(move || it.give().map(|id| id.as_u128())) })?,
+            _ => Ulids::open(ids, key)
+                .map(|it| -> Giver { Box::new(move || it.give().map(|id| id.0)) })?,
+        })
+    };
+    for (first, second) in (0..5).flat_map(|a| (0..5).map(move |b| (a, b))) {
+        let key = format!("{first} {second}");
+        // Opened before there is a mark, and after.
+        let (early, giver) = (open(second, &key).unwrap(), open(first, &key).unwrap());
+        giver().unwrap();
+        let late = open(second, &key).and_then(|giver| giver());
+        for result in [early(), late] {
+            match first == second {
+                true => drop(result.unwrap()),
+                false => {
+                    let error = result.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Invalid);
+                    assert!(error.message().contains("the mark of a generator of"), "{error}");
+                }
+            }
+        }
+    }
+    ids.put("number", 7u64.to_le_bytes()).unwrap();
+    assert_eq!(open(0, "number").err().unwrap().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_number_of_64_bits_is_no_snowflake() {
+    for number in [1 << 63, 9_999_999_999_999_999_999, u64::MAX] {
+        assert_eq!(Snowflake::of(number).unwrap_err().kind(), ErrorKind::Invalid);
+        assert!(SnowflakeOptions::new().time_ms(number).is_err());
+    }
+    assert_eq!(Snowflake::of((1 << 63) - 1).unwrap().count, 4095);
 }
