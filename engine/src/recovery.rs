@@ -196,9 +196,9 @@ fn take_lock(env: &dyn Env, dir: &Path, access: Access) -> Result<Option<Box<dyn
 }
 
 /// Who has the lock: a writer names himself in the file, readers leave no name.
-fn holder(vfs: &dyn Vfs, path: &Path) -> String {
+pub(crate) fn holder(vfs: &dyn Vfs, path: &Path) -> String {
     if vfs.lock_shared(path).is_ok() {
-        return "a reader".to_owned();
+        return "a reader, which leaves no name".to_owned();
     }
     let mut bytes = [0; 256];
     let read = vfs.open(path, OpenMode::Read).and_then(|file| file.read_at(0, &mut bytes));

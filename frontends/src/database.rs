@@ -47,7 +47,8 @@ impl Database {
     /// What a crash left is recovered: see [`Database::recovery`].
     ///
     /// # Errors
-    /// `Locked` when another process or handle has it open, naming the holder; `Exists` when there
+    /// `Locked` when another process or handle has it open, naming the one that writes, while those
+    /// that read leave no name; `Exists` when there
     /// is no database in the directory but something else, other than `lost+found` and what begins
     /// with a dot; `Corrupt` when stored bytes are damaged; `Unsupported` when a newer version
     /// wrote it; `Full`, `Io`.

@@ -37,6 +37,7 @@ use crate::format::name::{self, FileName};
 use crate::id::SeqNo;
 use crate::index::{Lost, Registry};
 use crate::options::{Access, Durability, Options};
+use crate::recovery::holder;
 
 /// Losses that a report names; more are counted.
 const LOSSES_MAX: usize = 10_000;
@@ -115,7 +116,8 @@ pub fn repair(
     let _lock = match vfs.lock_shared(&dir.join(name::LOCK)) {
         Ok(lock) => Some(lock),
         Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-            return Err(Error::locked(format!("{} is in use", dir.display())));
+            let holder = holder(vfs, &dir.join(name::LOCK));
+            return Err(Error::locked(format!("{} is in use by {holder}", dir.display())));
         }
         Err(_) => None,
     };

@@ -323,3 +323,13 @@ fn a_dump_that_was_changed_says_so_in_words() {
     let error = load(&text.replace("\"entries\":1", "\"entries\":2"));
     check(&error, ErrorKind::Corrupt, &["says that there are 2 entries, found are 1"]);
 }
+
+#[test]
+fn who_repairs_what_is_open_is_told_who_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, new) = (dir.path().join("db"), dir.path().join("new"));
+    let _open = Database::open(&path).unwrap();
+    let error = Database::repair(&path, &new).unwrap_err();
+    let holder = format!("is in use by pid {}", std::process::id());
+    check(&error, ErrorKind::Locked, &[&holder]);
+}
