@@ -17,7 +17,10 @@
 //! *group*: their versions name the group, and what is true of it is said once, in a tree of
 //! groups. So what is covered again and again is not gone through again: where groups become one,
 //! the borders of the largest stay as they are, and the others are told; where a delete ends within
-//! a group, those of the smaller part are. A border is told about as often as its group can double.
+//! a group, those of the smaller part are. As long as groups only join, a border is told about as
+//! often as its group can double, and as long as they only part, as often as it can halve. Where
+//! both take turns there is no such bound: ranges that end in the middle of a group of *n* borders,
+//! and then cover all of it, over and over, each tell half of them.
 //!
 //! Not for: points. A delete at commit `s` covers versions before `s`; those at `s` came later in
 //! their batch.

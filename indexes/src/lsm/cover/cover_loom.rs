@@ -58,6 +58,35 @@ fn a_key_is_covered_by_what_was_published() {
 }
 
 #[test]
+fn who_misses_what_was_pruned_beside_it_can_tell() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.max_branches = 5_000;
+    builder.check(|| {
+        let (mut writer, cover) = create();
+        let cover = std::sync::Arc::new(cover);
+        let mut delete = |at: u64| {
+            let horizon = Horizon { published: at - 1, pins: &[] };
+            writer.delete(&[COMMITS[at as usize - 1]], SeqNo(at), &horizon);
+        };
+        delete(1);
+        delete(2);
+        let reader = {
+            let cover = cover.clone();
+            thread::spawn(move || {
+                for (key, at) in [(b"a", 2), (b"d", 2), (b"d", 1)] {
+                    let found = cover.newest(key, at);
+                    let is_known = found == expected(key, at) || cover.pruned_to() > at;
+                    assert!(is_known, "{key:?} as of {at}: {found}");
+                }
+            })
+        };
+        delete(3);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
 fn a_cursor_sees_what_was_published() {
     beside_a_writer(|cover, at| {
         let mut cursor = cover.cursor(at);

@@ -17,6 +17,10 @@ fn commits() -> impl Strategy<Value = Commits> {
     prop::collection::vec(prop::collection::vec(range, 1..4), 1..30)
 }
 
+fn keys_in_any_order() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..KEYS + 13, 1..20)
+}
+
 /// Joined, as a prepared batch has them.
 fn joined(ranges: &[(u8, Option<u8>)]) -> Vec<Span> {
     let span = |(start, end): &(u8, Option<u8>)| Span {
@@ -99,6 +103,27 @@ proptest! {
         let order: Vec<u8> = (0..KEYS + 13).collect();
         for at in pins.into_iter().filter(|pin| *pin < last).chain([last]) {
             check(&cover, &commits, at, &order);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn who_misses_what_was_pruned_can_tell(commits in commits(), order in keys_in_any_order()) {
+        let (mut writer, cover) = create();
+        for (seq, ranges) in (1u64..).zip(&commits) {
+            let horizon = Horizon { published: seq - 1, pins: &[] };
+            delete(&mut writer, &joined(ranges), seq, &horizon);
+            for at in 0..=seq {
+                let mut cursor = cover.cursor(at);
+                for &key in &order {
+                    let found = (cover.newest(&[key], at), cursor.newest(&[key]));
+                    let expected = newest(&commits, key, at);
+                    let is_known = found == (expected, expected) || cover.pruned_to() > at;
+                    prop_assert!(is_known, "{key} as of {at} after {seq}: {found:?}, {expected}");
+                }
+            }
+            prop_assert!(cover.pruned_to() <= seq, "{} after {seq}", cover.pruned_to());
         }
     }
 }
