@@ -9,12 +9,16 @@
 //!                                                                refused, or forgotten
 //! ```
 //!
-//! Not for forks by native code, which does not call what Python calls after a fork.
+//! What was registered before the module was imported is called before that; so whoever closes or
+//! drops compares the number of the process, too. Uses do not, for it takes a call of the system.
+//!
+//! Not for forks by native code, which does not call what Python calls after a fork: what such a
+//! child drops is forgotten, what it uses is not refused.
 //!
 //! Invariant: whether something is of this process is asked before any lock of it is taken.
 
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{mem, process};
 
 use cuesta::{Error, Result};
 use pyo3::prelude::*;
@@ -28,6 +32,8 @@ pub struct Own<T> {
     /// Gone once it is dropped.
     inner: Option<T>,
     generation: u64,
+    /// The number of its process.
+    process: u32,
 }
 
 fn forked() -> Error {
@@ -39,11 +45,16 @@ fn forked() -> Error {
 
 impl<T> Own<T> {
     pub fn new(inner: T) -> Own<T> {
-        Own { inner: Some(inner), generation: GENERATION.load(Ordering::Relaxed) }
+        let generation = GENERATION.load(Ordering::Relaxed);
+        Own { inner: Some(inner), generation, process: process::id() }
     }
 
-    /// Whether this process has made it.
+    /// Whether this process has made it. Asks the system.
     pub fn is_here(&self) -> bool {
+        self.is_of_generation() && self.process == process::id()
+    }
+
+    fn is_of_generation(&self) -> bool {
         self.generation == GENERATION.load(Ordering::Relaxed)
     }
 
@@ -52,12 +63,12 @@ impl<T> Own<T> {
     /// # Errors
     /// `Invalid` in a forked child.
     pub fn here(&self) -> Result<&T> {
-        self.inner.as_ref().filter(|_| self.is_here()).ok_or_else(forked)
+        self.inner.as_ref().filter(|_| self.is_of_generation()).ok_or_else(forked)
     }
 
     /// As [`Own::here`], to change it.
     pub fn here_mut(&mut self) -> Result<&mut T> {
-        let is_here = self.is_here();
+        let is_here = self.is_of_generation();
         self.inner.as_mut().filter(|_| is_here).ok_or_else(forked)
     }
 }

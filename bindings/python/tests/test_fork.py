@@ -135,6 +135,40 @@ else:
         assert list(db.keyspace("things")) == [b"a", b"b"]
 
 
+@pytest.mark.parametrize("end", ["kept.clear()", "kept[0].close()"])
+def test_a_child_lets_go_of_nothing_before_the_module_knows_of_the_fork(path, end):
+    import subprocess
+
+    code = f"""
+import os, sys
+kept = []
+def after():
+    {end}
+    kept.clear()
+os.register_at_fork(after_in_child=after)
+import cuesta
+db = cuesta.open({str(path)!r})
+ks = db.keyspace("things")
+ks[b"a"] = b"1"
+kept += [db, ks, db.transaction()]
+kept[2].put(ks, b"child", b"1")
+del db, ks
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+_, status = os.waitpid(pid, 0)
+db, ks, tx = kept
+ks[b"b"] = b"2"
+tx.commit()
+db.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+    with cuesta.open(path) as db:
+        assert db.verify().is_sound
+        assert list(db.keyspace("things")) == [b"a", b"b", b"child"]
+
+
 def test_a_database_is_free_once_its_process_has_closed_it(path):
     db = cuesta.open(path)
     closed, close = os.pipe()
