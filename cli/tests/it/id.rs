@@ -52,7 +52,7 @@ fn a_snowflake_tells_when_and_where_it_was_made() {
     assert_eq!(told, "2024-01-01T00:00:00.001Z node 0 count 0\n");
     assert!(!desk.path("nowhere").exists());
     assert_eq!(desk.failure("id db ids rides --parts 5 --count 2").0, 2);
-    assert!(desk.failure("id db ids rides --parts 9999999999999999999").2.contains("no snowflake"));
+    assert_eq!(desk.failure("id db ids rides --parts 9999999999999999999").0, 2);
 }
 
 #[test]
