@@ -69,6 +69,8 @@ pub struct Parts {
     pub next_segment: AtomicU64,
     /// The highest [`Debt::pressure`](crate::index::Debt) of all indexes, as bits.
     pressure: AtomicU64,
+    /// The edit of the segments that merges were looked ahead for.
+    pub looked_at: AtomicU64,
     /// Time by which commits are to be slowed and have not been.
     owed_nanos: AtomicU64,
     /// What transactions have locked.
@@ -371,6 +373,7 @@ impl Parts {
             next_file: next.0,
             next_segment: AtomicU64::new(next.1.0),
             pressure: AtomicU64::new(0),
+            looked_at: AtomicU64::new(u64::MAX),
             owed_nanos: AtomicU64::new(0),
             locks: Arc::default(),
             conflicts: OnceLock::new(),

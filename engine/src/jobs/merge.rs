@@ -1,6 +1,7 @@
 //! Merges segments as index types plan it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::budget::{Charge, Part};
@@ -50,10 +51,14 @@ impl Merge {
         // What merges take for expired, they take for it by this time or an earlier one.
         parts.services.clock.settle();
         drop(tail);
-        // Nobody waits for files while the control lock is held.
-        for (_, state) in parts.versions.current().value.states() {
-            state.look_ahead();
+        // Nobody waits for files while the control lock is held. Once is enough until segments
+        // change; what the cache has let go of since is read again when it is needed.
+        let ahead = parts.versions.current();
+        let edit = ahead.value.edit.0;
+        if parts.looked_at.swap(edit, Ordering::Relaxed) != edit {
+            ahead.value.states().for_each(|(_, state)| state.look_ahead());
         }
+        drop(ahead);
         let mut control = parts.control();
         // Loaded under the lock: what is neither busy nor removed now is nobody else's.
         let current = parts.versions.current();

@@ -14,6 +14,7 @@ use cuesta_engine::index::{Handle, Horizon};
 use cuesta_engine::version::{View, WORDS};
 use cuesta_engine::{Batch, Durability, ErrorKind, IndexId, Options, Result, SegmentId, SeqNo};
 
+use crate::kinds::rows::LOOKED;
 use crate::kinds::{Kind, Pages, Rows};
 use crate::world::{DIR, Map, Shape, World, Write, data_files, key, open, small};
 
@@ -134,6 +135,32 @@ fn merging(seed: u64) -> (World, IndexId) {
     }
     world.env.step_one();
     (world, id)
+}
+
+#[test]
+fn merges_are_looked_ahead_for_once_whenever_segments_change() {
+    let looked = || LOOKED.with_borrow(Clone::clone);
+    let (mut world, id) = merging(1);
+    let inputs = busy(&world, id);
+    assert_eq!(inputs.len(), 4);
+    // All of what is merged was looked at before it was planned.
+    assert_eq!(looked().last(), Some(&inputs));
+    world.settle();
+    let merged = looked().last().cloned().unwrap();
+    assert_eq!(merged.len(), 1);
+    assert!(merged.is_disjoint(&inputs));
+    // What changes nothing in segments is no reason to look again.
+    let count = looked().len();
+    for n in 0..10 {
+        world.commit(&[(id, key(n), Some(vec![b'y'; 40]))], Durability::Sync);
+        world.engine.parts().work.notify();
+        world.settle();
+    }
+    assert_eq!(looked().len(), count);
+    world.engine.flush().unwrap();
+    world.settle();
+    assert!(looked().len() > count);
+    world.check_deeply();
 }
 
 fn busy(world: &World, id: IndexId) -> BTreeSet<SegmentId> {

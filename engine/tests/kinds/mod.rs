@@ -16,7 +16,7 @@
 
 mod memtable;
 mod pages;
-mod rows;
+pub mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -16,6 +16,7 @@
 //! 2. A segment without living rows is not current.
 //! 3. The list ascends by row id; a row's place in it is its ordinal.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -52,6 +53,11 @@ pub struct Sealed {
 
 /// Row id, place of the body, checksum of the body; by ordinal.
 type List = Vec<(u64, u32, u32, u32)>;
+
+thread_local! {
+    /// Segments that were looked at ahead of planning merges, on this thread.
+    pub static LOOKED: RefCell<Vec<BTreeSet<SegmentId>>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Rows {
     /// Options of an index.
@@ -205,6 +211,10 @@ impl IndexType for Rows {
             rows.extend(row.map(|row| (id, row)));
         }
         Ok(Box::new(Flush { dead, current: current.to_vec(), writing: Writing::new(rows, newest) }))
+    }
+
+    fn look_ahead(&self, current: &[Live<Rows>]) {
+        LOOKED.with_borrow_mut(|looked| looked.push(current.iter().map(|live| live.id).collect()));
     }
 
     fn plan(
