@@ -74,6 +74,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn active_is_empty(&self) -> bool;
     /// Bytes of the active memtable.
     fn active_bytes(&self) -> usize;
+    /// Address of the active memtable, as in [`ErasedState::memory`].
+    fn active_address(&self) -> usize;
     /// Bytes in the active memtable that a flush could leave in the log.
     fn active_logged_bytes(&self) -> u64;
     /// Bytes of each frozen memtable, oldest first.
@@ -297,6 +299,10 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn active_bytes(&self) -> usize {
         self.active.bytes()
+    }
+
+    fn active_address(&self) -> usize {
+        Arc::as_ptr(&self.active).addr()
     }
 
     fn active_logged_bytes(&self) -> u64 {

@@ -41,6 +41,16 @@ struct Claim {
     editing: bool,
 }
 
+/// Reads what plans will look at, so that nobody waits for files while the control lock is held.
+/// Once is enough until segments change; what the cache lets go of is read again when needed.
+fn look_ahead(parts: &Parts) {
+    let ahead = parts.versions.current();
+    let edit = ahead.value.edit.0;
+    if parts.looked_at.swap(edit, Ordering::Relaxed) != edit {
+        ahead.value.states().for_each(|(_, state)| state.look_ahead());
+    }
+}
+
 impl Merge {
     /// Claims the most urgent merge of all indexes.
     pub(super) fn claim(parts: &Arc<Parts>) -> Result<Option<Merge>> {
@@ -51,14 +61,7 @@ impl Merge {
         // What merges take for expired, they take for it by this time or an earlier one.
         parts.services.clock.settle();
         drop(tail);
-        // Nobody waits for files while the control lock is held. Once is enough until segments
-        // change; what the cache has let go of since is read again when it is needed.
-        let ahead = parts.versions.current();
-        let edit = ahead.value.edit.0;
-        if parts.looked_at.swap(edit, Ordering::Relaxed) != edit {
-            ahead.value.states().for_each(|(_, state)| state.look_ahead());
-        }
-        drop(ahead);
+        look_ahead(parts);
         let mut control = parts.control();
         // Loaded under the lock: what is neither busy nor removed now is nobody else's.
         let current = parts.versions.current();
@@ -66,7 +69,6 @@ impl Merge {
         control.failing.retain(|_, retry_at| *retry_at > now);
         let mut best: Option<(IndexId, MergePlan, bool, &Arc<dyn ErasedState>)> = None;
         let (mut held, settled_ms) = (Vec::new(), parts.services.clock.settled_ms());
-        let is_due = |due_ms: Option<u64>| due_ms.is_some_and(|due_ms| due_ms <= settled_ms);
         for (id, state) in current.value.states() {
             if control.end_compaction(id, &**state) {
                 parts.moved.notify();
@@ -80,12 +82,18 @@ impl Merge {
                     best = Some((id, plan, compacts, state));
                 }
                 Some(_) => {}
-                None if is_due(state.flush_due_ms(&control.busy_of(id))) => held.push(id),
-                None => {}
+                None => {
+                    let due_ms = state.flush_due_ms(&control.busy_of(id));
+                    let due_ms = due_ms.filter(|due_ms| *due_ms <= settled_ms);
+                    held.extend(due_ms.map(|due_ms| (id, state.active_address(), due_ms)));
+                }
             }
         }
         let Some((id, plan, compacts, then)) = best else {
             drop(control);
+            // What an older view keeps in memory stays there, wherever else it is written.
+            held.retain(|(_, address, due_ms)| !parts.pins.keep(*address, *due_ms));
+            let held: Vec<IndexId> = held.into_iter().map(|(id, ..)| id).collect();
             freeze(parts, &held);
             return Ok(None);
         };

@@ -187,6 +187,16 @@ impl Pins {
         numbers
     }
 
+    /// Whether a view that was taken before `clock_ms` keeps the memtable at `address`.
+    pub fn keep(&self, address: usize, clock_ms: u64) -> bool {
+        let views = self.lock();
+        let older = views.living.values().filter(|view| view.clock_ms < clock_ms);
+        let older: Vec<Arc<Pinned>> = older.cloned().collect();
+        drop(views);
+        let mut versions = older.iter().filter_map(|view| view.version());
+        versions.any(|version| version.value.memory().contains_key(&address))
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot> {
         let words = self.shared.words().get(FIRST_SLOT..).unwrap_or(&[]);
         words.chunks_exact(SLOT_WORDS).filter_map(|slot| {

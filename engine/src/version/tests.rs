@@ -344,6 +344,9 @@ impl ErasedState for Still {
     fn active_is_empty(&self) -> bool {
         self.bytes == 0
     }
+    fn active_address(&self) -> usize {
+        never_asked()
+    }
     fn active_bytes(&self) -> usize {
         self.bytes
     }

@@ -18,7 +18,7 @@ pub(super) struct Pinned {
     token: u64,
     version: ArcSwapOption<Sealed<Version>>,
     pub(super) seq: SeqNo,
-    clock_ms: u64,
+    pub(super) clock_ms: u64,
     expired: AtomicBool,
 }
 

@@ -606,6 +606,38 @@ fn operands_in_memory_do_not_keep_the_space_of_what_has_expired() {
 }
 
 #[test]
+fn operands_that_a_snapshot_keeps_are_not_written_in_vain_nor_forgotten() {
+    let env = SimEnv::new(7);
+    let db = Database::builder().environment(env.clone()).open("db").unwrap();
+    let space = db.keyspace_with("s", &KeyspaceOptions::new().merge_operator("add")).unwrap();
+    for key in 0..1000u32 {
+        space.put_with_ttl(key.to_be_bytes(), 1i64.to_le_bytes(), Duration::from_secs(60)).unwrap();
+    }
+    db.flush().unwrap();
+    space.merge("n", 3i64.to_le_bytes()).unwrap();
+    let snapshot = db.snapshot();
+    let (entries, flushes) =
+        (|| db.stats().keyspaces[0].entries, || db.stats().get("flushes").unwrap());
+    let (before, steps) = (flushes(), env.steps());
+    for _ in 0..60 {
+        env.advance(Duration::from_secs(60));
+        env.run_until_idle();
+    }
+    assert_eq!((entries(), flushes()), (1000, before));
+    assert!(env.steps() - steps < 300, "{} steps for nothing", env.steps() - steps);
+    drop(snapshot);
+    env.advance(Duration::from_secs(120));
+    env.run_until_idle();
+    assert_eq!((entries(), flushes()), (1, before + 1));
+    let steps = env.steps();
+    for _ in 0..60 {
+        env.advance(Duration::from_secs(60));
+        env.run_until_idle();
+    }
+    assert!(env.steps() - steps < 20, "{} steps for nothing", env.steps() - steps);
+}
+
+#[test]
 fn nothing_wakes_for_what_expires_where_nothing_is_merged_any_more() {
     let env = SimEnv::new(6);
     let db = Database::builder().environment(env.clone()).open("db").unwrap();

@@ -402,7 +402,14 @@ impl IndexType for Lsm {
         let due = pieces(current, &busy, &wasteful, 0).zip(facts).flat_map(|(piece, facts)| {
             [piece.missing_deletes(), piece.entries].map(|count| facts.expired_at(count))
         });
-        due.flatten().filter(|due_ms| *due_ms > after_ms).min()
+        let due: Vec<u64> = due.flatten().collect();
+        let next = due.iter().copied().filter(|due_ms| *due_ms > after_ms).min();
+        // Operands in memory keep what has expired since; nobody tells when views let go of them.
+        let held_ms = self.memtables.oldest_operand_ms().filter(|_| self.rules.can_merge());
+        let is_held = |held_ms| due.iter().any(|due_ms| held_ms < *due_ms && *due_ms <= after_ms);
+        let again = held_ms.filter(|held_ms| is_held(*held_ms));
+        let again = again.map(|_| after_ms.saturating_add(OPERANDS_HOLD_MS));
+        next.into_iter().chain(again).min()
     }
 
     fn flush_due_ms(
