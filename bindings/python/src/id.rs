@@ -54,7 +54,7 @@ impl<T: Send + Sync> Kept<T> {
         py: Python<'_>,
         close: impl FnOnce(T) -> cuesta::Result<()> + Send,
     ) -> Outcome<()> {
-        let Ok(inner) = self.inner.here() else { return Ok(()) };
+        let Ok(inner) = self.inner.ending() else { return Ok(()) };
         let taken = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         // If another thread is using it, the rest is a gap; so it is if the database was closed.
         if self.open.is_closed() {

@@ -88,9 +88,8 @@ impl BulkLoad {
 
     /// Forgets everything.
     fn discard(&self, py: Python<'_>) {
-        let Ok(mut stage) = self.stage(py) else { return };
-        let load = stage.take();
-        drop(stage);
+        let Ok(inner) = self.inner.ending() else { return };
+        let load = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| drop(load));
     }
 
@@ -195,9 +194,8 @@ impl SegmentBuilder {
 
     /// Removes the file.
     fn discard(&self, py: Python<'_>) {
-        let Ok(mut stage) = self.stage(py) else { return };
-        let builder = stage.take();
-        drop(stage);
+        let Ok(inner) = self.inner.ending() else { return };
+        let builder = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| drop(builder));
     }
 

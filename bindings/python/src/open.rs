@@ -43,10 +43,10 @@ impl Open {
 
     /// Closes it; once is enough. Does nothing in a forked child. To be called while detached.
     pub fn close(&self) -> cuesta::Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) || !self.is_here() {
+        if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        self.database.here()?.clone().close()
+        self.database.ending().map_or(Ok(()), |database| database.clone().close())
     }
 }
 

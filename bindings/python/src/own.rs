@@ -9,8 +9,9 @@
 //!                                                                refused, or forgotten
 //! ```
 //!
-//! What was registered before the module was imported is called before that; so whoever closes or
-//! drops compares the number of the process, too. Uses do not, for it takes a call of the system.
+//! What was registered before the module was imported is called before that; so whoever closes,
+//! drops or discards compares the number of the process, too ([`Own::ending`]). Uses do not, for it
+//! takes a call of the system.
 //!
 //! Not for forks by native code, which does not call what Python calls after a fork: what such a
 //! child drops is forgotten, what it uses is not refused.
@@ -66,9 +67,17 @@ impl<T> Own<T> {
         self.inner.as_ref().filter(|_| self.is_of_generation()).ok_or_else(forked)
     }
 
-    /// As [`Own::here`], to change it.
-    pub fn here_mut(&mut self) -> Result<&mut T> {
-        let is_here = self.is_of_generation();
+    /// What it is, to end it. Asks the system.
+    ///
+    /// # Errors
+    /// `Invalid` in a forked child, even in one that the module does not know of yet.
+    pub fn ending(&self) -> Result<&T> {
+        self.inner.as_ref().filter(|_| self.is_here()).ok_or_else(forked)
+    }
+
+    /// As [`Own::ending`], when it is dropped.
+    pub fn ending_mut(&mut self) -> Result<&mut T> {
+        let is_here = self.is_here();
         self.inner.as_mut().filter(|_| is_here).ok_or_else(forked)
     }
 }

@@ -160,7 +160,7 @@ impl Drop for Scan {
     /// A cursor tells its transaction what it has read, for which it may have to wait for another
     /// thread that uses the transaction: not while attached.
     fn drop(&mut self) {
-        let Ok(state) = self.state.here_mut() else { return };
+        let Ok(state) = self.state.ending_mut() else { return };
         let cursor = state.get_mut().unwrap_or_else(PoisonError::into_inner).cursor.take();
         if cursor.is_some() {
             let _ = Python::try_attach(move |py| py.detach(move || drop(cursor)));
@@ -225,7 +225,7 @@ impl Scan {
 
     /// Ends the scan and forgets the moment it stands in; so does its end.
     fn close(&self, py: Python<'_>) {
-        let Ok(state) = self.state.here() else { return };
+        let Ok(state) = self.state.ending() else { return };
         let mut state = state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         state.failure = None;
         let (cursor, chunk) = (state.cursor.take(), std::mem::take(&mut state.chunk));

@@ -119,7 +119,7 @@ impl Snapshot {
 
     /// Forgets the moment, so that what it held can be freed. Scans of it go on.
     fn close(&self, py: Python<'_>) {
-        let Ok(inner) = self.inner.here() else { return };
+        let Ok(inner) = self.inner.ending() else { return };
         let inner = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| drop(inner));
     }

@@ -167,7 +167,8 @@ impl Transaction {
     }
 
     fn roll_back_if_open(&self, py: Python<'_>) {
-        let Ok(mut stage) = self.stage(py) else { return };
+        let Ok(inner) = self.inner.ending() else { return };
+        let mut stage = inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if let Stage::Open(_) = &*stage {
             let ended = std::mem::replace(&mut *stage, Stage::RolledBack);
             drop(stage);

@@ -78,7 +78,7 @@ impl<T: Send> Apart<T> {
 
 impl<T: Send> Drop for Apart<T> {
     fn drop(&mut self) {
-        let Ok(inner) = self.0.here_mut() else { return };
+        let Ok(inner) = self.0.ending_mut() else { return };
         let inner = inner.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let _ = Python::try_attach(move |py| py.detach(move || drop(inner)));
     }

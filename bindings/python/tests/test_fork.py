@@ -169,6 +169,83 @@ sys.exit(os.waitstatus_to_exitcode(status))
         assert list(db.keyspace("things")) == [b"a", b"b", b"child"]
 
 
+EARLY_ENDS = {
+    "numbers.close()": "numbers",
+    "with numbers: pass": "numbers",
+    "load.discard()": "load",
+    "load.__exit__(ValueError, None, None)": "load",
+    "builder.discard()": "builder",
+    "tx.rollback()": "tx",
+    "tx.__exit__(ValueError, None, None)": "tx",
+    "then.close()": "then",
+    "scan.close()": "scan",
+    "del scan": "scan",
+    "del watch": "watch",
+    "del changes": "changes",
+    "db.close()": "db",
+}
+
+
+@pytest.mark.parametrize("end", EARLY_ENDS)
+def test_ends_do_nothing_before_the_module_knows_of_the_fork(path, tmp_path, end):
+    import subprocess
+
+    (tmp_path / "parts").mkdir()
+    part = str(tmp_path / "parts" / "part")
+    code = f"""
+import hashlib, os, sys, traceback
+ended = False
+def after():
+    global {EARLY_ENDS[end]}, ended
+    try:
+        {end}
+        ended = True
+    except BaseException:
+        traceback.print_exc()
+os.register_at_fork(after_in_child=after)
+import cuesta
+from cuesta.id import Sequence
+db = cuesta.open({str(path)!r})
+ks = db.keyspace("things")
+ks[b"a"] = b"1"
+tx, then, scan = db.transaction(), db.snapshot(), ks.scan()
+tx.put(ks, b"b", b"1")
+tx.get_for_update(ks, b"b")
+load, builder = db.bulk_load(), cuesta.SegmentBuilder({part!r})
+for n in range(20_000):
+    load.put(ks, b"c%06d" % n, b"1" * 100)
+builder.put(b"d", b"1")
+watch, changes = ks.watch(), db.changes_since()
+numbers = Sequence(ks, b"numbers")
+numbers.give()
+def files():
+    folders = {str(path)!r}, {str(tmp_path / "parts")!r}
+    paths = [entry.path for folder in folders for entry in os.scandir(folder)]
+    return {{path: hashlib.sha256(open(path, "rb").read()).hexdigest() for path in paths}}
+db.sync()
+before = files()
+pid = os.fork()
+if pid == 0:
+    os._exit(0 if ended else 1)
+_, status = os.waitpid(pid, 0)
+assert os.waitstatus_to_exitcode(status) == 0
+assert files() == before, (before, files())
+assert numbers.give() == 2
+numbers.close()
+tx.commit()
+load.finish()
+assert builder.finish() == 1 and ks.ingest([{part!r}]).entries == 1
+assert list(scan) == [(b"a", b"1")] and then.get(ks, b"a") == b"1"
+assert watch.wait(0) and next(changes).commit == 1
+db.close()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+    with cuesta.open(path) as db:
+        ks = db.keyspace("things")
+        assert db.verify().is_sound and len(list(ks)) == 20_004
+        assert Sequence(ks, b"numbers").give() == 3
+
+
 def test_a_database_is_free_once_its_process_has_closed_it(path):
     db = cuesta.open(path)
     closed, close = os.pipe()
