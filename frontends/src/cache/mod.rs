@@ -52,6 +52,7 @@ mod flight_loom;
 mod load;
 mod open;
 mod options;
+mod orphans;
 mod shard;
 mod sketch;
 mod stats;
@@ -162,7 +163,7 @@ impl Shared {
     fn submit(&self, shard: &mut Shard, mut batch: Batch) -> Result<Option<CommitHandle>> {
         let Some(keyspace) = &self.keyspace else { return Ok(None) };
         let (mut count, mut bytes) = (0, 0);
-        for orphan in shard.orphans.iter().rev().take(DELETED) {
+        for orphan in shard.orphans.latest().take(DELETED) {
             if bytes > DELETED_BYTES {
                 break;
             }
@@ -173,7 +174,7 @@ impl Shared {
             return Ok(None);
         }
         let handle = batch.submit()?;
-        shard.orphans.truncate(shard.orphans.len() - count);
+        shard.orphans.pop(count);
         Ok(Some(handle))
     }
 
@@ -203,6 +204,8 @@ impl Shared {
             let mut shard = self.shard(hash);
             if shard.remove(hash, key) {
                 shard.orphans.push(key.into());
+            } else {
+                shard.orphans.raise(key);
             }
             return written;
         }
@@ -347,6 +350,9 @@ impl Cache {
         let was_here = shard.remove(hash, key);
         if was_here && shared.keyspace.is_some() {
             shard.orphans.push(key.into());
+        } else {
+            // Let go of before, perhaps, and still in the keyspace.
+            shard.orphans.raise(key);
         }
         let submitted = shared.submit(&mut shard, shared.batch());
         drop(shard);

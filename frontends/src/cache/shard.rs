@@ -27,6 +27,7 @@ use cuesta_engine::budget::{Budget, Charge, Part, Strictness};
 use super::entries::{Entries, Entry, NEVER, Segment, Size};
 use super::flight::Flight;
 use super::options::Policy;
+use super::orphans::Orphans;
 use super::sketch::Sketch;
 use super::stats::CacheStats;
 use crate::Value;
@@ -50,7 +51,7 @@ pub(super) struct Shard {
     /// What is being loaded.
     pub loading: HashMap<Arc<[u8]>, Arc<Flight>>,
     /// Keys that are no entries any more and have yet to be deleted from the keyspace.
-    pub orphans: Vec<Arc<[u8]>>,
+    pub orphans: Orphans,
     pub stats: CacheStats,
     budget: Arc<Budget>,
     charge: Charge,
@@ -89,7 +90,7 @@ impl Shard {
             sketch,
             expiring: BTreeSet::new(),
             loading: HashMap::new(),
-            orphans: Vec::new(),
+            orphans: Orphans::default(),
             stats: CacheStats::default(),
             budget: budget.clone(),
             charge: Charge::must(budget, Part::Caches, memory),
@@ -176,7 +177,7 @@ impl Shard {
     }
 
     /// Takes an entry in and lets go of others, which may be the new one; whether it has stayed.
-    /// Keys that are let go of are orphans then.
+    /// Keys that are let go of are orphans then, and the last of them is the key that has not.
     pub(super) fn put(&mut self, entry: Entry) -> bool {
         let (hash, key) = (entry.hash, entry.key.clone());
         self.stats.insertions += 1;
@@ -184,6 +185,8 @@ impl Shard {
             self.stats.rejections += 1;
             if self.remove(hash, &key) && entry.value.is_none() {
                 self.orphans.push(key);
+            } else {
+                self.orphans.raise(&key);
             }
             return false;
         }
@@ -221,8 +224,9 @@ impl Shard {
         // Settling may have let go of it, but has not given its slot to another.
         let stayed = self.entries.get(slot).is_some();
         if stayed {
-            self.orphans.retain(|orphan| *orphan != key);
+            self.orphans.remove(&key);
         } else {
+            self.orphans.raise(&key);
             self.stats.evictions -= 1;
             self.stats.rejections += 1;
         }
@@ -237,7 +241,7 @@ impl Shard {
     /// Takes all entries out; keys that the keyspace has are orphans then.
     pub(super) fn clear(&mut self) {
         let stored = self.entries.drain().filter(|entry| entry.value.is_none());
-        self.orphans.extend(stored.map(|entry| entry.key));
+        stored.for_each(|entry| self.orphans.push(entry.key));
         self.expiring.clear();
         self.memory = self.sketch.as_ref().map_or(0, Sketch::memory);
         self.charge.set(self.memory);

@@ -4,12 +4,16 @@ use std::time::Duration;
 use cuesta_engine::budget::{Budget, Part};
 use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
+use cuesta_engine::env::sim::SimEnv;
 use cuesta_engine::index::Services;
 
 use super::entries::{Entries, Entry, NEVER, Segment, Size};
 use super::flight::Flight;
 use super::options::Policy;
+use super::orphans::Orphans;
 use super::shard::Shard;
+use super::{CacheOptions, Yields};
+use crate::Database;
 
 fn entry(key: &[u8], hash: u64, bytes: u64) -> Entry {
     Entry { key: key.into(), hash, bytes, expiry_ms: NEVER, value: None }
@@ -76,4 +80,64 @@ fn whoever_waits_for_a_value_may_wait_forever() {
     let env = OsEnv::new();
     while env.now().is_zero() {}
     assert_eq!(flight.wait(&*env, Duration::MAX), Some(None));
+}
+
+#[test]
+fn an_orphan_is_there_once_and_the_last_go_first() {
+    let mut orphans = Orphans::default();
+    let mut model: Vec<u8> = Vec::new();
+    for step in 0..4000usize {
+        let key = [(step * 7919 % 61) as u8];
+        match step % 7 {
+            0..3 => {
+                model.retain(|other| *other != key[0]);
+                model.push(key[0]);
+                orphans.push(Arc::from(&key[..]));
+            }
+            3 => assert_eq!(orphans.raise(&key), model.contains(&key[0])),
+            4 => {
+                model.retain(|other| *other != key[0]);
+                orphans.remove(&key);
+            }
+            _ => {
+                let count = step % 3;
+                let last: Vec<u8> = orphans.latest().take(count).map(|key| key[0]).collect();
+                model.retain(|key| !last.contains(key));
+                orphans.pop(count);
+            }
+        }
+        if matches!(step % 7, 0..4) && model.contains(&key[0]) {
+            assert_eq!(**orphans.latest().next().unwrap(), key, "step {step}");
+        }
+        let mut left: Vec<u8> = orphans.latest().map(|key| key[0]).collect();
+        assert_eq!((left.len(), left.is_empty()), (orphans.len(), orphans.is_empty()));
+        left.sort_unstable();
+        model.sort_unstable();
+        assert_eq!(left, model, "step {step}");
+    }
+}
+
+#[test]
+fn what_was_let_go_of_and_then_removed_does_not_come_back() {
+    let env = SimEnv::new(3);
+    let open = || Database::builder().environment(env.clone()).open("db").unwrap();
+    let options = CacheOptions::new().max_bytes(4 << 20);
+    let db = open();
+    let cache = db.cache("c", &options).unwrap();
+    for key in 0..9000u32 {
+        cache.put(key.to_be_bytes(), "old").unwrap();
+    }
+    assert!(cache.shared.shards.let_go(u64::MAX) > 0 && cache.is_empty());
+    // Each of these deletes some of what was let go of, from the other end.
+    assert!(!cache.remove(0u32.to_be_bytes()).unwrap());
+    assert!(!cache.remove(1u32.to_be_bytes()).unwrap());
+    cache.put(2u32.to_be_bytes(), vec![0; 5 << 20]).unwrap();
+    drop(cache);
+    db.close().unwrap();
+    let db = open();
+    let cache = db.cache("c", &options).unwrap();
+    for key in 0..3u32 {
+        assert_eq!(cache.get(key.to_be_bytes()).unwrap(), None, "{key}");
+    }
+    assert!(cache.len() > 3000, "{} others are there still", cache.len());
 }
