@@ -1,12 +1,13 @@
 //! A number in a key below which everything may have been given out.
 //!
 //! ```text
-//! value  "uid" | kind u8 | mark u64 | epoch u64, of snowflakes alone
+//! value  "uid" | version u8: 1 | kind u8 | mark u64 | epoch u64, of snowflakes alone
 //! kind   1 sequence, 2 snowflakes, 3 UUIDs, 4 ULIDs
 //! ```
 //!
-//! Numbers are little-endian. What a number of one kind says would be wrong for another, and so
-//! would a snowflake of another epoch: a key is of one kind of generator for ever.
+//! The page is `docs/formats/mark.md`. Numbers are little-endian. What a number of one kind says
+//! would be wrong for another, and so would a snowflake of another epoch: a key is of one kind of
+//! generator for ever.
 //!
 //! It never expires, even in a keyspace that gives its values a time to live.
 //!
@@ -21,6 +22,7 @@ use crate::{Durability, Error, Keyspace, Result, TransactionOptions};
 const ATTEMPTS: u32 = 10_000;
 
 const MAGIC: [u8; 3] = *b"uid";
+const VERSION: u8 = 1;
 
 /// Whose mark it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Kind {
 
     fn encode(self, mark: u64) -> Vec<u8> {
         let mut value = MAGIC.to_vec();
-        value.push(self.tag());
+        value.extend([VERSION, self.tag()]);
         value.extend_from_slice(&mark.to_le_bytes());
         if let Kind::Snowflakes(epoch_ms) = self {
             value.extend_from_slice(&epoch_ms.to_le_bytes());
@@ -52,9 +54,9 @@ impl Kind {
         value
     }
 
-    /// A mark and whose it is, if the value is one.
+    /// A mark and whose it is, if the value is one of this version.
     fn decode(value: &[u8]) -> Option<(Kind, u64)> {
-        let (tag, rest) = value.strip_prefix(&MAGIC)?.split_first()?;
+        let (tag, rest) = value.strip_prefix(&MAGIC)?.strip_prefix(&[VERSION])?.split_first()?;
         let (mark, rest) =
             rest.split_first_chunk().map(|(mark, rest)| (u64::from_le_bytes(*mark), rest))?;
         let kind = match (tag, rest) {
@@ -79,6 +81,12 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The version of a mark that this is not the version of.
+fn other_version(value: &[u8]) -> Option<u8> {
+    let version = *value.strip_prefix(&MAGIC)?.first()?;
+    (version != VERSION).then_some(version)
+}
+
 /// The key that a generator reserves in.
 #[derive(Debug)]
 pub(super) struct Mark {
@@ -91,7 +99,8 @@ impl Mark {
     /// The mark at `key`, checked.
     ///
     /// # Errors
-    /// `Invalid` when something else is there; as [`Keyspace::get`].
+    /// `Invalid` when something else is there, `Unsupported` when it is a mark of another version;
+    /// as [`Keyspace::get`].
     pub(super) fn open(keyspace: &Keyspace, key: &[u8], kind: Kind) -> Result<Mark> {
         let mark = Mark { keyspace: keyspace.clone(), key: key.into(), kind };
         mark.number(keyspace.get(key)?.as_deref())?;
@@ -135,6 +144,14 @@ impl Mark {
 
     fn number(&self, value: Option<&[u8]>) -> Result<Option<u64>> {
         let Some(value) = value else { return Ok(None) };
+        if let Some(version) = other_version(value) {
+            return Err(Error::unsupported(format!(
+                "key \"{}\" of keyspace {:?} holds the mark of a generator in format version \
+                 {version}, and this is version {VERSION}",
+                self.key.escape_ascii(),
+                self.keyspace.name()
+            )));
+        }
         let found = match Kind::decode(value) {
             Some((kind, mark)) if kind == self.kind => return Ok(Some(mark)),
             Some((kind, _)) => format!("the mark of a generator of {kind}"),
@@ -157,3 +174,6 @@ impl Mark {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;

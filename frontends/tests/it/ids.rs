@@ -151,7 +151,7 @@ fn what_cannot_be_is_refused() {
     setup.env.advance(Duration::from_millis(1 << 41));
     assert_eq!(kind(past.give()), ErrorKind::Full);
 
-    let mark = [&b"uid\x01"[..], &(u64::MAX - 1).to_le_bytes()].concat();
+    let mark = [&b"uid\x01\x01"[..], &(u64::MAX - 1).to_le_bytes()].concat();
     setup.ids.put("end", mark).unwrap();
     let end = Sequence::open(&setup.ids, "end").unwrap();
     assert_eq!(kind(end.give()), ErrorKind::Full);
