@@ -10,7 +10,8 @@
 //!
 //! Invariants
 //! 1. No time is earlier than one that was told before, in this process or in one whose commits or
-//!    manifest this one has read.
+//!    manifest this one has read. The manifest has what was told when the database is closed in
+//!    order, and that of a copy what was told before the copy; after a crash it may be missing.
 //! 2. A view is told its time after it has loaded its version. So its time is at or after every
 //!    settled time that merges of that version have relied on.
 //! 3. A time is settled while the commit lock is held: a commit in front of it has been applied,
@@ -38,6 +39,8 @@ pub struct Clock {
     /// `None` for a clock that stands.
     env: Option<Arc<dyn Env>>,
     shown: AtomicU64,
+    /// As `shown`, but for looks that only background work has had.
+    told: AtomicU64,
     settled: AtomicU64,
     relied: AtomicU64,
     /// By how much the time is ahead of the monotonic clock at least, while the wall clock is
@@ -54,18 +57,28 @@ impl fmt::Debug for Clock {
 impl Clock {
     /// A clock that is at or after `since_ms`.
     pub fn new(env: Arc<dyn Env>, since_ms: u64) -> Clock {
-        let [shown, settled, relied] = [since_ms, since_ms, 0].map(AtomicU64::new);
-        Clock { env: Some(env), shown, settled, relied, ahead: AtomicI64::new(i64::MIN) }
+        let [shown, told, settled, relied] = [since_ms, since_ms, since_ms, 0].map(AtomicU64::new);
+        Clock { env: Some(env), shown, told, settled, relied, ahead: AtomicI64::new(i64::MIN) }
     }
 
     /// A clock that stands at 0.
     pub fn stopped() -> Clock {
-        let [shown, settled, relied] = [0; 3].map(AtomicU64::new);
-        Clock { env: None, shown, settled, relied, ahead: AtomicI64::new(i64::MIN) }
+        let [shown, told, settled, relied] = [0; 4].map(AtomicU64::new);
+        Clock { env: None, shown, told, settled, relied, ahead: AtomicI64::new(i64::MIN) }
     }
 
     /// The time. A look at the system's clock.
     pub fn now_ms(&self) -> u64 {
+        let now_ms = self.look_ms();
+        // Most looks are within the same millisecond.
+        if self.told.load(SeqCst) < now_ms {
+            self.told.fetch_max(now_ms, SeqCst);
+        }
+        now_ms
+    }
+
+    /// The time, for background work: nobody is told.
+    pub(crate) fn look_ms(&self) -> u64 {
         let Some(env) = &self.env else { return self.shown.load(SeqCst) };
         let wall_ms = env.wall_ms();
         let shown_ms = self.shown.load(SeqCst);
@@ -84,9 +97,14 @@ impl Clock {
         u64::try_from(passed_ms.saturating_add(ahead)).unwrap_or(shown_ms)
     }
 
+    /// The latest time that anybody was told.
+    pub(crate) fn told_ms(&self) -> u64 {
+        self.told.load(SeqCst)
+    }
+
     /// Settles the time: the caller holds the commit lock.
     pub(crate) fn settle(&self) {
-        self.settled.fetch_max(self.now_ms(), SeqCst);
+        self.settled.fetch_max(self.look_ms(), SeqCst);
     }
 
     /// A time that every commit to come, and every view of a later version, is at or after.

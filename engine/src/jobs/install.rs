@@ -322,8 +322,8 @@ pub(crate) fn forget_log(parts: &Parts, forget: Forget) -> Result<()> {
     let Some(start) = start else { return Ok(()) };
     let mut changes = Vec::new();
     push_marks(parts, &tail, Some(start), &mut changes);
-    let seq = tail.log.last_seq();
-    let wall_ms = tail.log.clock_ms().max(parts.services.clock.relied_ms());
+    let (seq, clock) = (tail.log.last_seq(), &parts.services.clock);
+    let wall_ms = tail.log.clock_ms().max(clock.relied_ms()).max(clock.told_ms());
     changes.push(Change::Clock { seq, wall_ms });
     drop(tail);
     let no = manifest.next_edit();
@@ -335,7 +335,8 @@ pub(crate) fn forget_log(parts: &Parts, forget: Forget) -> Result<()> {
 }
 
 /// Syncs the log, which is about to be closed, and tells the manifest how far it goes: else nobody
-/// would notice that its last segment is not there.
+/// would notice that its last segment is not there. Tells it the time as well, if anybody was told
+/// a later one than the manifest knows: what was seen to have expired is not to come back.
 ///
 /// # Errors
 /// As [`install`].
@@ -343,10 +344,13 @@ pub(crate) fn note_end(parts: &Parts) -> Result<()> {
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("closing while read-only"))?;
     let mut tail = parts.tail();
-    let seq = tail.log.last_seq();
-    if tail.is_poisoned() || seq <= manifest.state().published() {
+    let (seq, published) = (tail.log.last_seq(), manifest.state().published());
+    let (clock, noted_ms) = (&parts.services.clock, manifest.state().wall_ms());
+    if tail.is_poisoned() || seq <= published && clock.told_ms() <= noted_ms {
         return Ok(());
     }
+    // Who is still reading may be told the time until this look.
+    tail.log.tick(clock.now_ms());
     if let Err(error) = tail.log.sync_all() {
         if error.kind() == ErrorKind::Poisoned {
             parts.poison(&mut tail, &error);
@@ -355,8 +359,8 @@ pub(crate) fn note_end(parts: &Parts) -> Result<()> {
     }
     let mut changes = Vec::new();
     push_marks(parts, &tail, None, &mut changes);
-    let wall_ms = tail.log.clock_ms().max(manifest.state().wall_ms());
-    changes.push(Change::Clock { seq, wall_ms });
+    let wall_ms = tail.log.clock_ms().max(noted_ms);
+    changes.push(Change::Clock { seq: seq.max(published), wall_ms });
     drop(tail);
     let no = manifest.next_edit();
     append(parts, manifest, ManifestEdit { no, changes })?;

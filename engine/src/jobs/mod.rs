@@ -131,7 +131,7 @@ impl Worker {
             };
             version.states().filter_map(dues).min()
         })?;
-        let left = Duration::from_millis(due_ms.saturating_sub(clock.now_ms()));
+        let left = Duration::from_millis(due_ms.saturating_sub(clock.look_ms()));
         now.checked_add(left.clamp(WAKE_MIN, WAKE_MAX))
     }
 

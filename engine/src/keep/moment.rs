@@ -19,7 +19,7 @@ use crate::version::{LogHold, Sealed, Version};
 
 /// A moment of a database.
 pub(super) struct Moment {
-    /// What the manifest says.
+    /// What the manifest says, and what time it is.
     pub(super) state: ManifestState,
     /// The number of the manifest file.
     pub(super) manifest: u64,
@@ -46,7 +46,7 @@ impl Moment {
     /// when a data file is missing; `Io`.
     pub(super) fn take(parts: &Parts, identity: &Identity) -> Result<Moment> {
         let guard = parts.manifest();
-        let (state, manifest) = match guard.as_ref() {
+        let (mut state, manifest) = match guard.as_ref() {
             Some(manifest) => (manifest.state().clone(), manifest.position().number),
             None => {
                 let found = manifest::recover(parts.env.vfs(), &parts.dir, identity.uuid)?;
@@ -61,6 +61,8 @@ impl Moment {
             tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
         }
         let (seq, clock_ms) = (tail.log.last_seq(), tail.log.clock_ms());
+        // What was seen to have expired is gone from the copy, too.
+        state.note_clock(parts.services.clock.now_ms());
         let mut log = tail.log.segments();
         log.retain(|segment| segment.number >= start);
         let version = parts.versions.current();

@@ -189,8 +189,14 @@ impl ManifestState {
         self.marks.seq
     }
 
-    /// The latest commit time known, in milliseconds since 1970-01-01 UTC.
+    /// The latest time known, of a commit or told to a reader, in milliseconds since 1970-01-01
+    /// UTC.
     pub fn wall_ms(&self) -> u64 {
         self.marks.wall_ms
+    }
+
+    /// Has the latest time known be `now_ms`, unless a later one is known.
+    pub(crate) fn note_clock(&mut self, now_ms: u64) {
+        self.marks.wall_ms = self.marks.wall_ms.max(now_ms.min(NUMBER_MAX));
     }
 }

@@ -153,7 +153,8 @@ impl Keyspace {
     /// come back. A snapshot, iterator or transaction goes by the time at which it was taken. With
     /// [`Duration::ZERO`] the value is never seen; with [`Duration::MAX`] it stays, whatever time
     /// to live the keyspace gives. Time is that of the wall clock, and never goes back: where the
-    /// wall clock was ahead and has been set back, time goes on from where it was.
+    /// wall clock was ahead and has been set back, time goes on from where it was, after closing
+    /// and opening the database as well; after a crash, from the last commit.
     ///
     /// # Errors
     /// As [`Keyspace::put`].
