@@ -90,6 +90,10 @@ pub enum Strictness {
 
 /// Who has memory of [`Part::Caches`] that he can do without.
 pub trait Yields: Send + Sync {
+    /// How many bytes letting go would give back. Called with any locks held: what is locked is
+    /// passed over.
+    fn held(&self) -> u64;
+
     /// Lets go of so many bytes, or of what there is; how many it were. Called with any locks held:
     /// what is locked is passed over.
     fn let_go(&self, bytes: u64) -> u64;
@@ -190,8 +194,8 @@ impl Budget {
 
     /// What can be claimed if all who yield let go of what they have.
     pub fn spare(&self) -> u64 {
-        let yields = if self.yields().is_empty() { 0 } else { self.used(Part::Caches) };
-        self.room().saturating_add(yields)
+        let held: u64 = self.yielding().iter().map(|who| who.held()).sum();
+        self.room().saturating_add(held)
     }
 
     /// Has somebody let go of memory before others are refused, for as long as he is there.
@@ -205,6 +209,11 @@ impl Budget {
         self.yields.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Those who yield and are there, without the lock.
+    fn yielding(&self) -> Vec<Arc<dyn Yields>> {
+        self.yields().iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// What is claimed beyond the limit.
     fn excess(&self) -> u64 {
         (self.claimed() + self.floor()).saturating_sub(self.limit)
@@ -214,11 +223,13 @@ impl Budget {
     /// that not everybody has to ask.
     pub fn make_room(&self) {
         let excess = self.excess();
-        if self.strictness == Strictness::Elastic || excess == 0 || excess > self.used(Part::Caches)
-        {
+        if self.strictness == Strictness::Elastic || excess == 0 {
             return;
         }
-        let yields: Vec<_> = self.yields().iter().filter_map(Weak::upgrade).collect();
+        let yields = self.yielding();
+        if excess > yields.iter().map(|who| who.held()).sum() {
+            return;
+        }
         let mut wanted = excess + self.limit / 64;
         for who in yields {
             wanted = wanted.saturating_sub(who.let_go(wanted));

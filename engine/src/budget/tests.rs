@@ -85,3 +85,38 @@ fn only_a_strict_budget_refuses() {
     drop(charge);
     assert_eq!((strict.room(), strict.total()), (room, 0));
 }
+
+/// Has so many bytes that it can do without.
+struct Holder(Arc<Budget>, AtomicU64);
+
+impl Yields for Holder {
+    fn held(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
+    }
+
+    fn let_go(&self, bytes: u64) -> u64 {
+        let gone = bytes.min(self.held());
+        self.1.fetch_sub(gone, Ordering::Relaxed);
+        self.0.sub(Part::Caches, gone);
+        gone
+    }
+}
+
+#[test]
+fn only_what_caches_can_let_go_of_makes_room() {
+    let budget = budget(Strictness::Strict);
+    // Three quarters of it stay whatever happens.
+    budget.add(Part::Caches, 20 * MIB);
+    let holder = Arc::new(Holder(budget.clone(), AtomicU64::new(5 * MIB)));
+    let yields: Weak<Holder> = Arc::downgrade(&holder);
+    budget.add_yielding(yields);
+    let room = budget.room();
+    assert_eq!(budget.spare(), room + 5 * MIB);
+    let refused = Charge::new(&budget, Part::Commits, room + 6 * MIB).map(drop).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Full);
+    assert_eq!(holder.held(), 5 * MIB, "nothing went in vain");
+    Charge::new(&budget, Part::Commits, room + 2 * MIB).unwrap();
+    assert_eq!(holder.held(), 2 * MIB, "what was asked for, and a little more");
+    drop(holder);
+    assert_eq!(budget.spare(), budget.room());
+}

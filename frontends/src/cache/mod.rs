@@ -124,18 +124,28 @@ impl Deref for Shards {
     }
 }
 
+impl Shards {
+    /// Those that nobody has locked, locked one after the other.
+    fn unlocked(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.iter().filter_map(|shard| match shard.try_lock() {
+            Ok(shard) => Some(shard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        })
+    }
+}
+
 impl Yields for Shards {
+    fn held(&self) -> u64 {
+        self.unlocked().map(|shard| shard.held()).sum()
+    }
+
     fn let_go(&self, bytes: u64) -> u64 {
         let mut gone = 0;
         // A fair share of each; then whatever is missing still, of whoever has it.
         for share in [bytes.div_ceil(self.len() as u64), bytes] {
-            for shard in &**self {
-                let shard = match shard.try_lock() {
-                    Ok(shard) => Some(shard),
-                    Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-                    Err(TryLockError::WouldBlock) => None,
-                };
-                if let Some(mut shard) = shard.filter(|_| gone < bytes) {
+            for mut shard in self.unlocked() {
+                if gone < bytes {
                     gone += shard.let_go(share.min(bytes - gone));
                 }
             }
@@ -163,7 +173,7 @@ impl Shared {
     fn submit(&self, shard: &mut Shard, mut batch: Batch) -> Result<Option<CommitHandle>> {
         let Some(keyspace) = &self.keyspace else { return Ok(None) };
         let (mut count, mut bytes) = (0, 0);
-        for orphan in shard.orphans.latest().take(DELETED) {
+        for orphan in shard.orphans().latest().take(DELETED) {
             if bytes > DELETED_BYTES {
                 break;
             }
@@ -174,7 +184,7 @@ impl Shared {
             return Ok(None);
         }
         let handle = batch.submit()?;
-        shard.orphans.pop(count);
+        shard.forget_orphans(count);
         Ok(Some(handle))
     }
 
@@ -203,9 +213,9 @@ impl Shared {
         if written.is_err() {
             let mut shard = self.shard(hash);
             if shard.remove(hash, key) {
-                shard.orphans.push(key.into());
+                shard.orphan(key.into());
             } else {
-                shard.orphans.raise(key);
+                shard.raise_orphan(key);
             }
             return written;
         }
@@ -229,7 +239,7 @@ impl Shared {
         }
         let submitted = self.submit(&mut shard, batch);
         if submitted.is_err() && shard.remove(hash, &key) {
-            shard.orphans.push(key);
+            shard.orphan(key);
         }
         drop(shard);
         submitted?.map_or(Ok(()), CommitHandle::wait)
@@ -349,10 +359,10 @@ impl Cache {
         shard.expire(|| shared.db.now_ms());
         let was_here = shard.remove(hash, key);
         if was_here && shared.keyspace.is_some() {
-            shard.orphans.push(key.into());
+            shard.orphan(key.into());
         } else {
             // Let go of before, perhaps, and still in the keyspace.
-            shard.orphans.raise(key);
+            shard.raise_orphan(key);
         }
         let submitted = shared.submit(&mut shard, shared.batch());
         drop(shard);
@@ -377,7 +387,7 @@ impl Cache {
         batch.delete_range::<&[u8]>(keyspace, ..)?;
         let cleared = batch.submit()?;
         for shard in &mut shards {
-            shard.orphans.clear();
+            shard.forget_orphans(usize::MAX);
         }
         drop(shards);
         cleared.wait()

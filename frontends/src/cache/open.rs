@@ -81,13 +81,13 @@ impl Shared {
             let expiry_ms = cursor.expiry_ms().unwrap_or(NEVER);
             let mut shard = self.shard(hash);
             shard.put(Entry { key, hash, bytes, expiry_ms, value: None });
-            if shard.orphans.len() >= DELETED {
+            if shard.orphans().len() >= DELETED {
                 self.submit(&mut shard, self.batch())?;
             }
         }
         for shard in &**self.shards {
             let mut shard = lock(shard);
-            while !shard.orphans.is_empty() {
+            while !shard.orphans().is_empty() {
                 self.submit(&mut shard, self.batch())?.map_or(Ok(()), CommitHandle::wait)?;
             }
             shard.stats = CacheStats::default();

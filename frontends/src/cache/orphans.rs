@@ -4,18 +4,29 @@
 //! first ... [ key | key | key ] ... last      the last are deleted with the next write
 //! ```
 //!
-//! Invariant: `places` has the place in `keys` of each key, and nothing else.
+//! Invariants
+//! 1. `places` has the place in `keys` of each key, and nothing else.
+//! 2. `memory` is that of all keys together.
 //!
 //! Not for: when they are deleted; see the module.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What an orphan costs in memory besides its key.
+const ORPHAN_MEMORY: u64 = 80;
+
+/// What an orphan costs in memory.
+pub(super) fn memory_of(key: &[u8]) -> u64 {
+    ORPHAN_MEMORY + key.len() as u64
+}
+
 /// Orphans of a shard, each once.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
     keys: Vec<Arc<[u8]>>,
     places: HashMap<Arc<[u8]>, usize>,
+    memory: u64,
 }
 
 impl Orphans {
@@ -27,9 +38,15 @@ impl Orphans {
         self.keys.is_empty()
     }
 
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
     /// Takes a key in as the last.
     pub(super) fn push(&mut self, key: Arc<[u8]>) {
         if !self.raise(&key) {
+            self.memory += memory_of(&key);
             self.places.insert(key.clone(), self.keys.len());
             self.keys.push(key);
         }
@@ -64,11 +81,7 @@ impl Orphans {
     pub(super) fn pop(&mut self, count: usize) {
         for key in self.keys.drain(self.keys.len().saturating_sub(count)..) {
             self.places.remove(&key);
+            self.memory -= memory_of(&key);
         }
-    }
-
-    /// Takes all out.
-    pub(super) fn clear(&mut self) {
-        *self = Orphans::default();
     }
 }

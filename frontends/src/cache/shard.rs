@@ -27,7 +27,7 @@ use cuesta_engine::budget::{Budget, Charge, Part, Strictness};
 use super::entries::{Entries, Entry, NEVER, Segment, Size};
 use super::flight::Flight;
 use super::options::Policy;
-use super::orphans::Orphans;
+use super::orphans::{self, Orphans};
 use super::sketch::Sketch;
 use super::stats::CacheStats;
 use crate::Value;
@@ -51,11 +51,14 @@ pub(super) struct Shard {
     /// What is being loaded.
     pub loading: HashMap<Arc<[u8]>, Arc<Flight>>,
     /// Keys that are no entries any more and have yet to be deleted from the keyspace.
-    pub orphans: Orphans,
+    orphans: Orphans,
     pub stats: CacheStats,
     budget: Arc<Budget>,
     charge: Charge,
+    /// Of entries and the sketch.
     memory: u64,
+    /// What letting go of all entries would give back.
+    held: u64,
 }
 
 /// What a shard knows of a key.
@@ -95,13 +98,36 @@ impl Shard {
             budget: budget.clone(),
             charge: Charge::must(budget, Part::Caches, memory),
             memory,
+            held: 0,
         }
+    }
+
+    /// Keys that are no entries any more and have yet to be deleted from the keyspace.
+    pub(super) fn orphans(&self) -> &Orphans {
+        &self.orphans
+    }
+
+    /// Has a key deleted from the keyspace, with the next write.
+    pub(super) fn orphan(&mut self, key: Arc<[u8]>) {
+        self.orphans.push(key);
+        self.account();
+    }
+
+    /// Has a key deleted first, if it is to be deleted.
+    pub(super) fn raise_orphan(&mut self, key: &[u8]) {
+        self.orphans.raise(key);
+    }
+
+    /// So many of the last orphans are being deleted.
+    pub(super) fn forget_orphans(&mut self, count: usize) {
+        self.orphans.pop(count);
+        self.account();
     }
 
     /// The statistics, with the sizes of now.
     pub(super) fn stats(&self) -> CacheStats {
         let Size { bytes, entries } = self.entries.size();
-        CacheStats { entries, bytes, memory_bytes: self.memory, ..self.stats }
+        CacheStats { entries, bytes, memory_bytes: self.total(), ..self.stats }
     }
 
     /// What is known of a key, which does not count as a use.
@@ -184,7 +210,7 @@ impl Shard {
         if (Size { bytes: entry.bytes, entries: 1 }).exceeds(self.limit) {
             self.stats.rejections += 1;
             if self.remove(hash, &key) && entry.value.is_none() {
-                self.orphans.push(key);
+                self.orphan(key);
             } else {
                 self.orphans.raise(&key);
             }
@@ -192,6 +218,7 @@ impl Shard {
         }
         let known = self.entries.find(hash, &key);
         let expiry_ms = entry.expiry_ms;
+        self.held += freed_by(&entry);
         self.grow(memory_of(&entry));
         let slot = match known {
             Some(slot) => {
@@ -225,6 +252,7 @@ impl Shard {
         let stayed = self.entries.get(slot).is_some();
         if stayed {
             self.orphans.remove(&key);
+            self.account();
         } else {
             self.orphans.raise(&key);
             self.stats.evictions -= 1;
@@ -244,7 +272,8 @@ impl Shard {
         stored.for_each(|entry| self.orphans.push(entry.key));
         self.expiring.clear();
         self.memory = self.sketch.as_ref().map_or(0, Sketch::memory);
-        self.charge.set(self.memory);
+        self.held = 0;
+        self.account();
     }
 
     fn over(&self) -> bool {
@@ -275,15 +304,21 @@ impl Shard {
         segments.into_iter().find_map(|segment| self.entries.oldest(segment))
     }
 
-    /// Lets go of entries that take so much memory, or of all; how much it was.
+    /// How much [`Shard::let_go`] can give back.
+    pub(super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Lets go of entries until so much memory is given back, or of all; how much it was. What is
+    /// left of an entry that the keyspace has is its key, until it is deleted there.
     pub(super) fn let_go(&mut self, bytes: u64) -> u64 {
-        let before = self.memory;
-        while before - self.memory < bytes
+        let before = self.held;
+        while before - self.held < bytes
             && let Some(slot) = self.least()
         {
             self.evict(slot);
         }
-        before - self.memory
+        before - self.held
     }
 
     /// Makes room for what has just left the window, if it was used more than what would have to
@@ -338,7 +373,7 @@ impl Shard {
         if let Some(entry) = self.take(slot) {
             self.stats.evictions += 1;
             if entry.value.is_none() {
-                self.orphans.push(entry.key);
+                self.orphan(entry.key);
             }
         }
     }
@@ -351,17 +386,27 @@ impl Shard {
     /// Gives back the memory of an entry that goes, and its place in the order of expiry.
     fn forget(&mut self, slot: u32) {
         let Some(entry) = self.entries.get(slot) else { return };
-        let memory = memory_of(entry);
+        let (memory, freed) = (memory_of(entry), freed_by(entry));
         if entry.expiry_ms != NEVER {
             self.expiring.remove(&(entry.expiry_ms, slot));
         }
         self.memory -= memory;
-        self.charge.set(self.memory);
+        self.held -= freed;
+        self.account();
     }
 
     fn grow(&mut self, bytes: u64) {
         self.memory += bytes;
-        self.charge.set(self.memory);
+        self.account();
+    }
+
+    /// Bytes of memory.
+    fn total(&self) -> u64 {
+        self.memory + self.orphans.memory()
+    }
+
+    fn account(&mut self) {
+        self.charge.set(self.total());
     }
 }
 
@@ -369,4 +414,10 @@ fn memory_of(entry: &Entry) -> u64 {
     let value = entry.value.as_ref().map_or(0, |value| value.len() as u64);
     let expiry = if entry.expiry_ms == NEVER { 0 } else { EXPIRY_MEMORY };
     ENTRY_MEMORY + entry.key.len() as u64 + value + expiry
+}
+
+/// What letting go of an entry gives back: its key stays if it is to be deleted from the keyspace.
+fn freed_by(entry: &Entry) -> u64 {
+    let left = if entry.value.is_none() { orphans::memory_of(&entry.key) } else { 0 };
+    memory_of(entry) - left
 }

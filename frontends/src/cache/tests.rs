@@ -13,7 +13,7 @@ use super::options::Policy;
 use super::orphans::Orphans;
 use super::shard::Shard;
 use super::{CacheOptions, Yields};
-use crate::Database;
+use crate::{Database, Value};
 
 fn entry(key: &[u8], hash: u64, bytes: u64) -> Entry {
     Entry { key: key.into(), hash, bytes, expiry_ms: NEVER, value: None }
@@ -67,6 +67,8 @@ fn memory_is_charged_and_given_back() {
         shard.expire(|| 1_990);
         assert!(shard.stats().expirations > 0 && shard.stats().entries > 0);
         shard.clear();
+        assert!(budget.used(Part::Caches) > empty + 80 * 1900, "orphans are counted");
+        shard.forget_orphans(usize::MAX);
         assert!(budget.used(Part::Caches) <= empty + 512, "but for the sketch");
         drop(shard);
         assert_eq!(budget.used(Part::Caches), 0);
@@ -140,4 +142,26 @@ fn what_was_let_go_of_and_then_removed_does_not_come_back() {
         assert_eq!(cache.get(key.to_be_bytes()).unwrap(), None, "{key}");
     }
     assert!(cache.len() > 3000, "{} others are there still", cache.len());
+}
+
+#[test]
+fn what_is_let_go_of_is_what_is_given_back() {
+    for kept in [true, false] {
+        let budget = budget();
+        let limit = Size { bytes: 1 << 30, entries: 1 << 20 };
+        let mut shard = Shard::new(Policy::TinyLfu, limit, &budget);
+        for key in 0..1000u32 {
+            let mut entry = entry(&key.to_le_bytes(), u64::from(key) * 977, 100);
+            entry.value = (!kept).then(|| Value::from(&[7u8; 50][..]));
+            entry.expiry_ms = if key % 3 == 0 { u64::from(key) + 1 } else { NEVER };
+            shard.put(entry);
+        }
+        let (before, held) = (budget.used(Part::Caches), shard.held());
+        let gone = shard.let_go(10_000);
+        assert!((10_000..11_000).contains(&gone), "{gone}");
+        assert_eq!((budget.used(Part::Caches), shard.held()), (before - gone, held - gone));
+        assert_eq!((shard.let_go(u64::MAX), shard.held()), (held - gone, 0));
+        assert_eq!(budget.used(Part::Caches), before - held, "kept {kept}");
+        assert_eq!(shard.orphans().len(), if kept { 1000 } else { 0 });
+    }
 }
