@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{Read, Write};
+#[cfg(target_os = "linux")]
+use std::path::Path;
 
 use serde_json::json;
 
@@ -169,17 +171,40 @@ fn sorted_rows_are_one_commit_or_nothing() {
     assert!(changes.contains("load"), "{changes}");
 }
 
+/// Bytes of the file without a name that a process is writing into a folder.
+#[cfg(target_os = "linux")]
+fn written(process: u32, folder: &Path) -> u64 {
+    let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else { return 0 };
+    let of_folder = open.flatten().map(|entry| entry.path()).filter(|descriptor| {
+        fs::read_link(descriptor).is_ok_and(|file| file.parent() == Some(folder))
+    });
+    let files = of_folder.filter_map(|descriptor| fs::metadata(descriptor).ok());
+    files.filter(|file| file.is_file()).map(|file| file.len()).sum()
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn what_is_killed_leaves_no_file() {
+    use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
 
     let desk = Desk::new();
+    let folder = desk.folder().canonicalize().unwrap();
     let db = cuesta::Database::open(desk.path("db")).unwrap();
     let keyspace = db.keyspace("k").unwrap();
+    // What does not compress, so that there is much to write.
+    let mut random = 1u64;
     let mut batch = db.batch();
-    for number in 0..200_000u32 {
-        batch.put(&keyspace, number.to_be_bytes(), [7; 100]).unwrap();
+    for number in 0..40_000u32 {
+        let words = std::array::from_fn::<u64, 64, _>(|_| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random
+        });
+        let value: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
+        batch.put(&keyspace, number.to_be_bytes(), value).unwrap();
     }
     batch.commit().unwrap();
     db.close().unwrap();
@@ -190,11 +215,15 @@ fn what_is_killed_leaves_no_file() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        let start = Instant::now();
+        while written(child.id(), &folder) == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "{command:?} was over unseen");
+            assert!(start.elapsed() < Duration::from_secs(60), "{command:?} writes nothing");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         child.kill().unwrap();
-        child.wait().unwrap();
-        let files = desk.files("");
-        assert!(files.iter().all(|file| !file.starts_with(".cuesta-")), "{files:?}");
-        let _ = fs::remove_file(desk.path("all.zst"));
+        let ended = child.wait().unwrap();
+        assert_eq!(ended.signal(), Some(9), "{command:?} had ended before it was killed");
+        assert_eq!(desk.files(""), ["db"], "{command:?}");
     }
 }
