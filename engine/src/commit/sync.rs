@@ -40,7 +40,9 @@ impl SyncTo {
             State::Ask => self.ask(),
             State::Sync(file, target) => {
                 let began = self.parts.env.now();
+                let unwinding = Unwinding(&self.parts);
                 let result = file.sync();
+                std::mem::forget(unwinding);
                 self.parts.stats.sync_time.record(self.parts.env.now().saturating_sub(began));
                 self.state = State::Finish(result, target);
                 Step::Again
@@ -94,6 +96,18 @@ impl SyncTo {
             self.parts.syncer.notify();
         }
         self.parts.moved.notify();
+    }
+}
+
+/// Dropped only when a sync panics: nobody knows what of the log is durable then, and whoever waits
+/// for it must hear of that.
+struct Unwinding<'p>(&'p Parts);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        let mut tail = self.0.tail();
+        tail.syncing = false;
+        self.0.poison(&mut tail, &Error::internal("syncing the log panicked"));
     }
 }
 

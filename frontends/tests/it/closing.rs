@@ -1,11 +1,12 @@
 //! What goes on while a database is closed: the directory stays its own for as long; and what it
 //! knows of itself afterwards.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cuesta::{Database, ErrorKind};
+use cuesta::{Database, Durability, ErrorKind};
 
 use crate::hooked::World;
 
@@ -118,4 +119,37 @@ fn a_closed_handle_neither_begins_nor_verifies() {
     assert!(reader.verify().unwrap().is_sound());
     reader.close().unwrap();
     assert_eq!(closed.verify().unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_sync_that_panics_in_a_flush_is_told_and_nobody_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_due = Arc::new(AtomicBool::new(true));
+    let mut world = World::new();
+    let panics = is_due.clone();
+    world.before_sync = Arc::new(Box::new(move |path, _| {
+        let thread = std::thread::current();
+        let is_worker = thread.name().is_some_and(|name| name.starts_with("cuesta-work"));
+        let is_log = path.file_name().is_some_and(|name| name.to_string_lossy().contains("log"));
+        if is_worker && is_log && panics.swap(false, Ordering::SeqCst) {
+            panic!("the disk is gone");
+        }
+    }));
+    let db = Database::builder().environment(Arc::new(world)).durability(Durability::Buffered);
+    let db = db.open(dir.path()).unwrap();
+    let ks = db.keyspace("k").unwrap();
+    ks.put("a", "1").unwrap();
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let flushed = db.flush().map_err(|error| error.kind());
+        let put = ks.put("b", "2").map_err(|error| error.kind());
+        drop(ks);
+        let closed = db.close().map_err(|error| error.kind());
+        let _ = tell.send([flushed, put, closed]);
+    });
+    let results = told.recv_timeout(Duration::from_secs(8)).expect("nobody waits for ever");
+    assert!(!is_due.load(Ordering::SeqCst), "a worker synced the log");
+    assert_eq!(results, [Err(ErrorKind::Poisoned); 3]);
+    let db = Database::open(dir.path()).unwrap();
+    assert_eq!(db.keyspace("k").unwrap().get("a").unwrap().as_deref(), Some(&b"1"[..]));
 }

@@ -1,15 +1,18 @@
-//! The operating system, with hooks: what a test wants to happen before a file is opened or
-//! removed, and another wall clock.
+//! The operating system, with hooks: what a test wants to happen before a file is opened, synced
+//! or removed, and another wall clock.
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use cuesta::env::os::OsEnv;
-use cuesta::env::{Env, Event, Job, Lock, OpenMode, Running, SharedWords, Vfs, VfsFile};
+use cuesta::env::{
+    Env, Event, Job, Lock, Map, OpenMode, Running, SharedWords, SyncKind, Vfs, VfsFile,
+};
 
 type Hook<A> = Box<dyn Fn(&Path, A) + Send + Sync>;
 
@@ -18,6 +21,8 @@ pub struct World {
     inner: Arc<OsEnv>,
     /// Called before a file is opened.
     pub before_open: Hook<OpenMode>,
+    /// Called before a file is synced.
+    pub before_sync: Arc<Hook<SyncKind>>,
     /// Called before a file is removed.
     pub before_remove: Hook<()>,
     /// By how much the wall clock is ahead, in milliseconds.
@@ -32,6 +37,7 @@ impl World {
         World {
             inner: OsEnv::new(),
             before_open: Box::new(|_, _| {}),
+            before_sync: Arc::new(Box::new(|_, _| {})),
             before_remove: Box::new(|_, ()| {}),
             ahead_ms: AtomicI64::new(0),
             later_ms: AtomicU64::new(0),
@@ -84,7 +90,9 @@ impl Env for World {
 impl Vfs for World {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
         (self.before_open)(path, mode);
-        self.inner.vfs().open(path, mode)
+        let inner = self.inner.vfs().open(path, mode)?;
+        let before_sync = self.before_sync.clone();
+        Ok(Arc::new(Hooked { inner, path: path.to_path_buf(), before_sync }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -134,5 +142,49 @@ impl Vfs for World {
 
     fn free_space(&self, dir: &Path) -> io::Result<u64> {
         self.inner.vfs().free_space(dir)
+    }
+}
+
+/// A file, with hooks.
+struct Hooked {
+    inner: Arc<dyn VfsFile>,
+    path: PathBuf,
+    before_sync: Arc<Hook<SyncKind>>,
+}
+
+impl fmt::Debug for Hooked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl VfsFile for Hooked {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.read_at(offset, buf)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write_at(offset, bytes)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.inner.set_len(len)
+    }
+
+    fn allocate(&self, range: Range<u64>) -> io::Result<()> {
+        self.inner.allocate(range)
+    }
+
+    fn sync(&self, kind: SyncKind) -> io::Result<()> {
+        (self.before_sync)(&self.path, kind);
+        self.inner.sync(kind)
+    }
+
+    fn map(&self, range: Range<u64>) -> io::Result<Option<Map>> {
+        self.inner.map(range)
     }
 }
