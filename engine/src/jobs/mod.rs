@@ -135,6 +135,26 @@ impl Worker {
         now.checked_add(left.clamp(WAKE_MIN, WAKE_MAX))
     }
 
+    /// How long there is nothing to do. Indexes are asked only when no failure is to be waited for:
+    /// one that panics when asked would be asked again at once.
+    fn idle(&self, seen: u64, now: Duration) -> JobState {
+        let control = self.parts.control();
+        if control.closing {
+            return JobState::Done;
+        }
+        if control.retry_at > now {
+            return JobState::WaitUntil(seen, control.retry_at);
+        }
+        if let Some(retry_at) = control.failing.values().filter(|at| **at > now).min() {
+            return JobState::WaitUntil(seen, *retry_at);
+        }
+        drop(control);
+        match self.wakes_at(now) {
+            Some(wakes_at) => JobState::WaitUntil(seen, wakes_at),
+            None => JobState::Wait(seen),
+        }
+    }
+
     /// Gives up what it works on.
     fn give_up(&mut self, error: &Error, now: Duration) {
         let task = self.tasks.pop();
@@ -174,19 +194,7 @@ impl Job for Worker {
             if self.parts.files.has_released() {
                 clear_released(&self.parts);
             }
-            let wakes_at = self.wakes_at(now);
-            let control = self.parts.control();
-            return if control.closing {
-                JobState::Done
-            } else if control.retry_at > now {
-                JobState::WaitUntil(seen, control.retry_at)
-            } else if let Some(retry_at) = control.failing.values().filter(|at| **at > now).min() {
-                JobState::WaitUntil(seen, *retry_at)
-            } else if let Some(wakes_at) = wakes_at {
-                JobState::WaitUntil(seen, wakes_at)
-            } else {
-                JobState::Wait(seen)
-            };
+            return self.idle(seen, now);
         };
         if task.is_merge() && self.parts.control().closing {
             task.give_up();

@@ -19,6 +19,9 @@ use crate::stats::Stats;
 /// From the beginning of one pass to that of the next, at least.
 pub const PASS_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// How long it rests after a panic, lest it panic again at once, for ever.
+const PANIC_REST: Duration = Duration::from_secs(1);
+
 /// The job.
 pub struct Scrubber {
     parts: Arc<Parts>,
@@ -105,6 +108,7 @@ impl Job for Scrubber {
 
     /// The segment that was looked at counts as checked, or a pass would never end.
     fn panicked(&mut self, message: &str) -> JobState {
+        self.rests_until = self.parts.env.now() + PANIC_REST;
         Stats::add(&self.parts.stats.job_failures, 1);
         self.found(format!("checking the segment after {:?} panicked: {message}", self.last));
         JobState::Again

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::Handle;
@@ -120,4 +121,21 @@ fn threads_that_write_read_flush_and_merge_agree() {
     for writer in 0..WRITERS {
         assert_eq!(map[&key(writer * 1000 + 999)], COMMITS.to_string().into_bytes());
     }
+}
+
+#[test]
+fn what_panics_when_nothing_is_to_be_done_is_asked_again_only_after_a_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { background_threads: 2, ..small() };
+    let engine = Engine::open(OsEnv::new(), dir.path(), options, registry()).unwrap();
+    engine.create_index("due", "test-pages", &Pages::panicking()).unwrap();
+    let failures = || engine.stats().job_failures.load(Ordering::Relaxed);
+    let began = Instant::now();
+    while failures() == 0 && began.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread::sleep(Duration::from_millis(500));
+    let failures = failures();
+    assert!((1..30).contains(&failures), "{failures} panics");
+    engine.close().unwrap();
 }

@@ -41,6 +41,8 @@ const LEVELS_MAX: u8 = 16;
 pub struct Pages {
     page_bytes: usize,
     keep: Keep,
+    /// Whether it panics when it is asked when something is due.
+    panics: bool,
 }
 
 /// An open tree. Pages are read when they are asked for.
@@ -70,6 +72,13 @@ impl Pages {
     pub fn with(page_bytes: u16, keep: Keep) -> Vec<u8> {
         let mut options = page_bytes.to_le_bytes().to_vec();
         options.push(u8::from(keep == Keep::Needed));
+        options
+    }
+
+    /// Options of an index that panics when it is asked when something is due.
+    pub fn panicking() -> Vec<u8> {
+        let mut options = Pages::with(512, Keep::All);
+        options[2] = 2;
         options
     }
 
@@ -120,16 +129,17 @@ impl IndexType for Pages {
         let mut reader = Reader::new(options, "options of test-pages");
         let invalid = |e: Error| Error::invalid(e.message().to_owned());
         let page_bytes = usize::from(reader.u16().map_err(invalid)?);
-        let keep = match reader.u8().map_err(invalid)? {
-            0 => Keep::All,
-            1 => Keep::Needed,
+        let (keep, panics) = match reader.u8().map_err(invalid)? {
+            0 => (Keep::All, false),
+            1 => (Keep::Needed, false),
+            2 => (Keep::All, true),
             other => return Err(Error::unsupported(format!("pruning of kind {other}"))),
         };
         reader.finish().map_err(invalid)?;
         if !page_bytes.is_power_of_two() || !(128..=32768).contains(&page_bytes) {
             return Err(Error::invalid(format!("a page of {page_bytes} bytes")));
         }
-        Ok(Pages { page_bytes, keep })
+        Ok(Pages { page_bytes, keep, panics })
     }
 
     fn prepare(&self, ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()> {
@@ -185,6 +195,11 @@ impl IndexType for Pages {
 
     fn accept(&self, _given: &[Live<Pages>], _footprint: &mut Footprint) -> Result<()> {
         Err(not_loaded::<Pages>())
+    }
+
+    fn due_ms(&self, _current: &[Live<Pages>], _after_ms: u64) -> Option<u64> {
+        assert!(!self.panics, "nobody may ask this index what is due");
+        None
     }
 
     fn note_ingested(&self, _at: SeqNo) {}
