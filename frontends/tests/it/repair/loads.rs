@@ -1,8 +1,8 @@
 //! Repairs of what was loaded: with its record in the log alone, without a manifest, in damaged
 //! files, and out of prepared files.
 
-use cuesta::SegmentBuilder;
 use cuesta::env::Env;
+use cuesta::{Keyspace, SegmentBuilder};
 use cuesta_engine::commit::{Commit, drive};
 use cuesta_engine::index::Registry;
 use cuesta_engine::{Batch, BulkLoad, Durability, Engine, IndexId};
@@ -186,15 +186,21 @@ fn prepare(env: &Arc<SimEnv>, path: &str, value: &str) {
     builder.finish().unwrap();
 }
 
+/// A database into which two prepared files of the same keys were loaded, one after the other.
+fn with_two_files(env: &Arc<SimEnv>) -> (Database, Keyspace) {
+    let db = builder(env).open(DIR).unwrap();
+    let plain = db.keyspace("plain").unwrap();
+    for value in ["first", "second"] {
+        prepare(env, value, value);
+        db.ingest(&plain, [value]).unwrap();
+    }
+    (db, plain)
+}
+
 #[test]
 fn prepared_files_are_saved_as_far_as_anything_knows_of_them() {
     let env = SimEnv::new(1);
-    let db = builder(&env).open(DIR).unwrap();
-    let plain = db.keyspace("plain").unwrap();
-    for value in ["first", "second"] {
-        prepare(&env, value, value);
-        db.ingest(&plain, [value]).unwrap();
-    }
+    let (db, plain) = with_two_files(&env);
     // The flush lists both, and the last knows of the log alone.
     db.flush().unwrap();
     plain.put(key(0), "put").unwrap();
@@ -323,12 +329,7 @@ fn of_loads_that_nothing_but_their_files_tells_of_the_last_one_wins() {
 #[test]
 fn prepared_files_that_meet_are_told_where_nothing_tells_which_came_last() {
     let env = SimEnv::new(1);
-    let db = builder(&env).open(DIR).unwrap();
-    let plain = db.keyspace("plain").unwrap();
-    for value in ["first", "second"] {
-        prepare(&env, value, value);
-        db.ingest(&plain, [value]).unwrap();
-    }
+    let (db, plain) = with_two_files(&env);
     plain.put(key(90), "put").unwrap();
     db.flush().unwrap();
     std::mem::forget(db);
