@@ -10,7 +10,8 @@ use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::Registry;
 use cuesta_engine::{Access, Engine, Options};
-use cuesta_indexes::lsm::{Factory, MergeOperator, Operators};
+use cuesta_indexes::lsm::Factory;
+use cuesta_indexes::ordered::{MergeOperator, Operators};
 
 use crate::named::Named;
 use crate::place;

@@ -12,7 +12,7 @@ use cuesta_engine::feed::{self, Feed};
 use cuesta_engine::version::{Catalog, CatalogOp};
 use cuesta_engine::{IndexId, SeqNo};
 use cuesta_indexes::lsm::Loaded;
-use cuesta_indexes::lsm::op::{self, Op, Ops};
+use cuesta_indexes::ordered::op::{self, Op, Ops};
 
 use crate::database::Database;
 use crate::{Result, note};

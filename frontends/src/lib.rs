@@ -68,7 +68,7 @@ pub use cuesta_engine::index::Lost;
 pub use cuesta_engine::log::Torn;
 pub use cuesta_engine::stats::Quantiles;
 pub use cuesta_engine::{Durability, Isolation, RecoveryReport, ScrubReport, VerifyReport};
-pub use cuesta_indexes::lsm::{MergeOperator, Value};
+pub use cuesta_indexes::ordered::{MergeOperator, Value};
 pub use database::{Builder, Database};
 pub use dump::{Dumped, Existing, Unmerged};
 pub use feed::{Action, Change, Changes, NextChange, Operands, Operation, Operations};

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use cuesta_engine::error::ErrorKind;
 use cuesta_engine::index::{Footprint, IndexType};
-use cuesta_indexes::lsm::op::{self, Op, Ops};
 use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::op::{self, Op, Ops};
 
 use crate::options::services;
 

@@ -18,7 +18,8 @@ use cuesta_engine::error::{ErrorKind, Result};
 use cuesta_engine::file::{DataFile, Extent, FileKind, Files, Region};
 use cuesta_engine::id::{EditNo, FileId, SegmentId, SeqNo};
 use cuesta_engine::index::{IndexType, KnownBy, Live, Lost, Salvage, SegmentMeta, State, Taken};
-use cuesta_indexes::lsm::{Cursor, Lsm, Options, Reader};
+use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::{Cursor, Ordered, Reader};
 
 use crate::input::{self, u64_at};
 use crate::options::services;
@@ -232,7 +233,10 @@ fn answers(state: &State<Lsm>) -> Answers {
     Answers { problems, forward, backward, probes }
 }
 
-fn walk(reader: &Reader<'_>, step: fn(&mut Cursor) -> Result<bool>) -> Walked {
+fn walk(
+    reader: &Reader<'_, Lsm>,
+    step: fn(&mut Cursor<<Lsm as Ordered>::Walk>) -> Result<bool>,
+) -> Walked {
     let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
     let mut entries = Vec::new();
     while entries.len() < STEPS_MAX && step(&mut cursor).map_err(|e| refused(&e))? {
@@ -242,7 +246,7 @@ fn walk(reader: &Reader<'_>, step: fn(&mut Cursor) -> Result<bool>) -> Walked {
     Ok(entries)
 }
 
-fn probe(reader: &Reader<'_>, key: &[u8]) -> std::result::Result<Probe, ErrorKind> {
+fn probe(reader: &Reader<'_, Lsm>, key: &[u8]) -> std::result::Result<Probe, ErrorKind> {
     let value = reader.get(key).map_err(|e| refused(&e))?;
     let value = value.map(|value| value.to_vec());
     assert_eq!(reader.contains(key).map_err(|e| refused(&e))?, value.is_some());

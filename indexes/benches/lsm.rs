@@ -14,7 +14,8 @@
 mod driver;
 
 mod lsm {
-    pub use cuesta_indexes::lsm::{Lsm, Options, op};
+    pub use cuesta_indexes::lsm::{Lsm, Options};
+    pub use cuesta_indexes::ordered::op;
 }
 
 use std::ops::Bound;
@@ -30,7 +31,8 @@ use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, LogFiles, Output
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, Horizon, State};
 use cuesta_engine::{FileId, SeqNo};
-use cuesta_indexes::lsm::{Lsm, Options, Reader};
+use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::Reader;
 
 use driver::{Driver, Store, services};
 

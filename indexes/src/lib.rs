@@ -2,4 +2,5 @@
 //!
 //! The order of the modules is the order of the layers: a module uses only earlier ones.
 
+pub mod ordered;
 pub mod lsm;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use cuesta_engine::Batch as Operations;
-use cuesta_indexes::lsm::op;
+use cuesta_indexes::ordered::op;
 
 use crate::database::Database;
 use crate::handle::CommitHandle;

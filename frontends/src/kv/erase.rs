@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use cuesta_indexes::lsm::op;
+use cuesta_indexes::ordered::op;
 
 use crate::Result;
 use crate::kv::{Batch, Bounds, Keyspace, after_prefix, bounds, half_open};

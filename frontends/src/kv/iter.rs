@@ -6,12 +6,15 @@ use std::ops::Bound;
 use cuesta_engine::IndexId;
 use cuesta_engine::budget::Charge;
 use cuesta_engine::version::View;
-use cuesta_indexes::lsm::Cursor as LsmCursor;
+use cuesta_indexes::lsm::Lsm;
+use cuesta_indexes::ordered::{self, Ordered};
 
 use crate::kv::blame::in_view;
 use crate::kv::tracked::{Tracked, Way};
 use crate::kv::{Bounds, Keyspace, Snapshot};
 use crate::{Result, Value};
+
+type LsmCursor = ordered::Cursor<<Lsm as Ordered>::Walk>;
 
 /// A place in a range of keys of one snapshot. It lends the key and value that it stands on, so
 /// walking allocates nothing.

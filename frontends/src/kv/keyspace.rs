@@ -8,7 +8,8 @@ use std::time::Duration;
 use cuesta_engine::IndexId;
 use cuesta_engine::clock::Now;
 use cuesta_engine::index::{Handle, IndexType, State};
-use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
+use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::{Reader, op};
 
 use crate::database::Database;
 use crate::kv::blame::in_keyspace;

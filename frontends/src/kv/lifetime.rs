@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cuesta_indexes::lsm::Reader;
+use cuesta_indexes::ordered::Reader;
 
 use crate::Result;
 use crate::kv::{Keyspace, Snapshot};

@@ -12,7 +12,8 @@ use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::{IndexType, Load};
 use cuesta_engine::ingest::PreparedFile;
-use cuesta_indexes::lsm::{Lsm, Options, op};
+use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::op;
 
 use crate::database::Database;
 use crate::kv::lifetime::end_ms;

@@ -5,7 +5,7 @@
 //!
 //! Not for: ranges, which a cursor walks through faster than keys are looked up.
 
-use cuesta_indexes::lsm::Reader;
+use cuesta_indexes::ordered::Reader;
 
 use crate::kv::blame::in_keyspace;
 use crate::kv::{Keyspace, Snapshot};

@@ -35,7 +35,7 @@ pub use swap::Swap;
 use std::ops::{Bound, RangeBounds};
 
 use cuesta_engine::oracle::Span;
-use cuesta_indexes::lsm::op::KEY_BYTES_MAX;
+use cuesta_indexes::ordered::op::KEY_BYTES_MAX;
 
 /// Bounds of a range as byte strings.
 type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use cuesta_engine::budget::{Charge, Part};
 use cuesta_engine::index::IndexType;
 use cuesta_engine::version::View;
-use cuesta_indexes::lsm::{Lsm, Options, Reader};
+use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::Reader;
 
 use crate::database::Database;
 use crate::kv::blame::in_keyspace;
@@ -84,7 +85,7 @@ impl Snapshot {
     pub(super) fn ask<R>(
         &self,
         keyspace: &Keyspace,
-        ask: impl FnOnce(Reader<'_>) -> Result<R>,
+        ask: impl FnOnce(Reader<'_, Lsm>) -> Result<R>,
     ) -> Result<R> {
         keyspace.check_same(&self.db)?;
         let state = self.view.of(keyspace.handle());

@@ -4,7 +4,8 @@ use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use cuesta_engine::transaction::point;
-use cuesta_indexes::lsm::{Reader, op};
+use cuesta_indexes::lsm::Lsm;
+use cuesta_indexes::ordered::{Reader, op};
 
 use crate::kv::blame::in_keyspace;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds, half_open};
@@ -34,7 +35,7 @@ impl Transaction {
         &self,
         keyspace: &Keyspace,
         key: &[u8],
-        ask: impl FnOnce(Reader<'_>, &[u8]) -> Result<R>,
+        ask: impl FnOnce(Reader<'_, Lsm>, &[u8]) -> Result<R>,
     ) -> Result<R> {
         keyspace.check_same(&self.db)?;
         let looked_up = self.shared.with(|engine| {

@@ -5,6 +5,8 @@ use crate::repository::{Complaints, Repository};
 
 /// What every folder of `indexes/src` holds, as a file or as a folder.
 const INNER: [&str; 6] = ["op", "memtable", "segment", "merge", "query", "tests"];
+/// What index types of ordered keys share, and the folder that has it.
+const SHARED: (&str, [&str; 3]) = ("ordered", ["op", "memtable", "query"]);
 /// Folders still being built. This list may only shrink.
 pub const UNFINISHED: [&str; 0] = [];
 
@@ -36,7 +38,19 @@ pub fn check_index_types(repository: &Repository, unfinished: &[&str]) -> Compla
     complaints
 }
 
+/// Whether a folder has a part, or takes it from what it shares with others.
 fn has_part(repository: &Repository, folder: &str, part: &str) -> bool {
+    let (shared, parts) = SHARED;
+    if folder == shared {
+        return !parts.contains(&part) || has_own(repository, folder, part);
+    }
+    let top = format!("indexes/src/{folder}/mod.rs");
+    let top = repository.files.iter().find(|file| file.path == top);
+    let shares = top.is_some_and(|top| top.text.contains(&format!("crate::{shared}")));
+    shares && parts.contains(&part) || has_own(repository, folder, part)
+}
+
+fn has_own(repository: &Repository, folder: &str, part: &str) -> bool {
     let file = format!("indexes/src/{folder}/{part}.rs");
     let inner = format!("indexes/src/{folder}/{part}/mod.rs");
     repository.paths.contains(&file) || repository.paths.contains(&inner)
@@ -108,6 +122,18 @@ fn an_index_type_without_a_part_is_found() {
     assert_eq!(found.len(), 1);
     assert!(found[0].message.contains("indexes/src/btree/query.rs"), "{}", found[0]);
     assert!(check_index_types(&repository, &["btree"]).found.is_empty());
+}
+
+#[test]
+fn what_ordered_keys_share_is_nowhere_twice() {
+    let shared = ["op", "memtable", "query"].map(|part| format!("indexes/src/ordered/{part}.rs"));
+    let own = ["segment", "merge", "tests"].map(|part| format!("indexes/src/lsm/{part}.rs"));
+    let mut files: Vec<(&str, &str)> =
+        shared.iter().chain(&own).map(|path| (path.as_str(), "")).collect();
+    files.push(("indexes/src/lsm/mod.rs", "use crate::ordered::op;"));
+    assert!(check_index_types(&Repository::planted(&files), &[]).found.is_empty());
+    let without = Repository::planted(&files[1..]);
+    assert_eq!(check_index_types(&without, &[]).places(), ["indexes/src/ordered/mod.rs:1"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::index::{ErasedState, IndexFactory, IndexType, MemtableWriter, Services, State};
 
 use super::Lsm;
-use super::operator::Operators;
+use crate::ordered::operator::Operators;
 
 /// Makes indexes of ordered keys.
 #[derive(Clone, Debug)]

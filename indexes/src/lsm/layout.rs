@@ -23,8 +23,8 @@ use cuesta_engine::ensure_sound;
 use cuesta_engine::error::Result;
 use cuesta_engine::id::SegmentId;
 
-use super::order::{self, Beside};
 use super::segment::Segment;
+use crate::ordered::order::{self, Beside};
 
 /// All current segments of an index.
 #[derive(Default)]

@@ -35,36 +35,20 @@
 //! 5. Operands that a range delete leaves nothing to build on say so by themselves: none lie above
 //!    a range delete of their own memtable or segment that is older than they are.
 
-mod span;
-mod kind;
-mod expiry;
-mod fields;
-pub mod op;
-mod operator;
-mod operand;
-mod prepare;
-mod cover;
-pub mod memtable;
-mod order;
 mod filter;
 mod block;
-mod value;
 mod blob;
 mod segment;
 mod options;
 mod layout;
-mod source;
-mod deletes;
-mod merging;
+mod walk;
+mod find;
 mod merge;
 mod loaded;
-mod front;
-mod gaps;
-mod query;
 mod salvage;
 mod factory;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -80,21 +64,19 @@ use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
 
 pub use factory::Factory;
-pub use kind::Kind;
 pub use layout::Layout;
 pub use loaded::Loaded;
-pub use operator::{MergeOperator, Operators};
 pub use options::Options;
-pub use query::{Cursor, Reader};
 pub use segment::Segment;
-pub use value::Value;
 
-use memtable::{Memtable, Memtables, Writer};
 use merge::{
     Before, DropWork, Expiry, FlushWork, Job, LoadWork, MergeWork, Mode, MoveWork, Piece, Sizes,
 };
-use operand::Rules;
-use span::Span;
+
+use crate::ordered::memtable::{Memtable, Memtables, Writer};
+use crate::ordered::operand::Rules;
+use crate::ordered::span::Span;
+use crate::ordered::{Operators, prepare};
 
 /// Segments whose ranges a load states one by one, for conflicts and watches.
 const SPANS_MAX: usize = 64;
@@ -153,10 +135,6 @@ impl Lsm {
     /// Writes a file apart from any database, to be ingested.
     pub fn prepare_file(options: &Options) -> Box<dyn Load> {
         Box::new(LoadWork::apart(options, &Sizes::of(u64::MAX)))
-    }
-
-    fn services(&self) -> &Services {
-        &self.services
     }
 
     fn codecs(&self) -> [u8; LEVELS as usize] {

@@ -14,7 +14,9 @@ use cuesta_engine::format::{Codec, Reader, put_u32, put_varint};
 
 use super::blob::BLOB_BYTES_MIN;
 use super::segment::Shape;
-use super::{LEVELS, fields, filter};
+use super::{LEVELS, filter};
+use crate::ordered::fields;
+use crate::ordered::threshold::Threshold;
 
 const VERSION: u8 = 3;
 const FIELD_TTL: u64 = 1;
@@ -47,30 +49,6 @@ pub struct Options {
 
 /// Values of this length lie apart unless an index says otherwise.
 const BLOB_THRESHOLD: u32 = 16 << 10;
-
-/// Which values lie apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Threshold(usize);
-
-impl Default for Threshold {
-    /// None.
-    fn default() -> Threshold {
-        Threshold(usize::MAX)
-    }
-}
-
-impl Threshold {
-    /// No value is large.
-    pub(super) fn none() -> Threshold {
-        Threshold(usize::MAX)
-    }
-
-    /// Whether a value is to lie apart from its key.
-    #[inline]
-    pub(super) fn is_large(self, value: &[u8]) -> bool {
-        value.len() >= self.0
-    }
-}
 
 impl Default for Options {
     fn default() -> Options {
@@ -193,7 +171,7 @@ impl Options {
 
     /// Which values lie apart.
     pub(super) fn threshold(&self) -> Threshold {
-        Threshold(if self.blob_threshold == 0 { usize::MAX } else { self.blob_threshold as usize })
+        Threshold::at(self.blob_threshold as usize)
     }
 
     /// How segments of `level` are laid out, in a run of `keys` keys beside runs of `others`.

@@ -23,12 +23,12 @@ use cuesta_engine::format::{crc32, name};
 use cuesta_engine::index::{Holes, KnownBy, Lost, Remnant, Salvage, SegmentMeta, Taken};
 
 use super::blob::Pointer;
-use super::expiry;
-use super::kind::Kind;
-use super::op;
-use super::operand::{Rules, Saved, saved};
 use super::segment::{Detail, Part, Remains};
-use super::span::Span;
+use crate::ordered::expiry;
+use crate::ordered::kind::Kind;
+use crate::ordered::op;
+use crate::ordered::operand::{Rules, Saved, saved};
+use crate::ordered::span::Span;
 
 #[cfg(test)]
 mod tests;

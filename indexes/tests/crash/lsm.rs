@@ -6,7 +6,8 @@ use std::ops::Bound;
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Registry, State};
 use cuesta_engine::{Error, Result, SeqNo};
-use cuesta_indexes::lsm::{Lsm, Options, Reader, op};
+use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::ordered::{Reader, op};
 
 use crate::harness::cast::{Cast, Shape, appending, merging, passing};
 use crate::harness::model::Meaning;

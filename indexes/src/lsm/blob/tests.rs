@@ -7,9 +7,10 @@ use cuesta_engine::{ErrorKind, FileId, SeqNo};
 use proptest::prelude::*;
 
 use super::*;
+use crate::lsm::Options;
 use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::{Driver, services};
-use crate::lsm::{Options, Reader as Questions};
+use crate::ordered::Reader as Questions;
 
 proptest! {
     #[test]

@@ -3,7 +3,7 @@
 use cuesta_engine::format::{put_u16, put_u32, put_u64, put_varint};
 
 use super::{FLAG_KINDS, HEADER_BYTES, INTERVAL_MAX, KEY_BYTES_MAX, Kind};
-use crate::lsm::order;
+use crate::ordered::order;
 
 struct Pending {
     /// Bytes in common with the key before, the block's prefix included; 0 at restarts.

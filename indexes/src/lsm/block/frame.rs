@@ -7,7 +7,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::{Error, ensure_sound};
 
 use super::{FLAG_KINDS, HEADER_BYTES, KEY_BYTES_MAX, Kind};
-use crate::lsm::order::{self, Beside};
+use crate::ordered::order::{self, Beside};
 
 /// The parts of a block, as offsets into it, so that it borrows nothing.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::{Error, ensure_sound};
 
 use super::{Frame, INTERVAL_MAX, KEY_BYTES_MAX, Kind};
-use crate::lsm::order::{self, Beside};
+use crate::ordered::order::{self, Beside};
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {

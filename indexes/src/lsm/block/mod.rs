@@ -35,8 +35,8 @@ pub(super) use builder::Builder;
 pub(super) use frame::{Found, Frame};
 pub(super) use interval::Interval;
 
-use super::kind::Kind;
-pub(super) use super::op::KEY_BYTES_MAX;
+use crate::ordered::kind::Kind;
+pub(super) use crate::ordered::op::KEY_BYTES_MAX;
 
 /// Bytes of the header.
 const HEADER_BYTES: usize = 16;

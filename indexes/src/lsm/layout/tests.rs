@@ -3,9 +3,9 @@
 use cuesta_engine::ErrorKind;
 
 use super::*;
-use crate::lsm::kind::Kind;
 use crate::lsm::segment::tests::of_level;
 use crate::lsm::tests::disk::{Disk, Maps};
+use crate::ordered::kind::Kind;
 
 fn segment(disk: &mut Disk, level: u8, recency: u64, keys: [&str; 2]) -> Arc<Segment> {
     let put = |key: &str| (key.as_bytes().to_vec(), (Kind::Put, recency.to_le_bytes().to_vec()));

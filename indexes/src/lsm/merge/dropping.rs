@@ -19,8 +19,8 @@ use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{Edit, Live, Work};
 use cuesta_engine::stats::Stats;
 
-use crate::lsm::span::is_before;
 use crate::lsm::{LEVELS, Lsm};
+use crate::ordered::span::is_before;
 
 /// How urgent it is: it costs one edit, gives space back, and spares other merges their work.
 pub(in crate::lsm) const DROP_PRESSURE: f64 = 1000.0;

@@ -12,21 +12,22 @@ use cuesta_engine::{FileId, LogNo, SeqNo};
 use super::output::Outputs;
 use super::run::{Depths, STEP_BYTES, trimmed};
 use super::tree::Sizes;
-use crate::lsm::cover::Cover;
-use crate::lsm::deletes::Deletes;
-use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
-use crate::lsm::memtable::{LargeValue, Memtable};
-use crate::lsm::merging::Merging;
-use crate::lsm::operand::{Below, Rules};
-use crate::lsm::options::Threshold;
 use crate::lsm::segment::Shape;
-use crate::lsm::source::Source;
+use crate::lsm::walk::RunCursor;
+use crate::ordered::cover::Cover;
+use crate::ordered::kind::Kind;
+use crate::ordered::memtable::{LargeValue, Memtable};
+use crate::ordered::merging::Merging;
+use crate::ordered::operand::{Below, Rules};
+use crate::ordered::source::Deletes;
+use crate::ordered::source::Source;
+use crate::ordered::threshold::Threshold;
 
 /// Writes the newest version of every key of some memtables, and operands merged as far as they
 /// can be.
 pub(in crate::lsm) struct FlushWork {
-    merging: Merging,
+    merging: Merging<RunCursor>,
     outputs: Outputs,
     depths: Depths,
     threshold: Threshold,

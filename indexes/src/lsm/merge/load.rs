@@ -25,9 +25,10 @@ use cuesta_engine::{SeqNo, ensure_sound};
 
 use super::output::Outputs;
 use super::tree::{Hull, Piece, Sizes, Tree};
-use crate::lsm::op::{Op, Ops};
-use crate::lsm::options::{Options, Threshold};
+use crate::lsm::options::Options;
 use crate::lsm::{LEVELS, Lsm};
+use crate::ordered::op::{Op, Ops};
+use crate::ordered::threshold::Threshold;
 
 /// What is there before a load.
 #[derive(Clone, Debug, Default)]

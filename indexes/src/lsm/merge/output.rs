@@ -19,9 +19,9 @@ use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
 
 use crate::lsm::blob::{BlobWriter, Pointer};
-use crate::lsm::kind::Kind;
 use crate::lsm::segment::{Detail, Segment, Shape, Writer, Written, format_of};
-use crate::lsm::span::{self, Span};
+use crate::ordered::kind::Kind;
+use crate::ordered::span::{self, Span};
 
 /// Entries of a segment at most: the hashes of their keys wait in memory, eight bytes each.
 const ENTRIES_MAX: u64 = 2 << 20;

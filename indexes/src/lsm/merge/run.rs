@@ -15,15 +15,15 @@ use cuesta_engine::{FileId, SeqNo};
 
 use super::output::Outputs;
 use crate::lsm::blob::Pointer;
-use crate::lsm::deletes::of_run;
-use crate::lsm::expiry;
 use crate::lsm::filter;
-use crate::lsm::kind::Kind;
 use crate::lsm::layout::Run;
-use crate::lsm::merging::Merging;
-use crate::lsm::operand::{Below, Rules};
 use crate::lsm::segment::{Fill, Hit, Segment, Shape};
-use crate::lsm::span::{self, Span};
+use crate::lsm::walk::{RunCursor, of_run};
+use crate::ordered::expiry;
+use crate::ordered::kind::Kind;
+use crate::ordered::merging::Merging;
+use crate::ordered::operand::{Below, Rules};
+use crate::ordered::span::{self, Span};
 
 /// Bytes that a step handles.
 pub(super) const STEP_BYTES: usize = 256 << 10;
@@ -174,7 +174,7 @@ impl Expiry {
 
 /// Merges segments into segments of one level.
 pub(in crate::lsm) struct MergeWork {
-    merging: Merging,
+    merging: Merging<RunCursor>,
     outputs: Outputs,
     depths: Depths,
     beyond: Beyond,

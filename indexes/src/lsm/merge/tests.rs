@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::tree::{Piece, Sizes};
 use super::{Mode, debt, plan};
 use crate::lsm::LEVELS;
-use crate::lsm::span::{end_of, is_before};
+use crate::ordered::span::{end_of, is_before};
 
 /// What a segment says of a key: when, and whether it is there.
 type Content = BTreeMap<Vec<u8>, (u64, bool)>;

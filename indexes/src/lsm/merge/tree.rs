@@ -3,7 +3,7 @@
 use cuesta_engine::id::SegmentId;
 
 use crate::lsm::LEVELS;
-use crate::lsm::span::{is_before, later};
+use crate::ordered::span::{is_before, later};
 
 /// Level 0 is merged when it has this many flushes.
 pub(super) const FLUSHES_MAX: usize = 4;

@@ -15,7 +15,7 @@ use cuesta_engine::{Error, FileId, ensure_sound};
 
 use super::reader::{Fill, Segment};
 use crate::lsm::blob::Pointer;
-use crate::lsm::value::Value;
+use crate::ordered::value::Value;
 
 /// A blob file that a segment points into.
 pub(super) struct BlobFile {

@@ -10,8 +10,8 @@ use super::format::Place;
 use super::index::IndexFrame;
 use super::reader::{Fill, Held, Segment};
 use crate::lsm::block::{Frame, Interval};
-use crate::lsm::kind::Kind;
-use crate::lsm::value::Value;
+use crate::ordered::kind::Kind;
+use crate::ordered::value::Value;
 
 /// A block, held, with where its parts lie.
 struct Leaf {

@@ -6,9 +6,9 @@ use cuesta_engine::ensure_sound;
 use cuesta_engine::error::Result;
 use cuesta_engine::format::{Reader, put_varint};
 
-use crate::lsm::kind::Kind;
-use crate::lsm::operand::has_expiring_base;
-use crate::lsm::{expiry, fields};
+use crate::ordered::kind::Kind;
+use crate::ordered::operand::has_expiring_base;
+use crate::ordered::{expiry, fields};
 
 /// Field of details and properties: what expires.
 const FIELD_EXPIRING: u64 = 1;

@@ -12,9 +12,9 @@ use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, ensure_sound};
 
 use super::facts::Facts;
-use crate::lsm::fields;
 use crate::lsm::filter::BUCKET_BYTES;
-use crate::lsm::span::{self, Span};
+use crate::ordered::fields;
+use crate::ordered::span::{self, Span};
 
 /// Bytes of a trailer.
 pub(in crate::lsm) const TRAILER_BYTES: usize = 8;

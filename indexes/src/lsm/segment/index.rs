@@ -22,7 +22,7 @@ use cuesta_engine::format::{put_u16, put_u32, put_u64};
 use cuesta_engine::{Error, ensure_sound};
 
 use super::format::Place;
-use crate::lsm::order::{self, Beside};
+use crate::ordered::order::{self, Beside};
 
 const HEADER_BYTES: usize = 16;
 /// Separators of one index block.

@@ -17,7 +17,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::format::put_u32;
 use cuesta_engine::{Error, ensure_sound};
 
-use crate::lsm::span::{self, Span};
+use crate::ordered::span::{self, Span};
 
 const HEADER_BYTES: usize = 4;
 

@@ -27,11 +27,11 @@ use super::format::{
 use super::index::IndexFrame;
 use super::ranges::RangeFrame;
 use crate::lsm::block::{Found, Frame};
-use crate::lsm::expiry;
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
-use crate::lsm::kind::Kind;
-use crate::lsm::span::Span;
-use crate::lsm::value::Value;
+use crate::ordered::expiry;
+use crate::ordered::kind::Kind;
+use crate::ordered::span::Span;
+use crate::ordered::value::Value;
 
 /// Most bytes of a decompressed block: a value of 4 GiB with the longest key and all fields.
 pub(super) const BLOCK_BYTES_MAX: usize = (1 << 32) + (1 << 18);
@@ -482,7 +482,7 @@ impl Held {
 }
 
 /// An entry found in a segment.
-pub(in crate::lsm) struct Hit<'s> {
+pub struct Hit<'s> {
     segment: &'s Segment,
     body: Body<'s>,
     found: Found,

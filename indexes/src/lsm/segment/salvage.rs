@@ -26,8 +26,8 @@ use super::ranges::RangeFrame;
 use super::reader::BLOCK_BYTES_MAX;
 use crate::lsm::block::{Frame, Interval};
 use crate::lsm::filter::BUCKET_BYTES;
-use crate::lsm::kind::Kind;
-use crate::lsm::span::Span;
+use crate::ordered::kind::Kind;
+use crate::ordered::span::Span;
 
 /// Bytes that are read at once where the end of a block is looked for.
 const PIECE_BYTES: u64 = 256 << 10;

@@ -10,14 +10,14 @@ use cuesta_engine::index::SegmentMeta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::lsm::expiry;
 use crate::lsm::filter;
-use crate::lsm::kind::Kind;
-use crate::lsm::operand::{Pile, Rules};
-use crate::lsm::operator::Operators;
-use crate::lsm::span::{self, Span};
 use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::services;
+use crate::ordered::expiry;
+use crate::ordered::kind::Kind;
+use crate::ordered::operand::{Pile, Rules};
+use crate::ordered::operator::Operators;
+use crate::ordered::span::{self, Span};
 
 /// Bytes that entries of no kind have that says more than a value.
 pub(in crate::lsm) const NONSENSE: &[u8] = b"???";

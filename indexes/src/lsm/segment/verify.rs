@@ -13,8 +13,8 @@ use super::reader::{Fill, Segment};
 use crate::lsm::blob::Pointer;
 use crate::lsm::block::{Frame, Interval, KEY_BYTES_MAX};
 use crate::lsm::filter;
-use crate::lsm::kind::Kind;
-use crate::lsm::span::Span;
+use crate::ordered::kind::Kind;
+use crate::ordered::span::Span;
 
 /// Blocks with their separators, in order.
 type Listing = Vec<(Place, Vec<u8>)>;

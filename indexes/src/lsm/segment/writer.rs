@@ -19,9 +19,9 @@ use super::ranges;
 use crate::lsm::blob::Pointer;
 use crate::lsm::block::{Builder, KEY_BYTES_MAX};
 use crate::lsm::filter::{self, BUCKET_BYTES, FILTER_KIND};
-use crate::lsm::kind::Kind;
-use crate::lsm::order;
-use crate::lsm::span::Span;
+use crate::ordered::kind::Kind;
+use crate::ordered::order;
+use crate::ordered::span::Span;
 
 /// How a segment is to be laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

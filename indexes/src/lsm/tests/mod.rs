@@ -1,7 +1,7 @@
 //! The whole index against a sorted map, through flushes and merges.
 
-pub(super) mod disk;
-pub(super) mod driver;
+pub(crate) mod disk;
+pub(crate) mod driver;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -14,11 +14,15 @@ use proptest::prelude::*;
 
 use self::disk::{Disk, Maps};
 use self::driver::{Driver, Store, services};
-use super::{Cursor, Lsm, Options, Reader, op, span};
+use super::{Lsm, Options};
+use crate::ordered::{self, Ordered, Reader, op, span};
+
+type Cursor = ordered::Cursor<<Lsm as Ordered>::Walk>;
 
 /// What the driver calls the code under test.
 mod lsm {
-    pub(super) use crate::lsm::{Lsm, Options, op};
+    pub(super) use crate::lsm::{Lsm, Options};
+    pub(super) use crate::ordered::op;
 }
 
 impl Store for Disk {
@@ -172,7 +176,7 @@ fn turns(cursor: &mut Cursor, model: &Model) {
     }
 }
 
-fn bounds(reader: &Reader<'_>, model: &Model, a: &[u8], b: &[u8]) {
+fn bounds(reader: &Reader<'_, Lsm>, model: &Model, a: &[u8], b: &[u8]) {
     let (a, b) = (a.min(b), a.max(b));
     let all = [
         (Bound::Included(a), Bound::Excluded(b)),

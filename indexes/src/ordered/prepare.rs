@@ -31,7 +31,7 @@ mod tests;
 /// # Errors
 /// See [`Ops::next`]; `Invalid` and `Unsupported` where operands cannot be merged. `ops` are then
 /// unchanged.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     ops: &mut Vec<u8>,
     rules: &Rules,
     now_ms: &dyn Fn() -> u64,

@@ -19,12 +19,12 @@ use std::cmp::Ordering;
 
 use cuesta_engine::error::Result;
 
-use super::deletes::Deletes;
 use super::kind::Kind;
 use super::operand::Pile;
 use super::order;
-use super::source::Source;
+use super::source::{Deletes, Source};
 use super::span;
+use super::stored::Walk;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -33,10 +33,10 @@ enum Way {
 }
 
 /// Sources, newest first, as one.
-pub(super) struct Merging {
-    sources: Vec<Source>,
+pub(crate) struct Merging<W: Walk> {
+    sources: Vec<Source<W>>,
     /// Range deletes of each source; empty when there are none at all.
-    deletes: Vec<Option<Deletes>>,
+    deletes: Vec<Option<Deletes<W>>>,
     /// Heads of the keys that the sources stand on.
     heads: Vec<u64>,
     way: Way,
@@ -48,12 +48,11 @@ pub(super) struct Merging {
     counting: usize,
 }
 
-impl Merging {
+impl<W: Walk> Merging<W> {
     /// Joins `sources`, newest first, each with its range deletes; stands nowhere.
-    pub(super) fn new(sources: Vec<(Source, Option<Deletes>)>) -> Merging {
+    pub(crate) fn new(sources: Vec<(Source<W>, Option<Deletes<W>>)>) -> Merging<W> {
         let heads = vec![0; sources.len()];
-        let (sources, mut deletes): (Vec<Source>, Vec<Option<Deletes>>) =
-            sources.into_iter().unzip();
+        let (sources, mut deletes): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
         if deletes.iter().all(Option::is_none) {
             deletes.clear();
         }
@@ -62,19 +61,19 @@ impl Merging {
     }
 
     /// Bytes of memory held, about.
-    pub(super) fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.sources.iter().map(Source::memory).sum()
     }
 
     /// The source that the current entry comes from; `None` when it stands nowhere.
     #[inline]
-    pub(super) fn current(&self) -> Option<&Source> {
+    pub(crate) fn current(&self) -> Option<&Source<W>> {
         self.sources.get(self.current?)
     }
 
     /// All sources that say something of the current key that counts, newest first. Of an entry
     /// that is no merge, the first one says it all.
-    fn here(&self) -> impl Iterator<Item = &Source> {
+    fn here(&self) -> impl Iterator<Item = &Source<W>> {
         let current = self.current.unwrap_or(self.sources.len());
         let same = move |i: &usize| {
             let there = self.sources[*i].valid() && self.order(*i, current) == Ordering::Equal;
@@ -87,7 +86,7 @@ impl Merging {
     ///
     /// # Errors
     /// `Corrupt` for an entry that makes no sense.
-    pub(super) fn pile(&self) -> Result<Pile<'_>> {
+    pub(crate) fn pile(&self) -> Result<Pile<'_>> {
         let mut pile = Pile::new();
         for source in self.here() {
             if source.add_to(&mut pile)? {
@@ -104,26 +103,26 @@ impl Merging {
     ///
     /// # Errors
     /// Here and below: `Corrupt`, `Unsupported` or `Io` from the segments; it then stands nowhere.
-    pub(super) fn first(&mut self) -> Result<()> {
+    pub(crate) fn first(&mut self) -> Result<()> {
         self.place(Way::Forward, Source::first)
     }
 
     /// Goes to the last entry.
-    pub(super) fn last(&mut self) -> Result<()> {
+    pub(crate) fn last(&mut self) -> Result<()> {
         self.place(Way::Back, Source::last)
     }
 
     /// Goes to the first entry at or after `key`.
-    pub(super) fn seek(&mut self, key: &[u8]) -> Result<()> {
+    pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.place(Way::Forward, |source| source.seek(key))
     }
 
     /// Goes to the last entry before `key`.
-    pub(super) fn seek_before(&mut self, key: &[u8]) -> Result<()> {
+    pub(crate) fn seek_before(&mut self, key: &[u8]) -> Result<()> {
         self.place(Way::Back, |source| source.seek_before(key))
     }
 
-    fn place(&mut self, way: Way, go: impl Fn(&mut Source) -> Result<()>) -> Result<()> {
+    fn place(&mut self, way: Way, go: impl Fn(&mut Source<W>) -> Result<()>) -> Result<()> {
         self.current = None;
         self.way = way;
         for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
@@ -136,13 +135,13 @@ impl Merging {
 
     /// Goes to the next key.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<()> {
+    pub(crate) fn next(&mut self) -> Result<()> {
         self.step(Way::Forward)
     }
 
     /// Goes to the key before.
     #[inline]
-    pub(super) fn prev(&mut self) -> Result<()> {
+    pub(crate) fn prev(&mut self) -> Result<()> {
         self.step(Way::Back)
     }
 

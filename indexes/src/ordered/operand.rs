@@ -45,7 +45,7 @@ type Named = (Arc<str>, Option<Arc<dyn MergeOperator>>);
 
 /// How the values of one index change by themselves.
 #[derive(Clone, Default)]
-pub(super) struct Rules {
+pub struct Rules {
     operator: Option<Named>,
     /// How long values live; 0 is for ever.
     ttl_ms: u64,
@@ -60,13 +60,13 @@ impl fmt::Debug for Rules {
 
 impl Rules {
     /// The rules of an index with this operator, if any, and this time to live, 0 being none.
-    pub(super) fn new(operator: Option<&str>, ttl_ms: u64, known: &Operators) -> Rules {
+    pub(crate) fn new(operator: Option<&str>, ttl_ms: u64, known: &Operators) -> Rules {
         let operator = operator.map(|name| (name.into(), known.get(name).cloned()));
         Rules { operator, ttl_ms }
     }
 
     /// Whether there may be operands.
-    pub(super) fn can_merge(&self) -> bool {
+    pub(crate) fn can_merge(&self) -> bool {
         self.operator.is_some()
     }
 
@@ -74,7 +74,7 @@ impl Rules {
     ///
     /// # Errors
     /// `Invalid` when there is none, `Unsupported` when it is not known here.
-    pub(super) fn operator(&self) -> Result<&dyn MergeOperator> {
+    pub(crate) fn operator(&self) -> Result<&dyn MergeOperator> {
         match &self.operator {
             Some((_, Some(operator))) => Ok(&**operator),
             Some((name, None)) => Err(Error::unsupported(format!(
@@ -106,7 +106,7 @@ impl Rules {
     ///
     /// # Errors
     /// As [`Rules::operator`]; what the operator says.
-    pub(super) fn check(&self, operand: &[u8]) -> Result<()> {
+    pub(crate) fn check(&self, operand: &[u8]) -> Result<()> {
         let operator = self.operator()?;
         guarded(operator, || operator.check(operand))
     }
@@ -153,7 +153,7 @@ const EXPIRING: u8 = 3;
 ///
 /// # Errors
 /// `Corrupt` for an entry that makes no sense.
-pub(super) fn has_expiring_base(stored: &[u8]) -> Result<bool> {
+pub(crate) fn has_expiring_base(stored: &[u8]) -> Result<bool> {
     let mut pile = Pile::new();
     pile.add(Kind::Merge, stored)?;
     Ok(matches!(pile.base, Base::Value(_, Some(_))))
@@ -161,7 +161,7 @@ pub(super) fn has_expiring_base(stored: &[u8]) -> Result<bool> {
 
 /// Whether a base of operands can be one that expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Below {
+pub(crate) enum Below {
     /// There is nothing below: the base is nothing.
     Nothing,
     /// It does not expire.
@@ -172,7 +172,7 @@ pub(super) enum Below {
 
 /// A stored entry taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Saved {
+pub(crate) struct Saved {
     /// What is there before the operands; `None` where that lies deeper.
     pub base: Option<Outcome>,
     /// Operands that are not merged with it, oldest first.
@@ -181,7 +181,7 @@ pub(super) struct Saved {
 
 /// An operand by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SavedOperand {
+pub(crate) struct SavedOperand {
     /// When it is to be committed again for the same outcome.
     pub clock_ms: u64,
     /// Whether a base may have expired between those that it was combined of, so that the outcome
@@ -195,7 +195,7 @@ pub(super) struct SavedOperand {
 ///
 /// # Errors
 /// `Corrupt`.
-pub(super) fn saved(stored: &[u8], rules: &Rules) -> Result<Saved> {
+pub(crate) fn saved(stored: &[u8], rules: &Rules) -> Result<Saved> {
     let mut pile = Pile::new();
     if pile.add(Kind::Merge, stored)?
         && let Ok(outcome) = pile.outcome(rules)
@@ -219,12 +219,12 @@ pub(super) fn saved(stored: &[u8], rules: &Rules) -> Result<Saved> {
 }
 
 /// A value, and when it expires.
-pub(super) type Outcome = Option<(Vec<u8>, Option<u64>)>;
+pub(crate) type Outcome = Option<(Vec<u8>, Option<u64>)>;
 
 /// What the places that speak of a key say, from the newest on, until one of them leaves nothing
 /// open.
 #[derive(Debug)]
-pub(super) struct Pile<'a> {
+pub(crate) struct Pile<'a> {
     base: Base<'a>,
     /// Newest first.
     operands: Vec<Operand<'a>>,
@@ -232,7 +232,7 @@ pub(super) struct Pile<'a> {
 
 impl<'a> Pile<'a> {
     /// Nothing is known yet.
-    pub(super) fn new() -> Pile<'a> {
+    pub(crate) fn new() -> Pile<'a> {
         Pile { base: Base::Below, operands: Vec::new() }
     }
 
@@ -240,7 +240,7 @@ impl<'a> Pile<'a> {
     ///
     /// # Errors
     /// `Corrupt`.
-    pub(super) fn of_logged(operands: &'a [u8], clock_ms: u64) -> Result<Pile<'a>> {
+    pub(crate) fn of_logged(operands: &'a [u8], clock_ms: u64) -> Result<Pile<'a>> {
         let mut pile = Pile::new();
         let mut reader = Reader::new(operands, "merge operands");
         while !reader.is_empty() {
@@ -252,7 +252,7 @@ impl<'a> Pile<'a> {
     }
 
     /// Logged operands as a list of one, if they can be combined.
-    pub(super) fn combined(&self, rules: &Rules) -> Option<Vec<u8>> {
+    pub(crate) fn combined(&self, rules: &Rules) -> Option<Vec<u8>> {
         let all: Vec<&[u8]> = self.oldest_first().map(|operand| &*operand.bytes).collect();
         let bytes = rules.combine(&all)?;
         let mut list = Vec::with_capacity(bytes.len() + 9);
@@ -264,7 +264,7 @@ impl<'a> Pile<'a> {
     ///
     /// # Errors
     /// `Corrupt`.
-    pub(super) fn add(&mut self, kind: Kind, stored: &'a [u8]) -> Result<bool> {
+    pub(crate) fn add(&mut self, kind: Kind, stored: &'a [u8]) -> Result<bool> {
         self.base = match kind {
             Kind::Put => Base::Value(Cow::Borrowed(stored), None),
             Kind::Delete => Base::Nothing,
@@ -279,7 +279,7 @@ impl<'a> Pile<'a> {
     }
 
     /// Adds a value that was read from elsewhere, which leaves nothing open.
-    pub(super) fn add_large(&mut self, value: &[u8]) {
+    pub(crate) fn add_large(&mut self, value: &[u8]) {
         self.base = Base::Value(Cow::Owned(value.to_vec()), None);
     }
 
@@ -314,7 +314,7 @@ impl<'a> Pile<'a> {
     ///
     /// # Errors
     /// `Unsupported` when the operator is not known here, `Invalid` when it refuses.
-    pub(super) fn outcome(&self, rules: &Rules) -> Result<Outcome> {
+    pub(crate) fn outcome(&self, rules: &Rules) -> Result<Outcome> {
         let (value, expiry) = match &self.base {
             Base::Below | Base::Nothing => (None, None),
             Base::Value(value, expiry) => (Some(&**value), *expiry),
@@ -366,7 +366,7 @@ impl<'a> Pile<'a> {
 
     /// One entry that says what all that was added says: merged if possible, else combined as far
     /// as possible.
-    pub(super) fn into_entry(mut self, rules: &Rules, below: Below) -> (Kind, Vec<u8>) {
+    pub(crate) fn into_entry(mut self, rules: &Rules, below: Below) -> (Kind, Vec<u8>) {
         if self.base == Base::Below && below == Below::Nothing {
             self.base = Base::Nothing;
         }
@@ -420,7 +420,7 @@ impl<'a> Pile<'a> {
     ///
     /// # Errors
     /// `Invalid`.
-    pub(super) fn check_len(&self) -> Result<()> {
+    pub(crate) fn check_len(&self) -> Result<()> {
         check_value(self.encoded_len())
     }
 
@@ -441,7 +441,7 @@ impl<'a> Pile<'a> {
     }
 
     /// The bytes of an entry with all of it.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.base {
             Base::Below => out.push(BELOW),

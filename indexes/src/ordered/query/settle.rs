@@ -6,9 +6,10 @@ use cuesta_engine::error::Result;
 
 use super::super::gaps::{ASK_AFTER, Crossing, after};
 use super::super::kind::Kind;
+use super::super::stored::Walk;
 use super::{Cursor, Shown, Spot, Value, above, below};
 
-impl Cursor {
+impl<W: Walk> Cursor<W> {
     /// After a move that failed because what is said of a key cannot be merged: goes to that key,
     /// as if it had an empty value, so that the next move goes on behind it; the key.
     pub fn pass_over(&mut self) -> Option<&[u8]> {

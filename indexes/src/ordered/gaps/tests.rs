@@ -8,10 +8,11 @@ use cuesta_engine::SeqNo;
 use cuesta_engine::index::{ErasedState, Horizon, State};
 use proptest::prelude::*;
 
-use super::super::tests::disk::{Disk, Maps};
-use super::super::tests::driver::{Driver, services};
-use super::super::{Cursor, Lsm, Options, Reader, op};
 use super::*;
+use crate::lsm::tests::disk::{Disk, Maps};
+use crate::lsm::tests::driver::{Driver, services};
+use crate::lsm::{Lsm, Options};
+use crate::ordered::{Cursor, Ordered, Reader, op};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -60,7 +61,7 @@ fn driver() -> Driver<Disk> {
 }
 
 /// The first few entries of a cursor.
-fn few(cursor: &mut Cursor, back: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn few(cursor: &mut Cursor<<Lsm as Ordered>::Walk>, back: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut found = Vec::new();
     let mut there = if back { cursor.prev() } else { cursor.next() }.unwrap();
     while there && found.len() < 3 {
@@ -220,7 +221,7 @@ fn a_view_from_before_the_deletes_does_not_jump() {
         lsm.write(&[(&name(key), None)]);
     }
     assert_eq!(first(&lsm), name(90));
-    let old = Reader::new(State::of(&*state).unwrap(), SeqNo(at), CLOCK_MS);
+    let old = Reader::new(State::<Lsm>::of(&*state).unwrap(), SeqNo(at), CLOCK_MS);
     let mut cursor = old.cursor(Bound::Unbounded, Bound::Unbounded);
     for key in 0..100 {
         assert!(cursor.next().unwrap());

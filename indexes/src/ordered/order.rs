@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 /// The first eight bytes as a number that orders as they do.
 #[inline]
-pub(super) fn head(key: &[u8]) -> u64 {
+pub(crate) fn head(key: &[u8]) -> u64 {
     match key.first_chunk::<8>() {
         Some(chunk) => u64::from_be_bytes(*chunk),
         None => {
@@ -21,7 +21,7 @@ pub(super) fn head(key: &[u8]) -> u64 {
 
 /// How many bytes two keys have in common at their front.
 #[inline]
-pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     let mut at = 0;
     let (chunks_a, rest_a) = a.as_chunks::<8>();
     let (chunks_b, _) = b.as_chunks::<8>();
@@ -39,7 +39,7 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 
 /// How a key that was looked for lies to the keys that share a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beside<'k> {
+pub(crate) enum Beside<'k> {
     /// Before all of them.
     Before,
     /// It has the prefix; this is the rest of it.
@@ -50,7 +50,7 @@ pub(super) enum Beside<'k> {
 
 /// Where `key` lies to all keys that begin with `prefix`.
 #[inline]
-pub(super) fn beside<'k>(key: &'k [u8], prefix: &[u8]) -> Beside<'k> {
+pub(crate) fn beside<'k>(key: &'k [u8], prefix: &[u8]) -> Beside<'k> {
     if prefix.is_empty() {
         return Beside::Within(key);
     }
@@ -73,7 +73,7 @@ fn separator_len(below: &[u8], above: &[u8]) -> usize {
 ///
 /// The shortest key between is looked for in two places: `below` itself cut after a byte that is
 /// raised by one, and the shortest proper prefix of `above`.
-pub(super) fn put_separator(below: &[u8], above: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn put_separator(below: &[u8], above: &[u8], out: &mut Vec<u8>) {
     debug_assert!(below < above, "a separator needs two keys in order");
     let len = separator_len(below, above);
     if len < above.len() {

@@ -1,4 +1,4 @@
-//! Questions to an LSM index: one key, or a range of keys in either direction.
+//! Questions to an index of ordered keys: one key, or a range of keys in either direction.
 //!
 //! Not for: changing anything, and pinning: whoever asks holds the view.
 
@@ -9,21 +9,17 @@ use cuesta_engine::SeqNo;
 use cuesta_engine::clock::Now;
 use cuesta_engine::error::{Error, ErrorKind, Result};
 use cuesta_engine::index::{Private, State};
-use cuesta_engine::stats::Stats;
 
-use super::Lsm;
-use super::deletes::{Deletes, of_run};
 use super::expiry::{self, EXPIRY_BYTES};
-use super::filter;
-use super::front::{Front, find_ingested, front};
+use super::front::{Front, front};
 use super::gaps::{Asking, Moment};
 use super::kind::Kind;
 use super::memtable::{Memtable, add_chain};
 use super::merging::Merging;
 use super::op::{DELETE, EXPIRING, PUT};
 use super::operand::{Pile, Rules};
-use super::segment::{Fill, Hit};
-use super::source::Source;
+use super::source::{Deletes, Source};
+use super::stored::{Found, Ordered, Walk};
 use super::value::Value;
 
 mod settle;
@@ -32,9 +28,8 @@ mod settle;
 ///
 /// Whoever asks without a pin checks afterwards that no memtable was pruned past that moment
 /// (`pruned_to`), and asks again if one was.
-#[derive(Clone, Copy)]
-pub struct Reader<'s> {
-    state: &'s State<Lsm>,
+pub struct Reader<'s, T: Ordered> {
+    state: &'s State<T>,
     at: SeqNo,
     clock: When<'s>,
 }
@@ -47,11 +42,11 @@ enum When<'s> {
 }
 
 /// What was found of a key that has a value, and when it expires.
-enum Seen<'s> {
+enum Seen<'s, T: Ordered + 's> {
     /// The stored bytes begin with the expiry, if there is one.
     Memtable(&'s Memtable, SeqNo, &'s [u8], Option<u64>),
-    Segment(Hit<'s>, Option<u64>),
-    Large(Hit<'s>),
+    Segment(T::Found<'s>, Option<u64>),
+    Large(T::Found<'s>),
     Merged(Vec<u8>, Option<u64>),
 }
 
@@ -60,18 +55,26 @@ const CURSOR_BYTES: usize = 512;
 /// Longer values in memtables are shared, shorter ones copied.
 const COPIED_BYTES_MAX: usize = 512;
 
-impl<'s> Reader<'s> {
+impl<T: Ordered> Clone for Reader<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Ordered> Copy for Reader<'_, T> {}
+
+impl<'s, T: Ordered> Reader<'s, T> {
     /// Reads `state` as of `at`, and as of `clock_ms` what expires: of a view, both are the view's.
     /// Costs nothing.
     #[inline]
-    pub fn new(state: &'s State<Lsm>, at: SeqNo, clock_ms: u64) -> Reader<'s> {
+    pub fn new(state: &'s State<T>, at: SeqNo, clock_ms: u64) -> Reader<'s, T> {
         Reader { state, at, clock: When::At(clock_ms) }
     }
 
     /// Reads `state`, which is the present one, as of `at`; looks at the clock only where something
     /// expires, and once. Costs nothing.
     #[inline]
-    pub fn now(state: &'s State<Lsm>, at: SeqNo, now: &'s Now<'s>) -> Reader<'s> {
+    pub fn now(state: &'s State<T>, at: SeqNo, now: &'s Now<'s>) -> Reader<'s, T> {
         Reader { state, at, clock: When::Now(now) }
     }
 
@@ -168,11 +171,11 @@ impl<'s> Reader<'s> {
     }
 
     #[inline]
-    fn look_up(&self, key: &[u8]) -> Result<Option<Seen<'s>>> {
+    fn look_up(&self, key: &[u8]) -> Result<Option<Seen<'s, T>>> {
         for front in front(self.state, self.at) {
             let (memtable, at) = match front {
                 Front::Memtable(memtable, at) => (memtable, at),
-                Front::Ingested(ingested) => match find_ingested(ingested, key)? {
+                Front::Ingested(ingested) => match self.state.index.find(&ingested.layout, key)? {
                     Some(hit) => return self.seen(key, hit),
                     None => continue,
                 },
@@ -194,31 +197,7 @@ impl<'s> Reader<'s> {
                 };
             }
         }
-        let layout = &self.state.layout;
-        if layout.runs().is_empty() {
-            return Ok(None);
-        }
-        let (hash, mut skips) = (filter::hash(key), 0);
-        let mut found = None;
-        for run in layout.runs() {
-            let Some(segment) = run.holding(key) else { continue };
-            if segment.may_hold(hash)? {
-                found = segment.find(key)?;
-                if found.is_some() {
-                    break;
-                }
-                Stats::add(&self.stats().filter_false, 1);
-            } else {
-                skips += 1;
-            }
-            if segment.deletes_key(key)? {
-                break;
-            }
-        }
-        if skips > 0 {
-            Stats::add(&self.stats().filter_skips, skips);
-        }
-        match found {
+        match self.state.index.find(&self.state.layout, key)? {
             Some(hit) => self.seen(key, hit),
             None => Ok(None),
         }
@@ -226,7 +205,7 @@ impl<'s> Reader<'s> {
 
     /// What comes of what a segment says of `key`, while nothing newer says anything.
     #[inline]
-    fn seen(&self, key: &[u8], mut hit: Hit<'s>) -> Result<Option<Seen<'s>>> {
+    fn seen(&self, key: &[u8], mut hit: T::Found<'s>) -> Result<Option<Seen<'s, T>>> {
         match hit.kind() {
             Kind::Put => Ok(Some(Seen::Segment(hit, None))),
             Kind::Blob => Ok(Some(Seen::Large(hit))),
@@ -242,8 +221,8 @@ impl<'s> Reader<'s> {
 
     /// What comes of all that is said of `key`, the newest of which is a merge.
     #[cold]
-    fn merged(&self, key: &[u8]) -> Result<Option<Seen<'s>>> {
-        let mut hits: Vec<Hit<'s>> = Vec::new();
+    fn merged(&self, key: &[u8]) -> Result<Option<Seen<'s, T>>> {
+        let mut hits: Vec<T::Found<'s>> = Vec::new();
         let (mut pile, mut whole) = (Pile::new(), false);
         for front in front(self.state, self.at) {
             if whole || !hits.is_empty() {
@@ -252,7 +231,7 @@ impl<'s> Reader<'s> {
             let (memtable, at) = match front {
                 Front::Memtable(memtable, at) => (memtable, at),
                 Front::Ingested(ingested) => {
-                    hits.extend(find_ingested(ingested, key)?);
+                    hits.extend(self.state.index.find(&ingested.layout, key)?);
                     continue;
                 }
             };
@@ -264,19 +243,9 @@ impl<'s> Reader<'s> {
                 whole = add_chain(&mut pile, &mut chain)?;
             }
         }
-        let hash = filter::hash(key);
-        for run in self.state.layout.runs() {
-            if whole || hits.last().is_some_and(|hit| hit.kind() != Kind::Merge) {
-                break;
-            }
-            let Some(segment) = run.holding(key) else { continue };
-            if segment.may_hold(hash)? {
-                hits.extend(segment.find(key)?);
-            }
-            if segment.deletes_key(key)? {
-                // What is older counts for nothing; no deeper base is looked for.
-                break;
-            }
+        let open = hits.last().is_none_or(|hit| hit.kind() == Kind::Merge);
+        if open && !whole {
+            self.state.index.find_all(&self.state.layout, key, &mut hits)?;
         }
         for hit in &hits {
             if hit.kind() == Kind::Blob {
@@ -287,23 +256,24 @@ impl<'s> Reader<'s> {
                 break;
             }
         }
-        let outcome = pile.outcome(&self.state.index.rules).map_err(|e| of_key(e, key))?;
+        let outcome = pile.outcome(self.state.index.rules()).map_err(|e| of_key(e, key))?;
         let living = |expiry: Option<u64>| expiry.is_none_or(|at| !self.is_over(at));
         Ok(outcome
             .filter(|(_, expiry)| living(*expiry))
             .map(|(value, expiry)| Seen::Merged(value, expiry)))
     }
 
-    fn stats(&self) -> &'s Stats {
-        &self.state.index.services().stats
-    }
-
     /// A cursor over the keys within `lower` and `upper`. It owns what it reads; reads nothing
     /// yet. Costs an allocation, and memory for one block's worth of keys per run that it meets.
-    pub fn cursor(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Cursor {
+    pub fn cursor(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Cursor<T::Walk> {
         let State { private, active, frozen, layout, .. } = self.state;
-        let mut sources = Vec::with_capacity(2 + frozen.len() + layout.runs().len());
+        let mut sources = Vec::with_capacity(3 + frozen.len());
         let mut runs = 0;
+        let walk = |layout: &T::Layout, sources: &mut Vec<_>| {
+            T::walks(layout, lower, upper, &mut |walk, deletes| {
+                sources.push((Source::Stored(walk), deletes.map(Deletes::Stored)));
+            })
+        };
         for front in front(self.state, self.at) {
             match front {
                 Front::Memtable(memtable, at) => {
@@ -314,17 +284,11 @@ impl<'s> Reader<'s> {
                     }
                 }
                 Front::Ingested(ingested) => {
-                    let met = ingested.layout.runs().iter().filter(|run| run.meets(lower, upper));
-                    sources.extend(met.map(|run| of_run(run, Fill::Keep)));
-                    runs += ingested.layout.runs().len();
+                    runs += walk(&ingested.layout, &mut sources);
                 }
             }
         }
-        for run in layout.runs() {
-            if run.meets(lower, upper) {
-                sources.push(of_run(run, Fill::Keep));
-            }
-        }
+        runs += walk(layout, &mut sources);
         let own = private.as_ref().map(|private| private.memtable.tree().clone());
         let clock_ms = self.clock_ms();
         Cursor {
@@ -332,18 +296,18 @@ impl<'s> Reader<'s> {
             lower: lower.map(<[u8]>::to_vec),
             upper: upper.map(<[u8]>::to_vec),
             spot: Spot::Fresh,
-            memory_max: self.memory_max(runs + layout.runs().len()),
+            memory_max: self.memory_max(runs),
             shown: Shown::Stored,
             clock_ms,
             asking: Asking::new(active.clone(), own, Moment { at: self.at.0, clock_ms }),
-            rules: self.state.index.rules.clone(),
+            rules: self.state.index.rules().clone(),
         }
     }
 
     /// What a cursor over `runs` runs holds at most: a block of each that is not mapped, and its
     /// own state.
     fn memory_max(&self, runs: usize) -> usize {
-        CURSOR_BYTES + runs * (CURSOR_BYTES + self.state.index.options().block_bytes as usize)
+        CURSOR_BYTES + runs * (CURSOR_BYTES + self.state.index.walk_bytes())
     }
 }
 
@@ -411,8 +375,8 @@ enum Spot {
 ///
 /// A new cursor stands at both ends at once: [`Cursor::next`] goes to the first key and
 /// [`Cursor::prev`] to the last. After an error it is like new.
-pub struct Cursor {
-    merging: Merging,
+pub struct Cursor<W: Walk> {
+    merging: Merging<W>,
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     spot: Spot,
@@ -423,7 +387,7 @@ pub struct Cursor {
     rules: Arc<Rules>,
 }
 
-impl Cursor {
+impl<W: Walk> Cursor<W> {
     /// Bytes of memory that it may hold, apart from values above the size of a block.
     pub fn memory_max(&self) -> usize {
         self.memory_max
@@ -509,7 +473,7 @@ impl Cursor {
     }
 
     /// Goes to the last entry at or before `key`: before the first key that is greater.
-    fn back_to(merging: &mut Merging, key: &[u8]) -> Result<()> {
+    fn back_to(merging: &mut Merging<W>, key: &[u8]) -> Result<()> {
         let mut after = Vec::with_capacity(key.len() + 1);
         after.extend_from_slice(key);
         after.push(0);
@@ -550,7 +514,7 @@ impl Cursor {
     }
 
     #[inline]
-    fn source(&self) -> Option<&Source> {
+    fn source(&self) -> Option<&Source<W>> {
         if self.valid() { self.merging.current() } else { None }
     }
 

@@ -40,7 +40,7 @@ const GAPS_MAX: usize = 64;
 /// Gaps with longer keys are not remembered.
 const KEY_BYTES_MAX: usize = 1024;
 /// Keys in a row without a value before a cursor asks about gaps.
-pub(super) const ASK_AFTER: u32 = 16;
+pub(crate) const ASK_AFTER: u32 = 16;
 /// Keys crossed for which a gap is worth remembering.
 const WORTH_MIN: u64 = 16;
 /// Keys crossed before a cursor asks again.
@@ -66,7 +66,7 @@ struct Gap {
 
 /// The gaps of an index.
 #[derive(Debug, Default)]
-pub(super) struct Gaps {
+pub(crate) struct Gaps {
     known: Mutex<Known>,
     /// Whether there may be any.
     any: AtomicBool,
@@ -84,7 +84,7 @@ struct Known {
 
 /// When and by what clock something is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// The last commit that is seen.
     pub at: u64,
     /// By this, values expire.
@@ -98,7 +98,7 @@ impl Gaps {
 
     /// Forgets all of them: commit `at`, which nobody can read yet, has written values elsewhere
     /// than in memtables.
-    pub(super) fn forget(&self, at: u64) {
+    pub(crate) fn forget(&self, at: u64) {
         let mut known = self.known();
         known.gaps.clear();
         known.since = at;
@@ -106,7 +106,7 @@ impl Gaps {
 
     /// Closes gaps at keys whose values were just inserted. Costs a fence while there are none.
     #[inline]
-    pub(super) fn close<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+    pub(crate) fn close<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         fence(Ordering::SeqCst);
         if self.any.load(Ordering::Relaxed) && !planted::is(Bug::GapLeftOpen) {
             let Known { gaps, .. } = &mut *self.known();
@@ -117,7 +117,7 @@ impl Gaps {
 
     /// Says in `sealed` that a memtable takes no more writes: from here on gaps cannot be noted by
     /// who reads it.
-    pub(super) fn seal(&self, sealed: &AtomicBool) {
+    pub(crate) fn seal(&self, sealed: &AtomicBool) {
         let _order = self.known();
         sealed.store(true, Ordering::Relaxed);
     }
@@ -246,7 +246,7 @@ fn shed(gaps: &mut Vec<Gap>) {
 }
 
 /// The key right after `key`.
-pub(super) fn after(key: &[u8]) -> Vec<u8> {
+pub(crate) fn after(key: &[u8]) -> Vec<u8> {
     let mut after = Vec::with_capacity(key.len() + 1);
     after.extend_from_slice(key);
     after.push(0);
@@ -255,7 +255,7 @@ pub(super) fn after(key: &[u8]) -> Vec<u8> {
 
 /// What a cursor needs to ask for gaps, and to note them.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(crate) struct Asking {
     /// The active memtable.
     active: Arc<Memtable>,
     /// What a transaction has written key by key and not committed, which gaps do not know. What it
@@ -266,18 +266,18 @@ pub(super) struct Asking {
 
 impl Asking {
     /// For who reads `active`, and `private` on top of it, as of `moment`.
-    pub(super) fn new(active: Arc<Memtable>, private: Option<Arc<Tree>>, moment: Moment) -> Asking {
+    pub(crate) fn new(active: Arc<Memtable>, private: Option<Arc<Tree>>, moment: Moment) -> Asking {
         Asking { active, private, moment }
     }
 
     /// Where the gap around `key` ends, if there is one: `Some(None)` at the end of all keys.
-    pub(super) fn end(&self, key: &[u8]) -> Option<Option<Box<[u8]>>> {
+    pub(crate) fn end(&self, key: &[u8]) -> Option<Option<Box<[u8]>>> {
         let (_, end) = self.active.gaps().around(key, self.moment)?;
         self.is_untouched(key, end.as_deref()).then_some(end)
     }
 
     /// Where the gap around `key` starts, if there is one.
-    pub(super) fn start(&self, key: &[u8]) -> Option<Box<[u8]>> {
+    pub(crate) fn start(&self, key: &[u8]) -> Option<Box<[u8]>> {
         let (start, _) = self.active.gaps().around(key, self.moment)?;
         self.is_untouched(&start, Some(&after(key))).then_some(start)
     }
@@ -299,7 +299,7 @@ impl Asking {
 
 /// Keys in a row without a value, from some edge on.
 #[derive(Debug)]
-pub(super) struct Crossing {
+pub(crate) struct Crossing {
     /// Forward, the first key; back, the key right after the last one.
     edge: Vec<u8>,
     crossed: u64,
@@ -307,12 +307,12 @@ pub(super) struct Crossing {
 
 impl Crossing {
     /// Begins to count from `edge`.
-    pub(super) fn from(edge: &[u8]) -> Crossing {
+    pub(crate) fn from(edge: &[u8]) -> Crossing {
         Crossing { edge: edge.to_vec(), crossed: 0 }
     }
 
     /// Whether to ask for a gap now: at the edge, and every so often.
-    pub(super) fn asks(&self) -> bool {
+    pub(crate) fn asks(&self) -> bool {
         self.crossed.is_multiple_of(ASKED_EVERY)
     }
 
@@ -324,19 +324,19 @@ impl Crossing {
     }
 
     /// Goes on behind a gap that ends at `end`, from `key` in it.
-    pub(super) fn jump(&mut self, asking: &Asking, key: &[u8], end: &[u8]) {
+    pub(crate) fn jump(&mut self, asking: &Asking, key: &[u8], end: &[u8]) {
         self.ends(asking, Some(key));
         self.go_on(end);
     }
 
     /// Goes on before a gap that starts at `start`, from `key` in it.
-    pub(super) fn jump_back(&mut self, asking: &Asking, key: &[u8], start: &[u8]) {
+    pub(crate) fn jump_back(&mut self, asking: &Asking, key: &[u8], start: &[u8]) {
         self.ends_back(asking, &after(key));
         self.go_on(start);
     }
 
     /// Counts one more key without a value on the way forward.
-    pub(super) fn pass(&mut self, asking: &Asking, key: &[u8]) {
+    pub(crate) fn pass(&mut self, asking: &Asking, key: &[u8]) {
         if self.crossed == NOTED_AT_ONCE {
             asking.note(&self.edge, Some(key), self.crossed);
             self.go_on(key);
@@ -345,7 +345,7 @@ impl Crossing {
     }
 
     /// Counts one more key without a value on the way back.
-    pub(super) fn pass_back(&mut self, asking: &Asking, key: &[u8]) {
+    pub(crate) fn pass_back(&mut self, asking: &Asking, key: &[u8]) {
         if self.crossed == NOTED_AT_ONCE {
             let after = after(key);
             asking.note(&after, Some(&self.edge), self.crossed);
@@ -355,14 +355,14 @@ impl Crossing {
     }
 
     /// The way forward has come to `end`.
-    pub(super) fn ends(&self, asking: &Asking, end: Option<&[u8]>) {
+    pub(crate) fn ends(&self, asking: &Asking, end: Option<&[u8]>) {
         if self.crossed >= WORTH_MIN {
             asking.note(&self.edge, end, self.crossed);
         }
     }
 
     /// The way back has come to `start`, which still belongs to it.
-    pub(super) fn ends_back(&self, asking: &Asking, start: &[u8]) {
+    pub(crate) fn ends_back(&self, asking: &Asking, start: &[u8]) {
         if self.crossed >= WORTH_MIN {
             asking.note(start, Some(&self.edge), self.crossed);
         }

@@ -28,25 +28,25 @@ enum Owner {
 
 impl Value {
     /// `len` bytes at `start` of a mapped file; none, if they do not lie within it.
-    pub(super) fn mapped(map: Map, start: usize, len: usize) -> Value {
+    pub(crate) fn mapped(map: Map, start: usize, len: usize) -> Value {
         Value { owner: Owner::Map(map), start, len }
     }
 
     /// The value that a memtable's cursor stands on; none, if it stands nowhere.
-    pub(super) fn in_memtable(cursor: blinktree::Cursor) -> Value {
+    pub(crate) fn in_memtable(cursor: blinktree::Cursor) -> Value {
         let len = cursor.version().map_or(0, |version| version.value.len());
         Value { owner: Owner::Memtable(cursor), start: 0, len }
     }
 
     /// All but the first `count` bytes; none, if there are not so many.
-    pub(super) fn skip(mut self, count: usize) -> Value {
+    pub(crate) fn skip(mut self, count: usize) -> Value {
         let count = count.min(self.len);
         (self.start, self.len) = (self.start + count, self.len - count);
         self
     }
 
     /// `len` bytes at `start` of a block; none, if they do not lie within it.
-    pub(super) fn in_block(block: Arc<[u8]>, start: usize, len: usize) -> Value {
+    pub(crate) fn in_block(block: Arc<[u8]>, start: usize, len: usize) -> Value {
         Value { owner: Owner::Block(block), start, len }
     }
 }

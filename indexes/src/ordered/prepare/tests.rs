@@ -4,7 +4,7 @@ use cuesta_engine::ErrorKind;
 use proptest::prelude::*;
 
 use super::*;
-use crate::lsm::op::{
+use crate::ordered::op::{
     DELETE, KEY_BYTES_MAX, VALUE_BYTES_MAX, check_value, delete, delete_range, put, put_expiring,
 };
 
@@ -171,7 +171,7 @@ fn put_op(ops: &mut Vec<u8>, op: &Op<'_>) {
         Op::Delete { key } => delete(ops, key),
         Op::DeleteRange { start, end } => delete_range(ops, start, *end),
         Op::Expiring { key, stored } => {
-            let (expiry_ms, value) = crate::lsm::expiry::split(stored).unwrap();
+            let (expiry_ms, value) = crate::ordered::expiry::split(stored).unwrap();
             put_expiring(ops, key, value, expiry_ms)
         }
         Op::Merge { .. } => panic!("a merge without an operator"),

@@ -25,7 +25,7 @@ use super::gaps::Gaps;
 use super::kind::Kind;
 use super::op::{Op, Ops};
 use super::operand::{Below, Pile, Rules};
-use super::options::Threshold;
+use super::threshold::Threshold;
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +57,7 @@ struct Lively {
 
 impl Memtables {
     /// For an index with these rules, in which values of at least `threshold` are large.
-    pub(super) fn new(rules: Arc<Rules>, threshold: Threshold) -> Memtables {
+    pub(crate) fn new(rules: Arc<Rules>, threshold: Threshold) -> Memtables {
         Memtables { rules, threshold, ..Memtables::default() }
     }
 
@@ -88,27 +88,27 @@ impl Memtables {
     }
 
     /// Notes that a segment holds something that expires.
-    pub(super) fn note_expiring(&self) {
+    pub(crate) fn note_expiring(&self) {
         self.index.expiring.store(true, Ordering::SeqCst);
     }
 
     /// The gaps of the index.
-    pub(super) fn gaps(&self) -> &Gaps {
+    pub(crate) fn gaps(&self) -> &Gaps {
         &self.index.gaps
     }
 
     /// What operands that are merged now may have below them.
-    pub(super) fn below(&self) -> Below {
+    pub(crate) fn below(&self) -> Below {
         self.index.below()
     }
 
     /// The clock of the oldest operand in some memtable, of a view perhaps.
-    pub(super) fn oldest_operand_ms(&self) -> Option<u64> {
+    pub(crate) fn oldest_operand_ms(&self) -> Option<u64> {
         self.index.look(|operands| operands.keys().next().copied())
     }
 
     /// As [`Memtables::oldest_operand_ms`], if `memtable` were not there.
-    pub(super) fn oldest_operand_but_of(&self, memtable: &Memtable) -> Option<u64> {
+    pub(crate) fn oldest_operand_but_of(&self, memtable: &Memtable) -> Option<u64> {
         let own = memtable.first_operand.get();
         let others = |(ms, count): &(&u64, &usize)| own != Some(*ms) || **count > 1;
         self.index.look(|operands| operands.iter().find(others).map(|(ms, _)| *ms))
@@ -127,7 +127,7 @@ impl Lively {
 
 /// Where a large value lies in the log, and how long it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LargeValue {
+pub(crate) struct LargeValue {
     /// Where.
     pub place: LogPlace,
     /// Its bytes.
@@ -326,7 +326,7 @@ impl Writer {
 ///
 /// # Errors
 /// `Corrupt` for versions that make no sense.
-pub(super) fn add_chain<'t>(pile: &mut Pile<'t>, chain: &mut Chain<'t>) -> Result<bool> {
+pub(crate) fn add_chain<'t>(pile: &mut Pile<'t>, chain: &mut Chain<'t>) -> Result<bool> {
     for version in chain {
         let whole = pile.add(Kind::from_code(version.kind & !LEANS)?, version.value)?;
         if whole || version.kind & LEANS == 0 {
@@ -377,17 +377,17 @@ impl Memtable {
     }
 
     /// The gaps of the index.
-    pub(super) fn gaps(&self) -> &Gaps {
+    pub(crate) fn gaps(&self) -> &Gaps {
         &self.index.gaps
     }
 
     /// The clock of its oldest operand.
-    pub(super) fn oldest_operand_ms(&self) -> Option<u64> {
+    pub(crate) fn oldest_operand_ms(&self) -> Option<u64> {
         self.first_operand.get().copied()
     }
 
     /// Whether nothing is written here any more; to be asked under the lock of the gaps.
-    pub(super) fn is_sealed(&self) -> bool {
+    pub(crate) fn is_sealed(&self) -> bool {
         self.sealed.load(Ordering::Relaxed)
     }
 
@@ -406,12 +406,12 @@ impl Memtable {
     }
 
     /// Where in the log the large value lies that `key` was given by commit `at`.
-    pub(super) fn place(&self, key: &[u8], at: u64) -> Option<LogPlace> {
+    pub(crate) fn place(&self, key: &[u8], at: u64) -> Option<LogPlace> {
         self.large.look(|large| large.places.get(&(key.into(), at)).map(|value| value.place))
     }
 
     /// Keys with a large value that nothing later has replaced or deleted here.
-    pub(super) fn large(&self) -> Vec<(Box<[u8]>, LargeValue)> {
+    pub(crate) fn large(&self) -> Vec<(Box<[u8]>, LargeValue)> {
         let newest = |key: &[u8]| self.tree.get(key, u64::MAX).map(|version| version.seq);
         self.large.look(|large| {
             let places = large.places.iter();
@@ -424,13 +424,13 @@ impl Memtable {
 
     /// The newest commit up to `at` that deleted `key` within a range; 0 when there is none.
     #[inline]
-    pub(super) fn deleted(&self, key: &[u8], at: u64) -> u64 {
+    pub(crate) fn deleted(&self, key: &[u8], at: u64) -> u64 {
         self.cover().map_or(0, |cover| cover.newest(key, at))
     }
 
     /// What range deletes cover; `None`, at the cost of one load, while there are none.
     #[inline]
-    pub(super) fn cover(&self) -> Option<&Cover> {
+    pub(crate) fn cover(&self) -> Option<&Cover> {
         self.cover.get()
     }
 }

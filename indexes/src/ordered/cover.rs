@@ -55,7 +55,7 @@ const GROUP: u8 = 1;
 
 /// The write half.
 #[derive(Debug)]
-pub(super) struct CoverWriter {
+pub(crate) struct CoverWriter {
     borders: blinktree::Writer,
     groups: blinktree::Writer,
     present: Present,
@@ -65,7 +65,7 @@ pub(super) struct CoverWriter {
 
 /// The read half.
 #[derive(Debug)]
-pub(super) struct Cover {
+pub(crate) struct Cover {
     trees: Trees,
     /// Bytes that the write half has.
     bytes: Arc<AtomicUsize>,
@@ -79,7 +79,7 @@ struct Trees {
 }
 
 /// Nothing covered, as the two halves.
-pub(super) fn create() -> (CoverWriter, Cover) {
+pub(crate) fn create() -> (CoverWriter, Cover) {
     let ((borders, tree), (groups, of_groups)) = (blinktree::create(), blinktree::create());
     let trees = Trees { borders: tree, groups: of_groups };
     let (present, bytes) = (Present::default(), Arc::<AtomicUsize>::default());
@@ -109,7 +109,7 @@ impl CoverWriter {
     /// Deletes ranges, each from its start up to its end, at commit `at`: all those of the commit,
     /// which neither overlap nor touch. Costs a few insertions for each, and some more the first
     /// times that a border lies in between.
-    pub(super) fn delete(&mut self, ranges: &[Range<'_>], at: SeqNo, horizon: &Horizon<'_>) {
+    pub(crate) fn delete(&mut self, ranges: &[Range<'_>], at: SeqNo, horizon: &Horizon<'_>) {
         let told = self.present.delete(ranges, at.0, self.borders.tree());
         for (group, commit) in told.groups {
             let (group, commit) = (group.to_be_bytes(), commit.to_le_bytes());
@@ -127,22 +127,22 @@ impl CoverWriter {
 }
 
 /// The start of a range, and its end if it has one.
-pub(super) type Range<'r> = (&'r [u8], Option<&'r [u8]>);
+pub(crate) type Range<'r> = (&'r [u8], Option<&'r [u8]>);
 
 impl Cover {
     /// The newest commit up to `at` that deleted `key` within a range; 0 when there is none.
     #[inline]
-    pub(super) fn newest(&self, key: &[u8], at: u64) -> u64 {
+    pub(crate) fn newest(&self, key: &[u8], at: u64) -> u64 {
         self.trees.commit_of(self.trees.borders.get_at_or_before(key, at), at)
     }
 
     /// A look at all of it as of `at`.
-    pub(super) fn cursor(&self, at: u64) -> CoverCursor {
+    pub(crate) fn cursor(&self, at: u64) -> CoverCursor {
         CoverCursor::new(self.trees.clone(), at)
     }
 
     /// Everything covered as of `at`, in order, joined.
-    pub(super) fn spans(&self, at: u64) -> Vec<Span> {
+    pub(crate) fn spans(&self, at: u64) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         let mut open = false;
         let mut cursor = self.trees.borders.cursor(at);
@@ -161,7 +161,7 @@ impl Cover {
     }
 
     /// The newest commit of any range delete.
-    pub(super) fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         let mut cursor = self.trees.borders.cursor(u64::MAX);
         let mut last = 0;
         cursor.seek_first();
@@ -173,13 +173,13 @@ impl Cover {
     }
 
     /// Bytes of memory held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let Trees { borders, groups } = &self.trees;
         borders.memory() + groups.memory() + self.bytes.load(Ordering::Relaxed)
     }
 
     /// As [`Tree::pruned_to`].
-    pub(super) fn pruned_to(&self) -> u64 {
+    pub(crate) fn pruned_to(&self) -> u64 {
         self.trees.borders.pruned_to().max(self.trees.groups.pruned_to())
     }
 }
@@ -195,7 +195,7 @@ struct Stretch {
 }
 
 /// A place in a [`Cover`], for keys that are close to each other.
-pub(super) struct CoverCursor {
+pub(crate) struct CoverCursor {
     trees: Trees,
     cursor: blinktree::Cursor,
     here: Stretch,
@@ -223,7 +223,7 @@ impl CoverCursor {
 
     /// As [`Cover::newest`]; cheap for a key near the one asked about before.
     #[inline]
-    pub(super) fn newest(&mut self, key: &[u8]) -> u64 {
+    pub(crate) fn newest(&mut self, key: &[u8]) -> u64 {
         let Stretch { start, end, known, .. } = &self.here;
         if !*known || key < start.as_slice() || !span::is_before(key, end.as_deref()) {
             self.locate(key);
@@ -255,7 +255,7 @@ impl CoverCursor {
 
     /// The end of the covered keys around the one asked about last, which is covered. Cheap as long
     /// as that stays the same.
-    pub(super) fn end(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn end(&mut self) -> Option<Vec<u8>> {
         let from = &self.here.start;
         if let Some(ahead) = self.ahead.as_ref().filter(|ahead| ahead.holds(from)) {
             return ahead.end.clone();
@@ -276,7 +276,7 @@ impl CoverCursor {
 
     /// The first of the covered keys around the one asked about last, which is covered. Cheap as
     /// long as that stays the same.
-    pub(super) fn start(&mut self) -> Vec<u8> {
+    pub(crate) fn start(&mut self) -> Vec<u8> {
         if let Some(behind) = self.behind.as_ref().filter(|behind| behind.holds(&self.here.start)) {
             return behind.start.clone();
         }

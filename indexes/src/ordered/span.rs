@@ -10,7 +10,7 @@ mod tests;
 
 /// Keys from `start` on, up to `end`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// The first key.
     pub start: Vec<u8>,
     /// The first key behind them; `None` is behind all keys.
@@ -19,48 +19,48 @@ pub(super) struct Span {
 
 impl Span {
     /// From the first key of either to the last end.
-    pub(super) fn with(self, other: &Span) -> Span {
+    pub(crate) fn with(self, other: &Span) -> Span {
         let end = later(self.end.as_deref(), other.end.as_deref()).map(<[u8]>::to_vec);
         Span { start: self.start.min(other.start.clone()), end }
     }
 
     /// The end.
     #[inline]
-    pub(super) fn end(&self) -> Option<&[u8]> {
+    pub(crate) fn end(&self) -> Option<&[u8]> {
         self.end.as_deref()
     }
 
     /// Whether it ends at or before `key`.
     #[inline]
-    pub(super) fn ends_by(&self, key: &[u8]) -> bool {
+    pub(crate) fn ends_by(&self, key: &[u8]) -> bool {
         !is_before(key, self.end())
     }
 
     /// Whether `key` lies in it.
-    pub(super) fn holds(&self, key: &[u8]) -> bool {
+    pub(crate) fn holds(&self, key: &[u8]) -> bool {
         *self.start <= *key && is_before(key, self.end())
     }
 
     /// Whether some key lies in both.
-    pub(super) fn meets(&self, other: &Span) -> bool {
+    pub(crate) fn meets(&self, other: &Span) -> bool {
         is_before(&self.start, other.end()) && is_before(&other.start, self.end())
     }
 
     /// Bytes of both borders.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.start.len() + self.end.as_ref().map_or(0, Vec::len)
     }
 }
 
 /// Whether `key` lies before `end`.
 #[inline]
-pub(super) fn is_before(key: &[u8], end: Option<&[u8]>) -> bool {
+pub(crate) fn is_before(key: &[u8], end: Option<&[u8]>) -> bool {
     end.is_none_or(|end| key < end)
 }
 
 /// The end that comes first.
 #[inline]
-pub(super) fn earlier<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k [u8]> {
+pub(crate) fn earlier<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k [u8]> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -69,7 +69,7 @@ pub(super) fn earlier<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'
 
 /// The end that comes last.
 #[inline]
-pub(super) fn later<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k [u8]> {
+pub(crate) fn later<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k [u8]> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.max(b)),
         _ => None,
@@ -77,7 +77,7 @@ pub(super) fn later<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k 
 }
 
 /// The end of a range whose greatest key is `key`.
-pub(super) fn end_of(key: &[u8]) -> Vec<u8> {
+pub(crate) fn end_of(key: &[u8]) -> Vec<u8> {
     let mut end = Vec::with_capacity(key.len() + 1);
     end.extend_from_slice(key);
     end.push(0);
@@ -85,7 +85,7 @@ pub(super) fn end_of(key: &[u8]) -> Vec<u8> {
 }
 
 /// Sorts spans and joins those that overlap or touch.
-pub(super) fn join(spans: &mut Vec<Span>) {
+pub(crate) fn join(spans: &mut Vec<Span>) {
     spans.sort_unstable_by(|a, b| a.start.cmp(&b.start));
     spans.dedup_by(|next, last| {
         let touch = last.end.as_ref().is_none_or(|end| next.start <= *end);

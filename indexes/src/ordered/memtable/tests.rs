@@ -1,10 +1,10 @@
 use cuesta_engine::index::Memtable as _;
 
 use super::*;
-use crate::lsm::op;
+use crate::ordered::op;
 
 fn prepare(ops: &mut Vec<u8>) -> Result<()> {
-    crate::lsm::prepare::prepare(ops, &Rules::default(), &|| 0, None)
+    crate::ordered::prepare::prepare(ops, &Rules::default(), &|| 0, None)
 }
 
 const KEEP: Horizon<'static> = Horizon::UNKNOWN;

@@ -5,25 +5,22 @@
 use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
-use cuesta_engine::error::Result;
 use cuesta_engine::index::{Ingested, Layer, State};
 
-use super::Lsm;
-use super::filter;
 use super::memtable::Memtable;
-use super::segment::Hit;
+use super::stored::Ordered;
 
 /// What is newer than the current segments.
-pub(super) enum Front<'s> {
+pub(crate) enum Front<'s, T: Ordered> {
     /// A memtable, and up to where to read it.
     Memtable(&'s Arc<Memtable>, SeqNo),
     /// Segments that were ingested: they hold values, and nothing that hides or merges.
-    Ingested(&'s Ingested<Lsm>),
+    Ingested(&'s Ingested<T>),
 }
 
 /// All that is newer than the current segments of `state` as of `at`, newest first.
 #[inline]
-pub(super) fn front(state: &State<Lsm>, at: SeqNo) -> impl Iterator<Item = Front<'_>> {
+pub(crate) fn front<T: Ordered>(state: &State<T>, at: SeqNo) -> impl Iterator<Item = Front<'_, T>> {
     let State { private, active, frozen, .. } = state;
     let frozen = frozen.iter().filter_map(move |layer| match layer {
         Layer::Memtable(memtable) => Some(Front::Memtable(memtable, at)),
@@ -32,22 +29,4 @@ pub(super) fn front(state: &State<Lsm>, at: SeqNo) -> impl Iterator<Item = Front
     });
     let private = private.iter().map(|own| Front::Memtable(&own.memtable, own.at));
     private.chain(std::iter::once(Front::Memtable(active, at))).chain(frozen)
-}
-
-/// What ingested segments say of `key`.
-#[cold]
-pub(super) fn find_ingested<'s>(
-    ingested: &'s Ingested<Lsm>,
-    key: &[u8],
-) -> Result<Option<Hit<'s>>> {
-    let hash = filter::hash(key);
-    for run in ingested.layout.runs() {
-        if let Some(segment) = run.holding(key)
-            && segment.may_hold(hash)?
-            && let Some(hit) = segment.find(key)?
-        {
-            return Ok(Some(hit));
-        }
-    }
-    Ok(None)
 }

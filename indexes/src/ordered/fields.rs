@@ -13,7 +13,7 @@ use cuesta_engine::error::{Error, Result};
 use cuesta_engine::format::{Reader, put_bytes, put_varint};
 
 /// Appends field `number`.
-pub(super) fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+pub(crate) fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
     put_varint(out, number);
     put_bytes(out, bytes);
 }
@@ -22,7 +22,7 @@ pub(super) fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
 ///
 /// # Errors
 /// `Corrupt` when numbers do not ascend.
-pub(super) fn take<'a>(reader: &mut Reader<'a>, last: &mut u64) -> Result<Option<(u64, &'a [u8])>> {
+pub(crate) fn take<'a>(reader: &mut Reader<'a>, last: &mut u64) -> Result<Option<(u64, &'a [u8])>> {
     if reader.is_empty() {
         return Ok(None);
     }
@@ -36,6 +36,6 @@ pub(super) fn take<'a>(reader: &mut Reader<'a>, last: &mut u64) -> Result<Option
 
 /// The error for a field that is not known.
 #[cold]
-pub(super) fn unknown(what: &str, number: u64) -> Error {
+pub(crate) fn unknown(what: &str, number: u64) -> Error {
     Error::unsupported(format!("{what} has field {number}, which is not known here"))
 }

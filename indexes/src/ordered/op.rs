@@ -204,7 +204,7 @@ fn check_key(key: &[u8]) -> Result<()> {
 }
 
 #[inline]
-pub(super) fn check_value(len: u64) -> Result<()> {
+pub(crate) fn check_value(len: u64) -> Result<()> {
     if len <= VALUE_BYTES_MAX { Ok(()) } else { Err(long_value(len)) }
 }
 
@@ -243,7 +243,7 @@ impl<'a> Ops<'a> {
 
     /// Bytes taken so far.
     #[inline]
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.reader.offset()
     }
 

@@ -12,14 +12,14 @@
 use cuesta_engine::error::{Error, Result};
 
 /// Bytes in front of the value.
-pub(super) const EXPIRY_BYTES: usize = 8;
+pub(crate) const EXPIRY_BYTES: usize = 8;
 
 /// Takes a stored value apart into its expiry and the value.
 ///
 /// # Errors
 /// `Corrupt` when it is too short.
 #[inline]
-pub(super) fn split(stored: &[u8]) -> Result<(u64, &[u8])> {
+pub(crate) fn split(stored: &[u8]) -> Result<(u64, &[u8])> {
     match stored.split_first_chunk::<EXPIRY_BYTES>() {
         Some((expiry_ms, value)) => Ok((u64::from_le_bytes(*expiry_ms), value)),
         None => Err(short(stored.len())),
@@ -32,7 +32,7 @@ fn short(len: usize) -> Error {
 }
 
 /// The stored bytes of a value and its expiry.
-pub(super) fn join(expiry_ms: u64, value: &[u8]) -> Vec<u8> {
+pub(crate) fn join(expiry_ms: u64, value: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(EXPIRY_BYTES + value.len());
     stored.extend_from_slice(&expiry_ms.to_le_bytes());
     stored.extend_from_slice(value);
