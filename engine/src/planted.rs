@@ -47,11 +47,17 @@ pub enum Bug {
     BlindRangeValidation,
     /// Ingested files are not synced before the record that names them.
     IngestedUnsynced,
+    /// Pages of the tree before are written again at once.
+    PageReusedTooEarly,
+    /// What is written in place is not synced before the manifest names it.
+    RootBeforePages,
+    /// A value that lies apart is not written.
+    OverflowPageLost,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 21] = [
+    pub const ALL: [Bug; 24] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -70,6 +76,9 @@ impl Bug {
         Bug::OperandLost,
         Bug::ChangeDroppedAtSegmentEnd,
         Bug::IngestedUnsynced,
+        Bug::PageReusedTooEarly,
+        Bug::RootBeforePages,
+        Bug::OverflowPageLost,
         Bug::WakeUpLost,
         Bug::GapLeftOpen,
         Bug::BlindRangeValidation,

@@ -8,10 +8,10 @@ use std::time::Duration;
 use cuesta_engine::budget::Strictness;
 use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
-use cuesta_engine::index::Registry;
+use cuesta_engine::index::{IndexType, Registry};
 use cuesta_engine::{Access, Engine, Options};
-use cuesta_indexes::lsm::Factory;
 use cuesta_indexes::ordered::{MergeOperator, Operators};
+use cuesta_indexes::{btree, lsm};
 
 use crate::named::Named;
 use crate::place;
@@ -411,7 +411,7 @@ impl Builder {
         self.operators.check()?;
         // Reading, where a map would end the process on hardware that fails.
         let env = self.env.unwrap_or_else(|| OsEnv::without_maps());
-        let registry = Registry::new().with_factory(Factory::new(self.operators));
+        let registry = registry(&self.operators);
         let damaged = place::given(damaged.as_ref(), "the damaged database")?;
         let target = place::given(target.as_ref(), "the new database")?;
         repair::repair(&env, (damaged, target), self.options, registry)
@@ -426,7 +426,7 @@ impl Builder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         self.operators.check()?;
         let env = self.env.unwrap_or_else(|| OsEnv::new());
-        let registry = Registry::new().with_factory(Factory::new(self.operators.clone()));
+        let registry = registry(&self.operators);
         let path = place::given(path.as_ref(), "the database")?;
         if let Some(archive) = &self.options.archive {
             place::check_archive(&env, archive, path)?;
@@ -439,4 +439,12 @@ impl Builder {
         let shared = Shared { operators: self.operators, named: Named::default() };
         Ok(Database { engine: Arc::new(engine), shared: Arc::new(shared) })
     }
+}
+
+/// The index types that keyspaces can be of.
+fn registry(operators: &Operators) -> Registry {
+    Registry::new()
+        .with_factory(lsm::Factory::new(operators.clone()))
+        .with_factory(btree::Factory::new(operators.clone()))
+        .assuming(lsm::Lsm::NAME)
 }

@@ -11,10 +11,11 @@ use std::time::Duration;
 use cuesta_engine::feed::{self, Feed};
 use cuesta_engine::version::{Catalog, CatalogOp};
 use cuesta_engine::{IndexId, SeqNo};
-use cuesta_indexes::lsm::Loaded;
+use cuesta_indexes::ordered::Loaded;
 use cuesta_indexes::ordered::op::{self, Op, Ops};
 
 use crate::database::Database;
+use crate::kv::loaded;
 use crate::{Result, note};
 
 /// The commits of a database in order: an iterator that gives `None` at the last visible one and
@@ -337,7 +338,9 @@ impl<'c> Iterator for Operations<'c> {
             let (id, bytes) = self.parts.next()?;
             if self.is_load {
                 let load = |Loaded { entries, first, last }| Action::Load { entries, first, last };
-                return Some(Loaded::of(bytes).map(|loaded| self.operation(id, load(loaded))));
+                let kind = self.catalog.get(id).map(|entry| entry.kind.as_str());
+                let loaded = loaded(kind.unwrap_or_default(), bytes);
+                return Some(loaded.map(|loaded| self.operation(id, load(loaded))));
             }
             if id == IndexId::CATALOG {
                 return Some(catalog_change(self.catalog, bytes));

@@ -75,8 +75,8 @@ pub use feed::{Action, Change, Changes, NextChange, Operands, Operation, Operati
 pub use handle::CommitHandle;
 pub use keep::Checkpoint;
 pub use kv::{
-    Batch, BulkLoad, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceOptions, Loaded,
-    OptionValues, Prepared, SegmentBuilder, Snapshot, Swap,
+    Batch, BulkLoad, Compression, Cursor, Expiry, Iter, Keyspace, KeyspaceEngine, KeyspaceOptions,
+    Loaded, OptionValues, Prepared, SegmentBuilder, Snapshot, Swap,
 };
 pub use repair::{Loss, RepairReport};
 pub use report::{KeyspaceStats, Stats};

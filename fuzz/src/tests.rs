@@ -62,7 +62,7 @@ fn damaged_databases_are_used_to_very_different_degrees() {
 /// Bugs that only show when several commits are under way, when many operands pile up, in other
 /// index types, bulk loads, feeds, watches or transactions, or across many deleted keys.
 #[cfg(feature = "planted-bugs")]
-const HIDDEN: [Bug; 8] = [
+const HIDDEN: [Bug; 11] = [
     Bug::FlushBeforePublish,
     Bug::MissingCatchUp,
     Bug::OperandLost,
@@ -71,6 +71,9 @@ const HIDDEN: [Bug; 8] = [
     Bug::GapLeftOpen,
     Bug::IngestedUnsynced,
     Bug::BlindRangeValidation,
+    Bug::PageReusedTooEarly,
+    Bug::RootBeforePages,
+    Bug::OverflowPageLost,
 ];
 
 /// Kept inputs first, then made ones.

@@ -15,7 +15,7 @@ mod driver;
 
 mod lsm {
     pub use cuesta_indexes::lsm::{Lsm, Options};
-    pub use cuesta_indexes::ordered::op;
+    pub use cuesta_indexes::ordered::{Ordered, op};
 }
 
 use std::ops::Bound;

@@ -4,3 +4,4 @@
 
 pub mod ordered;
 pub mod lsm;
+pub mod btree;

@@ -71,6 +71,11 @@ impl BlockCache {
         self.blocks.peek(&(file, offset))
     }
 
+    /// Forgets what lies at `offset` of `file`, which is about to hold something else.
+    pub fn remove(&self, file: FileId, offset: u64) {
+        self.blocks.remove(&(file, offset));
+    }
+
     /// Bytes held now.
     pub fn bytes(&self) -> u64 {
         self.blocks.weight()

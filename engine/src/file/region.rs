@@ -19,9 +19,19 @@ pub struct DataFile {
     /// Kept open unless everything is read through the map.
     file: Option<Arc<dyn VfsFile>>,
     len: u64,
-    map: Option<Map>,
+    map: Option<MappedBytes>,
     /// A bit for each [`CHECKED_BYTES`]: whether what begins there was compared with its checksum.
     checked: OnceLock<Box<[AtomicU64]>>,
+}
+
+/// A map, which tells nothing of its bytes.
+#[derive(Clone)]
+struct MappedBytes(Map);
+
+impl fmt::Debug for MappedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("mapped")
+    }
 }
 
 impl DataFile {
@@ -34,11 +44,26 @@ impl DataFile {
         let map = match kind {
             FileKind::Sealed => file
                 .map(0..len)
-                .map_err(|e| Error::io(format_args!("mapping {}", name::data(id)), e))?,
+                .map_err(|e| Error::io(format_args!("mapping {}", name::data(id)), e))?
+                .map(MappedBytes),
             FileKind::InPlace => None,
         };
         let file = map.is_none().then_some(file);
         Ok(DataFile { id, file, len, map, checked: OnceLock::new() })
+    }
+
+    /// A map of the first `len` bytes as they are now, of a file that is written in place: whether
+    /// an older map shows what was written since, nobody knows.
+    fn map_now(&self, len: u64) -> Result<Option<MappedBytes>> {
+        let Some(file) = self.file.as_ref().filter(|_| len > 0) else { return Ok(None) };
+        let name = name::data(self.id);
+        let map = file.map(0..len).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                Error::corrupt(format!("{name} ends before byte {len}"))
+            }
+            _ => Error::io(format_args!("mapping {name}"), e),
+        })?;
+        Ok(map.map(MappedBytes))
     }
 
     /// The file's number.
@@ -58,16 +83,18 @@ impl fmt::Debug for DataFile {
 #[derive(Clone, Debug)]
 pub struct Region {
     file: Arc<DataFile>,
+    map: Option<MappedBytes>,
     offset: u64,
     len: u64,
     _keep: Option<Arc<dyn fmt::Debug + Send + Sync>>,
 }
 
 impl Region {
-    /// The bytes of `extent` in `file`; `keep` lives as long as the region does.
+    /// The bytes of `extent` in `file`; `keep` lives as long as the region does. Of a file that is
+    /// written in place they are those of now, if nobody writes them any more.
     ///
     /// # Errors
-    /// `Corrupt` when a sealed file is shorter than the extent says.
+    /// `Corrupt` when the file is shorter than the extent says; `Io` when it cannot be mapped.
     pub fn new(
         file: Arc<DataFile>,
         extent: &Extent,
@@ -83,13 +110,17 @@ impl Region {
             extent.offset,
             extent.len
         );
-        Ok(Region { file, offset: extent.offset, len: extent.len, _keep: keep })
+        let map = match extent.kind {
+            FileKind::Sealed => file.map.clone(),
+            FileKind::InPlace => file.map_now(extent.offset + extent.len)?,
+        };
+        Ok(Region { file, map, offset: extent.offset, len: extent.len, _keep: keep })
     }
 
     /// All bytes of a sealed file; `keep` lives as long as the region does.
     pub fn whole(file: Arc<DataFile>, keep: Option<Arc<dyn fmt::Debug + Send + Sync>>) -> Region {
-        let len = file.len;
-        Region { file, offset: 0, len, _keep: keep }
+        let (len, map) = (file.len, file.map.clone());
+        Region { file, map, offset: 0, len, _keep: keep }
     }
 
     fn checked_bit(&self, offset: u64) -> (usize, u64) {
@@ -143,7 +174,7 @@ impl Region {
     /// call, no copy; unverified.
     #[inline]
     pub fn mapped(&self, offset: u64, len: usize) -> Option<&[u8]> {
-        let map = self.file.map.as_ref()?;
+        let MappedBytes(map) = self.map.as_ref()?;
         if offset.checked_add(len as u64)? > self.len {
             return None;
         }
@@ -153,12 +184,12 @@ impl Region {
 
     /// Whether the extent is mapped.
     pub fn is_mapped(&self) -> bool {
-        self.file.map.is_some()
+        self.map.is_some()
     }
 
     /// The map of the whole file, to keep bytes of it alive, and where in it the extent begins.
     pub fn map(&self) -> Option<(&Map, u64)> {
-        self.file.map.as_ref().map(|map| (map, self.offset))
+        self.map.as_ref().map(|MappedBytes(map)| (map, self.offset))
     }
 
     /// Reads exactly `buf.len()` bytes at `offset` of the extent.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::file::{FileKind, LogFiles, Output};
 use crate::format::name;
 use crate::id::{EditNo, FileId, LogNo};
+use crate::planted::{self, Bug};
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// A shared file takes further segments until it has this many bytes.
@@ -264,7 +265,8 @@ impl FileOutput {
         for (id, written) in &self.files {
             assert!(written.buffer.is_empty(), "an output is finished before it is synced");
             let kind = if written.is_new { SyncKind::Full } else { SyncKind::Data };
-            let file = written.file.as_ref().filter(|_| written.unsynced);
+            let is_skipped = written.kind == FileKind::InPlace && planted::is(Bug::RootBeforePages);
+            let file = written.file.as_ref().filter(|_| written.unsynced && !is_skipped);
             let synced = file.map_or(Ok(()), |file| file.sync(kind));
             synced.map_err(|e| Error::io(format_args!("syncing {}", name::data(*id)), e))?;
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{Files, Output};
+use crate::file::{FileKind, Files, Output};
 use crate::id::{EditNo, FileId, SegmentId, SeqNo};
 use crate::index::{
     Aim, Debt, Edit, Footprint, IndexType, Ingested, KnownBy, Layer, Live, Load, Memtable,
@@ -168,8 +168,8 @@ pub trait ErasedState: Any + Send + Sync {
         then: &dyn ErasedState,
         out: &mut dyn Output,
     ) -> Result<Edit>;
-    /// Files of segments that were ingested and are not current yet.
-    fn waiting_files(&self) -> Vec<FileId>;
+    /// Files of segments that were ingested and are not current yet, and how they are written.
+    fn waiting_files(&self) -> Vec<(FileId, FileKind)>;
     /// Checks segments that were ingested and are not current yet, as [`ErasedState::verify`] does.
     ///
     /// # Errors
@@ -264,19 +264,6 @@ impl<T: IndexType> State<T> {
         let segment = segment.map_err(|e| e.context(format_args!("segment {id}")))?;
         let (segment, meta) = (Arc::new(segment), meta.clone());
         Ok(Live { id: *id, meta, segment, installed: *installed })
-    }
-}
-
-/// Work that was done when it began.
-struct Placed(Option<Edit>);
-
-impl Work for Placed {
-    fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
-        Ok(Some(self.0.take().unwrap_or_default()))
-    }
-
-    fn memory(&self) -> usize {
-        0
     }
 }
 
@@ -427,8 +414,7 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn flush(&self, count: usize) -> Result<Box<dyn Work>> {
         if let (1, Some(Layer::Ingested(ingested))) = (count, self.frozen.last()) {
-            let add = self.index.place(ingested.at, &ingested.live, &self.live)?;
-            return Ok(Box::new(Placed(Some(Edit { remove: Vec::new(), add }))));
+            return self.index.place(ingested.at, &ingested.live, &self.live);
         }
         let memtable = |layer: &Layer<T>| match layer {
             Layer::Memtable(memtable) => Ok(memtable.clone()),
@@ -475,9 +461,13 @@ impl<T: IndexType> ErasedState for State<T> {
         self.index.catch_up(merged, &inputs, &self.live, out)
     }
 
-    fn waiting_files(&self) -> Vec<FileId> {
+    fn waiting_files(&self) -> Vec<(FileId, FileKind)> {
         let waiting = State::ingested(self).flat_map(|ingested| ingested.live.iter());
-        waiting.flat_map(|live| live.meta.files()).collect()
+        let files = waiting.flat_map(|live| {
+            let extents = live.meta.extents.iter().map(|extent| (extent.file, extent.kind));
+            extents.chain(live.meta.blobs.iter().map(|blob| (blob.file, FileKind::Sealed)))
+        });
+        files.collect()
     }
 
     fn verify_waiting(&self, files: &dyn Files, report: &mut dyn FnMut(String)) -> Result<()> {

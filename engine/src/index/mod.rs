@@ -119,17 +119,18 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     /// lock, while the active memtable is empty.
     fn note_ingested(&self, at: SeqNo);
 
-    /// Where segments belong that commit `at` has ingested, now that all that is older is in the
-    /// `current` ones, and nothing newer is: what the manifest is to say of them. Pure: no I/O.
+    /// Starts to make segments current that commit `at` has ingested, now that all that is older is
+    /// in the `current` ones, and nothing newer is: says where they belong ([`Placed`]), or takes
+    /// what is in them over.
     ///
     /// # Errors
-    /// `Unsupported` for an index type that cannot.
+    /// `Unsupported` for an index type that cannot; what starting fails with.
     fn place(
         &self,
         at: SeqNo,
         given: &[Live<Self>],
         current: &[Live<Self>],
-    ) -> Result<Vec<SegmentMeta>>;
+    ) -> Result<Box<dyn Work>>;
 
     /// Reads what [`IndexType::plan`] will look at in files, so that it finds it in memory: called
     /// before it, outside of all locks.
@@ -276,6 +277,27 @@ pub trait Work: Send {
 
     /// Bytes of memory held, about; cheap.
     fn memory(&self) -> usize;
+}
+
+/// Work that was done when it began.
+#[derive(Debug)]
+pub struct Placed(Option<Edit>);
+
+impl Placed {
+    /// With this outcome.
+    pub fn new(edit: Edit) -> Placed {
+        Placed(Some(edit))
+    }
+}
+
+impl Work for Placed {
+    fn step(&mut self, _out: &mut dyn Output) -> Result<Option<Edit>> {
+        Ok(Some(self.0.take().unwrap_or_default()))
+    }
+
+    fn memory(&self) -> usize {
+        0
+    }
 }
 
 /// Writes segments out of operations that come in their order.

@@ -42,6 +42,7 @@ impl<T: IndexType> IndexFactory for Factory<T> {
 #[derive(Default)]
 pub struct Registry {
     factories: Vec<Box<dyn IndexFactory>>,
+    assumed: Option<&'static str>,
 }
 
 impl Registry {
@@ -62,10 +63,20 @@ impl Registry {
         self
     }
 
-    /// The name of the type that it knows, unless it knows several or none.
-    pub fn only(&self) -> Option<&'static str> {
-        let [factory] = self.factories.as_slice() else { return None };
-        Some(factory.name())
+    /// Takes indexes to be of the type `name` where nothing is left that says of which type they
+    /// were.
+    pub fn assuming(self, name: &'static str) -> Registry {
+        Registry { assumed: Some(name), ..self }
+    }
+
+    /// The type of indexes of which nothing says of which type they are: what was to be assumed, or
+    /// the only one.
+    pub fn assumed(&self) -> Option<&'static str> {
+        let only = || match self.factories.as_slice() {
+            [factory] => Some(factory.name()),
+            _ => None,
+        };
+        self.assumed.or_else(only)
     }
 
     /// The factory for a type.

@@ -57,7 +57,9 @@ pub(crate) fn label_load(
         let Some(entry) = current.value.catalog.get(*index) else { continue };
         let mut here: BTreeMap<FileId, Vec<SegmentMeta>> = BTreeMap::new();
         for meta in metas {
-            let files: BTreeSet<FileId> = meta.extents.iter().map(|extent| extent.file).collect();
+            // What is written in place has none: it is written over.
+            let sealed = meta.extents.iter().filter(|extent| extent.kind == FileKind::Sealed);
+            let files: BTreeSet<FileId> = sealed.map(|extent| extent.file).collect();
             for file in files.intersection(&written) {
                 here.entry(*file).or_default().push(meta.clone());
             }

@@ -172,7 +172,7 @@ impl Maker<'_> {
     fn check(&self, moment: &Moment, new: &dyn Fn(FileId) -> bool) -> Result<()> {
         let current = moment.version();
         for (id, state) in current.states() {
-            if state.waiting_files().into_iter().any(new) {
+            if state.waiting_files().into_iter().any(|(file, _)| new(file)) {
                 let mut first = None;
                 let note = &mut |problem| _ = first.get_or_insert(problem);
                 state.verify_waiting(&*self.parts.files, note)?;

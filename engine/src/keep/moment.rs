@@ -71,7 +71,7 @@ impl Moment {
             state.files().iter().map(|(id, used)| (*id, used.kind)).collect();
         // The log names them, and the manifest does not yet.
         let waiting = version.value.states().flat_map(|(_, state)| state.waiting_files());
-        files.extend(waiting.map(|id| (id, FileKind::Sealed)));
+        files.extend(waiting);
         let held = hold_files(parts, &files)?;
         drop(guard);
         let dir = parts.dir.clone();

@@ -133,7 +133,7 @@ pub fn repair(
         return Err(Error::exists(format!("{} is not empty", target.display())));
     }
     let mut report = RepairReport::default();
-    let survey = survey::survey(vfs, dir, &names, registry.only(), &mut report)?;
+    let survey = survey::survey(vfs, dir, &names, registry.assumed(), &mut report)?;
     let options = Options {
         access: Access::Create,
         durability: Durability::None,

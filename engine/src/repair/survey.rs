@@ -85,7 +85,7 @@ struct Listed {
 }
 
 /// Looks at everything in `dir`, which has the files `names`. An index of which nothing is known
-/// but its number is of type `only`.
+/// but its number is of type `assumed`.
 ///
 /// # Errors
 /// Only what prevents looking.
@@ -93,7 +93,7 @@ pub(super) fn survey(
     vfs: &dyn Vfs,
     dir: &Path,
     names: &[String],
-    only: Option<&str>,
+    assumed: Option<&str>,
     report: &mut RepairReport,
 ) -> Result<Survey> {
     let mut listed = read_manifest(vfs, dir, names, report);
@@ -117,7 +117,7 @@ pub(super) fn survey(
     };
     let mut found = Found::new(&listed.state, known, &living);
     found.labels((&labels, &prepared), &seen, report);
-    found.catalog(&seen, &listed.state, only, report);
+    found.catalog(&seen, &listed.state, assumed, report);
     let indexes = found.finish(report);
     loads::tell_of_prepared(&prepared, &indexes, &labels, &seen, report);
     tell_of_log(&seen, &listed.state, known, &indexes, report);
@@ -418,7 +418,7 @@ impl<'s> Found<'s> {
         &mut self,
         seen: &Seen,
         state: &ManifestState,
-        only: Option<&str>,
+        assumed: Option<&str>,
         report: &mut RepairReport,
     ) {
         for (seq, op) in seen.catalog.iter().filter(|(seq, _)| *seq > state.catalog_flushed()) {
@@ -449,7 +449,7 @@ impl<'s> Found<'s> {
             }
             let name = format!("index {id}");
             let what = Lost::Commits { first: first.0, last: Some(last.0) };
-            match only {
+            match assumed {
                 Some(kind) => {
                     let why = "the name and the options of the index are lost; commits to it are \
                                here, if it was not dropped";

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::file::{Files, Output};
+use crate::file::{FileKind, Files, Output};
 use crate::index::{
     Aim, Debt, Edit, ErasedIngested, ErasedPrivate, Footprint, Listed, Load, MemtableWriter,
     MergePlan, Opened, SegmentMeta, Work,
@@ -397,7 +397,7 @@ impl ErasedState for Still {
     fn ingested(&self, _: SeqNo, _: &ErasedIngested) -> Result<Arc<dyn ErasedState>> {
         never_asked()
     }
-    fn waiting_files(&self) -> Vec<FileId> {
+    fn waiting_files(&self) -> Vec<(FileId, FileKind)> {
         Vec::new()
     }
     fn verify_waiting(&self, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {

@@ -209,7 +209,7 @@ impl IndexType for Pages {
         _at: SeqNo,
         _given: &[Live<Pages>],
         _current: &[Live<Pages>],
-    ) -> Result<Vec<SegmentMeta>> {
+    ) -> Result<Box<dyn Work>> {
         Err(not_loaded::<Pages>())
     }
 

@@ -197,7 +197,7 @@ impl IndexType for Rows {
         _at: SeqNo,
         _given: &[Live<Rows>],
         _current: &[Live<Rows>],
-    ) -> Result<Vec<SegmentMeta>> {
+    ) -> Result<Box<dyn Work>> {
         Err(not_loaded::<Rows>())
     }
 

@@ -10,7 +10,6 @@ use std::io::{BufRead, Read};
 use std::sync::{Mutex, PoisonError};
 
 use cuesta_engine::format::Crc;
-use cuesta_indexes::lsm::Options;
 
 use super::json::Json;
 use super::{Dumped, VERSION, base64, settings};
@@ -165,7 +164,7 @@ impl<R: BufRead> Load<'_, R> {
             return Err(Error::corrupt("a keyspace without a name"));
         };
         let options = match rest {
-            [] => Options::default(),
+            [] => KeyspaceOptions::default(),
             [(_, Json::Object(options))] => settings::take(options)?,
             _ => return Err(Error::corrupt("options that are no object")),
         };
@@ -183,10 +182,7 @@ impl<R: BufRead> Load<'_, R> {
                 return Err(Error::exists(format!("there is a keyspace {name:?} already")));
             }
             (Some(keyspace), Existing::Overwrite) => keyspace,
-            (None, _) => {
-                let options = KeyspaceOptions::of(options);
-                self.db.keyspace_with(&name_of(self.loaded.len() + 1), &options)?
-            }
+            (None, _) => self.db.keyspace_with(&name_of(self.loaded.len() + 1), &options)?,
         };
         self.commit()?;
         self.loaded.push(Loaded { keyspace, name: name.clone(), new });

@@ -1,20 +1,30 @@
 //! Options of keyspaces as members of a JSON object.
 
 use cuesta_engine::format::Codec;
-use cuesta_indexes::lsm::Options;
 
 use super::json::{Json, put_text};
+use crate::kv::{KeyspaceEngine, KeyspaceOptions};
 use crate::{Error, Result};
 
 /// Appends the options as an object.
-pub(super) fn put(options: &Options, out: &mut Vec<u8>) {
-    let numbers = [
-        ("block_bytes", u64::from(options.block_bytes)),
-        ("restart_interval", u64::from(options.restart_interval)),
-        ("filter_bits", u64::from(options.filter_bits)),
-        ("blob_threshold", u64::from(options.blob_threshold)),
-    ];
+pub(super) fn put(all: &KeyspaceOptions, out: &mut Vec<u8>) {
+    let (options, btree) = (&all.lsm, &all.btree);
     out.push(b'{');
+    let numbers = match all.of_engine() {
+        KeyspaceEngine::Lsm => vec![
+            ("block_bytes", u64::from(options.block_bytes)),
+            ("restart_interval", u64::from(options.restart_interval)),
+            ("filter_bits", u64::from(options.filter_bits)),
+            ("blob_threshold", u64::from(options.blob_threshold)),
+        ],
+        KeyspaceEngine::Btree => {
+            out.extend_from_slice(b"\"engine\":\"btree\",");
+            vec![
+                ("page_bytes", u64::from(btree.page_bytes)),
+                ("fill_percent", u64::from(btree.fill_percent)),
+            ]
+        }
+    };
     for (name, number) in numbers {
         put_text(name, out);
         out.extend_from_slice(format!(":{number},").as_bytes());
@@ -27,10 +37,15 @@ pub(super) fn put(options: &Options, out: &mut Vec<u8>) {
         put_text(&options.merge_operator, out);
         out.push(b',');
     }
-    let codecs: Vec<&str> = options.codecs.iter().map(|codec| name_of(*codec)).collect();
-    put_text("compression", out);
-    out.push(b':');
-    put_text(&codecs.join(" "), out);
+    if all.of_engine() == KeyspaceEngine::Lsm {
+        let codecs: Vec<&str> = options.codecs.iter().map(|codec| name_of(*codec)).collect();
+        put_text("compression", out);
+        out.push(b':');
+        put_text(&codecs.join(" "), out);
+    } else {
+        // The comma behind the last one.
+        out.pop();
+    }
     out.push(b'}');
 }
 
@@ -38,9 +53,10 @@ pub(super) fn put(options: &Options, out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// `Unsupported` for options that are not known here; `Corrupt` for values that make no sense.
-pub(super) fn take(members: &[(String, Json)]) -> Result<Options> {
-    let mut options = Options::default();
+pub(super) fn take(members: &[(String, Json)]) -> Result<KeyspaceOptions> {
+    let mut all = KeyspaceOptions::default();
     for (name, value) in members {
+        let (options, btree) = (&mut all.lsm, &mut all.btree);
         let wrong = || Error::corrupt(format!("the option {name} has a value of no sense"));
         match (name.as_str(), value) {
             ("block_bytes", Json::Number(n)) => {
@@ -55,21 +71,34 @@ pub(super) fn take(members: &[(String, Json)]) -> Result<Options> {
             ("blob_threshold", Json::Number(n)) => {
                 options.blob_threshold = u32::try_from(*n).map_err(|_| wrong())?;
             }
-            ("ttl_ms", Json::Number(n)) => options.ttl_ms = *n,
-            ("merge_operator", Json::Text(name)) => options.merge_operator.clone_from(name),
+            ("engine", Json::Text(name)) => {
+                let engine = KeyspaceEngine::of_name(name);
+                let unknown =
+                    || Error::unsupported(format!("the engine {name:?} is not known here"));
+                all.set_engine(engine.ok_or_else(unknown)?);
+            }
+            ("page_bytes", Json::Number(n)) => {
+                btree.page_bytes = u32::try_from(*n).map_err(|_| wrong())?;
+            }
+            ("fill_percent", Json::Number(n)) => {
+                btree.fill_percent = u8::try_from(*n).map_err(|_| wrong())?;
+            }
+            ("ttl_ms", Json::Number(n)) => all.set_ttl_ms(*n),
+            ("merge_operator", Json::Text(name)) => all.set_operator(name),
             ("compression", Json::Text(text)) => {
                 let codecs: Option<Vec<Codec>> = text.split(' ').map(codec_of).collect();
                 let codecs = codecs.and_then(|codecs| codecs.try_into().ok());
                 options.codecs = codecs.ok_or_else(wrong)?;
             }
-            ("block_bytes" | "restart_interval" | "filter_bits", _)
+            ("engine" | "page_bytes" | "fill_percent", _)
+            | ("block_bytes" | "restart_interval" | "filter_bits", _)
             | ("blob_threshold" | "compression" | "ttl_ms" | "merge_operator", _) => {
                 return Err(wrong());
             }
             _ => return Err(Error::unsupported(format!("the option {name} is not known here"))),
         }
     }
-    Options::decode(&options.encode())
+    all.sound()
 }
 
 fn name_of(codec: Codec) -> &'static str {

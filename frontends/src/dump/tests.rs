@@ -2,8 +2,7 @@ use proptest::prelude::*;
 
 use super::json::{Json, put_text};
 use super::{base64, settings};
-use cuesta_engine::format::Codec;
-use cuesta_indexes::lsm::Options;
+use crate::kv::{Compression, KeyspaceEngine, KeyspaceOptions};
 
 #[test]
 fn base64_is_that_of_the_specification() {
@@ -59,13 +58,16 @@ fn json_is_read_as_others_write_it() {
 
 #[test]
 fn options_come_back() {
-    let mut options = Options { block_bytes: 4096, filter_bits: 0, ..Options::default() };
-    options.codecs[3] = Codec::Zstd;
-    let mut out = Vec::new();
-    settings::put(&options, &mut out);
-    let Json::Object(members) = Json::parse(&out).unwrap() else { panic!() };
-    assert_eq!(settings::take(&members).unwrap(), options);
-    assert_eq!(settings::take(&[]).unwrap(), Options::default());
+    let options = KeyspaceOptions::new().block_bytes(4096).filter_bits(0);
+    let options = options.compression_of(3, Compression::Zstd).merge_operator("add");
+    let tree = KeyspaceOptions::new().engine(KeyspaceEngine::Btree).page_bytes(8192);
+    for options in [options, tree.fill_percent(75).merge_operator("max")] {
+        let mut out = Vec::new();
+        settings::put(&options, &mut out);
+        let Json::Object(members) = Json::parse(&out).unwrap() else { panic!() };
+        assert_eq!(settings::take(&members).unwrap(), options);
+    }
+    assert_eq!(settings::take(&[]).unwrap(), KeyspaceOptions::default());
     let unknown = [("color".to_owned(), Json::Number(1))];
     assert_eq!(settings::take(&unknown).unwrap_err().kind(), crate::ErrorKind::Unsupported);
 }

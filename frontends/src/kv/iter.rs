@@ -6,15 +6,12 @@ use std::ops::Bound;
 use cuesta_engine::IndexId;
 use cuesta_engine::budget::Charge;
 use cuesta_engine::version::View;
-use cuesta_indexes::lsm::Lsm;
-use cuesta_indexes::ordered::{self, Ordered};
 
 use crate::kv::blame::in_view;
+use crate::kv::structure::Walker;
 use crate::kv::tracked::{Tracked, Way};
 use crate::kv::{Bounds, Keyspace, Snapshot};
 use crate::{Result, Value};
-
-type LsmCursor = ordered::Cursor<<Lsm as Ordered>::Walk>;
 
 /// A place in a range of keys of one snapshot. It lends the key and value that it stands on, so
 /// walking allocates nothing.
@@ -24,7 +21,7 @@ type LsmCursor = ordered::Cursor<<Lsm as Ordered>::Walk>;
 pub struct Cursor {
     view: View,
     index: IndexId,
-    cursor: LsmCursor,
+    cursor: Walker,
     /// Of a transaction: what is read.
     tracked: Option<Box<Tracked>>,
     _charge: Charge,
@@ -39,7 +36,7 @@ impl fmt::Debug for Cursor {
 impl Cursor {
     pub(super) fn new(
         (view, index): (View, IndexId),
-        cursor: LsmCursor,
+        cursor: Walker,
         tracked: Option<Tracked>,
         charge: Charge,
     ) -> Cursor {
@@ -47,11 +44,7 @@ impl Cursor {
     }
 
     #[inline]
-    fn step(
-        &mut self,
-        way: Way,
-        step: impl FnOnce(&mut LsmCursor) -> Result<bool>,
-    ) -> Result<bool> {
+    fn step(&mut self, way: Way, step: impl FnOnce(&mut Walker) -> Result<bool>) -> Result<bool> {
         self.view.check()?;
         if let Some(tracked) = &mut self.tracked {
             tracked.step(way, &self.cursor)?;
@@ -64,7 +57,7 @@ impl Cursor {
         &mut self,
         way: Way,
         key: &[u8],
-        seek: impl FnOnce(&mut LsmCursor, &[u8]) -> Result<bool>,
+        seek: impl FnOnce(&mut Walker, &[u8]) -> Result<bool>,
     ) -> Result<bool> {
         self.view.check()?;
         if let Some(tracked) = &mut self.tracked {
@@ -89,7 +82,7 @@ impl Cursor {
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "a cursor lends what it stands on")]
     pub fn next(&mut self) -> Result<bool> {
-        self.step(Way::Forward, LsmCursor::next)
+        self.step(Way::Forward, Walker::next)
     }
 
     /// Goes to the key before; whether there is one.
@@ -98,7 +91,7 @@ impl Cursor {
     /// As [`Cursor::next`].
     #[inline]
     pub fn prev(&mut self) -> Result<bool> {
-        self.step(Way::Back, LsmCursor::prev)
+        self.step(Way::Back, Walker::prev)
     }
 
     /// Goes to the first key at or after `key`; whether there is one.
@@ -106,7 +99,7 @@ impl Cursor {
     /// # Errors
     /// As [`Cursor::next`].
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
-        self.look_for(Way::Forward, key.as_ref(), LsmCursor::seek)
+        self.look_for(Way::Forward, key.as_ref(), Walker::seek)
     }
 
     /// Goes to the last key at or before `key`; whether there is one.
@@ -114,7 +107,7 @@ impl Cursor {
     /// # Errors
     /// As [`Cursor::next`].
     pub fn seek_back(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
-        self.look_for(Way::Back, key.as_ref(), LsmCursor::seek_back)
+        self.look_for(Way::Back, key.as_ref(), Walker::seek_back)
     }
 
     /// After [`Cursor::next`] or another move has failed because operands of a key do not fit its

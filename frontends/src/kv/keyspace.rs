@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta_engine::IndexId;
-use cuesta_engine::clock::Now;
-use cuesta_engine::index::{Handle, IndexType, State};
-use cuesta_indexes::lsm::{Lsm, Options};
-use cuesta_indexes::ordered::{Reader, op};
+use cuesta_indexes::ordered::op;
 
 use crate::database::Database;
 use crate::kv::blame::in_keyspace;
 use crate::kv::lifetime::end_ms;
+use crate::kv::structure::{Handles, Reader};
 use crate::kv::{Cursor, Iter, KeyspaceOptions, Snapshot};
 use crate::{ErrorKind, Result, Value};
 
@@ -26,7 +24,7 @@ use crate::{ErrorKind, Result, Value};
 #[derive(Clone)]
 pub struct Keyspace {
     db: Database,
-    handle: Handle<Lsm>,
+    handle: Handles,
     name: Arc<str>,
     /// How long values live unless they say otherwise; 0 is for ever.
     ttl_ms: u64,
@@ -47,15 +45,14 @@ impl Keyspace {
     ) -> Result<Option<Keyspace>> {
         let catalog = db.engine.catalog();
         let Some((id, entry)) = catalog.find(name) else { return Ok(None) };
-        if entry.kind != Lsm::NAME {
+        let Some(has) = KeyspaceOptions::stored(entry)? else {
             return Err(crate::Error::invalid(format!(
                 "{name:?} is an index of type {}, not a keyspace",
                 entry.kind
             )));
-        }
-        let has = Options::decode(&entry.options)?;
+        };
         options.check(name, &has)?;
-        Ok(Some(Keyspace::of(db, id, name, has.ttl_ms)))
+        Ok(Some(Keyspace::of(db, id, name, &has)))
     }
 
     pub(crate) fn open_or_create(
@@ -67,9 +64,10 @@ impl Keyspace {
             return Ok(found);
         }
         db.check_operator(options.operator())?;
-        let ttl_ms = options.ttl_ms();
-        match db.engine.create_index(name, Lsm::NAME, &options.encode()) {
-            Ok(id) => Ok(Keyspace::of(db, id, name, ttl_ms)),
+        options.check(name, options)?;
+        let kind = options.of_engine().name();
+        match db.engine.create_index(name, kind, &options.encode()) {
+            Ok(id) => Ok(Keyspace::of(db, id, name, options)),
             // Another thread was faster.
             Err(error) if error.kind() == ErrorKind::Exists => {
                 Keyspace::find(db, name, options)?.ok_or(error)
@@ -78,9 +76,15 @@ impl Keyspace {
         }
     }
 
-    /// The index `id`, which is an LSM tree whose values live `ttl_ms`.
-    pub(crate) fn of(db: &Database, id: IndexId, name: &str, ttl_ms: u64) -> Keyspace {
-        Keyspace { db: db.clone(), handle: Handle::new(id), name: name.into(), ttl_ms }
+    /// The index `id`, which has these options.
+    pub(crate) fn of(
+        db: &Database,
+        id: IndexId,
+        name: &str,
+        options: &KeyspaceOptions,
+    ) -> Keyspace {
+        let handle = Handles::new(options.of_engine(), id);
+        Keyspace { db: db.clone(), handle, name: name.into(), ttl_ms: options.ttl_ms() }
     }
 
     /// The name that it had when the handle was made.
@@ -93,8 +97,14 @@ impl Keyspace {
     /// # Errors
     /// `NotFound` when it was dropped.
     pub fn options(&self) -> Result<KeyspaceOptions> {
-        let ask = |state: &State<Lsm>, _| Ok(KeyspaceOptions::of(state.index.options().clone()));
-        self.db.engine.ask(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+        let there = self.handle.ask_now(&self.db.engine, |_| Ok(()));
+        there.map_err(|error| in_keyspace(error, &self.name))?;
+        let catalog = self.db.engine.catalog();
+        let entry = catalog.iter().find(|(id, _)| *id == self.id());
+        let options = entry.map(|(_, entry)| KeyspaceOptions::stored(entry)).transpose()?;
+        options
+            .flatten()
+            .ok_or_else(|| crate::Error::not_found(format!("keyspace {:?} was dropped", self.name)))
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -102,10 +112,10 @@ impl Keyspace {
     }
 
     pub(crate) fn id(&self) -> IndexId {
-        self.handle.id
+        self.handle.id()
     }
 
-    pub(crate) fn handle(&self) -> Handle<Lsm> {
+    pub(crate) fn handle(&self) -> Handles {
         self.handle
     }
 
@@ -144,8 +154,7 @@ impl Keyspace {
 
     /// Appends a merge, unless the operator refuses the operand.
     pub(super) fn append_merge(&self, ops: &mut Vec<u8>, key: &[u8], operand: &[u8]) -> Result<()> {
-        let checked =
-            self.db.engine.ask(self.handle, |state, _| state.index.check_operand(operand));
+        let checked = self.handle.check_operand(&self.db.engine, operand);
         checked.map_err(|error| error.context(format_args!("keyspace {:?}", self.name)))?;
         op::merge(ops, key, operand)
     }
@@ -232,8 +241,8 @@ impl Keyspace {
     #[inline]
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         let key = key.as_ref();
-        let ask = |state: &State<Lsm>, at, now: &Now<'_>| Reader::now(state, at, now).get(key);
-        self.db.engine.ask_now(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+        let got = self.handle.ask_now(&self.db.engine, |reader| reader.get(key));
+        got.map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// Hands the value of `key` to `take`, if it has one: no copy, no allocation. `take` may be
@@ -248,10 +257,8 @@ impl Keyspace {
         mut take: impl FnMut(&[u8]) -> R,
     ) -> Result<Option<R>> {
         let key = key.as_ref();
-        let ask = |state: &State<Lsm>, at, now: &Now<'_>| {
-            Reader::now(state, at, now).get_with(key, &mut take)
-        };
-        self.db.engine.ask_now(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+        let ask = |reader: Reader<'_>| reader.get_with(key, &mut take);
+        self.handle.ask_now(&self.db.engine, ask).map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// Whether `key` has a value.
@@ -261,8 +268,8 @@ impl Keyspace {
     #[inline]
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
-        let ask = |state: &State<Lsm>, at, now: &Now<'_>| Reader::now(state, at, now).contains(key);
-        self.db.engine.ask_now(self.handle, ask).map_err(|error| in_keyspace(error, &self.name))
+        let has = self.handle.ask_now(&self.db.engine, |reader| reader.contains(key));
+        has.map_err(|error| in_keyspace(error, &self.name))
     }
 
     /// All entries, by key.

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use cuesta_indexes::ordered::Reader;
-
 use crate::Result;
 use crate::kv::{Keyspace, Snapshot};
 use crate::transaction::Transaction;
@@ -47,11 +45,11 @@ impl Keyspace {
     /// As [`Keyspace::get`].
     pub fn expiry(&self, key: impl AsRef<[u8]>) -> Result<Option<Expiry>> {
         let (key, engine) = (key.as_ref(), &self.database().engine);
-        engine.ask_now(self.handle(), |state, at, now| {
-            let found = Reader::now(state, at, now).expiry_ms(key)?;
+        self.handle().ask_now(engine, |reader| {
+            let found = reader.expiry_ms(key)?;
             Ok(found.map(|expiry_ms| match expiry_ms {
                 None => Expiry::Never,
-                Some(at) => Expiry::In(Duration::from_millis(now.left_ms(at))),
+                Some(at) => Expiry::In(Duration::from_millis(reader.left_ms(at))),
             }))
         })
     }

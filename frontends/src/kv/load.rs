@@ -17,7 +17,7 @@ use cuesta_indexes::ordered::op;
 
 use crate::database::Database;
 use crate::kv::lifetime::end_ms;
-use crate::kv::{Keyspace, KeyspaceOptions};
+use crate::kv::{Keyspace, KeyspaceEngine, KeyspaceOptions};
 use crate::{Error, ErrorKind, Result, note};
 
 /// A bulk load under way: keys that ascend, of any number of keyspaces, which become visible and
@@ -251,6 +251,11 @@ impl SegmentBuilder {
         path: impl AsRef<Path>,
         options: &KeyspaceOptions,
     ) -> Result<SegmentBuilder> {
+        if options.of_engine() != KeyspaceEngine::Lsm {
+            return Err(Error::unsupported(
+                "files of sorted keys are for keyspaces of engine lsm: write batches to others",
+            ));
+        }
         let lsm = Options::decode(&options.encode())?;
         let file = PreparedFile::create(env.clone(), path.as_ref())?;
         let (load, ttl_ms) = (Lsm::prepare_file(&lsm), options.ttl_ms());

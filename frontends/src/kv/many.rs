@@ -5,8 +5,6 @@
 //!
 //! Not for: ranges, which a cursor walks through faster than keys are looked up.
 
-use cuesta_indexes::ordered::Reader;
-
 use crate::kv::blame::in_keyspace;
 use crate::kv::{Keyspace, Snapshot};
 use crate::transaction::Transaction;
@@ -97,13 +95,13 @@ impl Transaction {
         let keys: Vec<K> = keys.into_iter().collect();
         let looked_up = self.shared.with(|engine| {
             let view = engine.view(keyspace.id())?;
-            let state = view.of(keyspace.handle())?;
-            let reader = Reader::new(&state, view.seq(), view.clock_ms());
-            look_up(&keys, |key| {
-                if !reader.is_private(key) {
-                    engine.note_point(keyspace.id(), key);
-                }
-                reader.get(key)
+            keyspace.handle().ask(&view, |reader| {
+                look_up(&keys, |key| {
+                    if !reader.is_private(key) {
+                        engine.note_point(keyspace.id(), key);
+                    }
+                    reader.get(key)
+                })
             })
         });
         looked_up.map_err(|error| in_keyspace(error, keyspace.name()))

@@ -12,6 +12,7 @@ mod iter;
 mod load;
 mod keyspace;
 mod lifetime;
+mod structure;
 mod options;
 mod snapshot;
 mod many;
@@ -30,6 +31,8 @@ pub use lifetime::Expiry;
 pub use load::{BulkLoad, Loaded, Prepared, SegmentBuilder};
 pub use options::{Compression, KeyspaceOptions, OptionValues};
 pub use snapshot::Snapshot;
+pub use structure::KeyspaceEngine;
+pub(crate) use structure::loaded;
 pub use swap::Swap;
 
 use std::ops::{Bound, RangeBounds};

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use cuesta_engine::format::Codec;
-use cuesta_indexes::lsm;
+use cuesta_engine::version::Entry;
+use cuesta_indexes::{btree, lsm};
 
 use crate::kv::lifetime::ttl_ms;
+use crate::kv::structure::KeyspaceEngine;
 use crate::{Error, Result};
 
 /// How blocks are compressed.
@@ -23,7 +25,10 @@ pub enum Compression {
 /// created, and whatever it has when it is there.
 #[derive(Clone, Debug, Default)]
 pub struct KeyspaceOptions {
-    lsm: lsm::Options,
+    engine: KeyspaceEngine,
+    /// What counts for one engine; what counts for both is in both.
+    pub(crate) lsm: lsm::Options,
+    pub(crate) btree: btree::Options,
     /// What was asked for, of a keyspace that is there already as well.
     asked: Vec<Asked>,
 }
@@ -32,7 +37,14 @@ pub struct KeyspaceOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OptionValues {
-    /// How each level is compressed, from the newest data to the oldest.
+    /// How its keys lie on disk.
+    pub engine: KeyspaceEngine,
+    /// Of a B+tree: bytes of a page.
+    pub page_bytes: u32,
+    /// Of a B+tree: how full pages are written that are written in order, in percent.
+    pub fill_percent: u8,
+    /// Of an LSM tree, as all below but what is said of values: how each level is compressed, from
+    /// the newest data to the oldest.
     pub compression: [Compression; 7],
     /// Bytes of a block before compression.
     pub block_bytes: u32,
@@ -48,7 +60,11 @@ pub struct OptionValues {
 
 impl PartialEq for KeyspaceOptions {
     fn eq(&self, other: &KeyspaceOptions) -> bool {
-        self.lsm == other.lsm
+        let same = match self.engine {
+            KeyspaceEngine::Lsm => self.lsm == other.lsm,
+            KeyspaceEngine::Btree => self.btree == other.btree,
+        };
+        self.engine == other.engine && same
     }
 }
 
@@ -57,6 +73,9 @@ impl Eq for KeyspaceOptions {}
 /// An option that was asked for.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
+    Engine,
+    PageBytes,
+    FillPercent,
     Compression(usize),
     BlockBytes,
     FilterBits,
@@ -67,8 +86,12 @@ enum Asked {
 
 impl Asked {
     /// What `options` say of it, in words.
-    fn of(self, options: &lsm::Options) -> String {
+    fn of(self, options: &KeyspaceOptions) -> String {
+        let (engine, btree, options) = (options.engine, &options.btree, &options.lsm);
         match self {
+            Asked::Engine => format!("engine {}", engine.name()),
+            Asked::PageBytes => format!("page_bytes {}", btree.page_bytes),
+            Asked::FillPercent => format!("fill_percent {}", btree.fill_percent),
             Asked::Compression(level) => match options.codecs.get(level) {
                 None | Some(Codec::None) => format!("no compression of level {level}"),
                 Some(Codec::Lz4) => format!("compression lz4 of level {level}"),
@@ -89,10 +112,58 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// The engine that it is an option of, if it is not one of all.
+    fn engine(self) -> Option<KeyspaceEngine> {
+        match self {
+            Asked::Engine | Asked::Ttl | Asked::MergeOperator => None,
+            Asked::PageBytes | Asked::FillPercent => Some(KeyspaceEngine::Btree),
+            Asked::Compression(_)
+            | Asked::BlockBytes
+            | Asked::FilterBits
+            | Asked::BlobThreshold => Some(KeyspaceEngine::Lsm),
+        }
+    }
+}
+
 impl KeyspaceOptions {
     /// The defaults: upper levels uncompressed, LZ4 below, 10 filter bits per key.
     pub fn new() -> KeyspaceOptions {
         KeyspaceOptions::default()
+    }
+
+    /// How its keys lie on disk: an LSM tree by default.
+    ///
+    /// ```
+    /// # fn main() -> cuesta::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = cuesta::Database::open(dir.path())?;
+    /// use cuesta::{KeyspaceEngine, KeyspaceOptions};
+    ///
+    /// let options = KeyspaceOptions::new().engine(KeyspaceEngine::Btree);
+    /// let places = db.keyspace_with("places", &options)?;
+    /// places.put("Lisbon", "38.7, -9.1")?;
+    /// assert_eq!(places.get("Lisbon")?.unwrap(), b"38.7, -9.1");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn engine(mut self, engine: KeyspaceEngine) -> KeyspaceOptions {
+        self.engine = engine;
+        self.asking(Asked::Engine)
+    }
+
+    /// Of a B+tree: bytes of a page, a power of two from 1 KiB to 64 KiB; 4 KiB by default. Larger
+    /// pages make scans faster and changes in many places dearer.
+    pub fn page_bytes(mut self, bytes: u32) -> KeyspaceOptions {
+        self.btree.page_bytes = bytes;
+        self.asking(Asked::PageBytes)
+    }
+
+    /// Of a B+tree: how full pages are written that are written in order, 50 to 100 percent; 90 by
+    /// default. Fuller ones make a smaller file, emptier ones leave room for keys in between.
+    pub fn fill_percent(mut self, percent: u8) -> KeyspaceOptions {
+        self.btree.fill_percent = percent;
+        self.asking(Asked::FillPercent)
     }
 
     /// Compresses all levels alike.
@@ -157,7 +228,8 @@ impl KeyspaceOptions {
     /// # }
     /// ```
     pub fn ttl(mut self, ttl: Duration) -> KeyspaceOptions {
-        self.lsm.ttl_ms = Some(ttl_ms(ttl)).filter(|ms| *ms < u64::MAX).unwrap_or_default();
+        let ms = Some(ttl_ms(ttl)).filter(|ms| *ms < u64::MAX);
+        self.set_ttl_ms(ms.unwrap_or_default());
         self.asking(Asked::Ttl)
     }
 
@@ -173,7 +245,7 @@ impl KeyspaceOptions {
     ///
     /// A key without a value takes on the operand.
     pub fn merge_operator(mut self, name: &str) -> KeyspaceOptions {
-        name.clone_into(&mut self.lsm.merge_operator);
+        self.set_operator(name);
         self.asking(Asked::MergeOperator)
     }
 
@@ -199,6 +271,9 @@ impl KeyspaceOptions {
         let lsm = &self.lsm;
         let name = Some(&lsm.merge_operator).filter(|name| !name.is_empty());
         OptionValues {
+            engine: self.engine,
+            page_bytes: self.btree.page_bytes,
+            fill_percent: self.btree.fill_percent,
             compression: lsm.codecs.map(compression),
             block_bytes: lsm.block_bytes,
             filter_bits: lsm.filter_bits,
@@ -214,9 +289,18 @@ impl KeyspaceOptions {
     }
 
     /// Fails unless the keyspace `name`, which has the options `has`, has what was asked for.
-    pub(crate) fn check(&self, name: &str, has: &lsm::Options) -> Result<()> {
+    pub(crate) fn check(&self, name: &str, has: &KeyspaceOptions) -> Result<()> {
         for option in &self.asked {
-            let (wanted, there) = (option.of(&self.lsm), option.of(has));
+            if let Some(engine) = option.engine().filter(|engine| *engine != has.engine) {
+                return Err(Error::invalid(format!(
+                    "keyspace {name:?}: {} is of engine {}, and this is one of engine {}: leave \
+                     it open",
+                    option.of(self),
+                    engine.name(),
+                    has.engine.name()
+                )));
+            }
+            let (wanted, there) = (option.of(self), option.of(has));
             if wanted != there {
                 return Err(Error::invalid(format!(
                     "keyspace {name:?} was created with {there}, which stays: ask for that and not \
@@ -242,13 +326,55 @@ impl KeyspaceOptions {
         self.lsm.ttl_ms
     }
 
-    /// Options as the index type has them.
-    pub(crate) fn of(lsm: lsm::Options) -> KeyspaceOptions {
-        KeyspaceOptions { lsm, asked: Vec::new() }
+    pub(crate) fn set_ttl_ms(&mut self, ttl_ms: u64) {
+        (self.lsm.ttl_ms, self.btree.ttl_ms) = (ttl_ms, ttl_ms);
+    }
+
+    pub(crate) fn set_operator(&mut self, name: &str) {
+        name.clone_into(&mut self.lsm.merge_operator);
+        name.clone_into(&mut self.btree.merge_operator);
+    }
+
+    pub(crate) fn set_engine(&mut self, engine: KeyspaceEngine) {
+        self.engine = engine;
+    }
+
+    /// How the keys of the keyspace lie on disk.
+    pub(crate) fn of_engine(&self) -> KeyspaceEngine {
+        self.engine
+    }
+
+    /// Options as the catalog has them; `None` for an index that is no keyspace.
+    pub(crate) fn stored(entry: &Entry) -> Result<Option<KeyspaceOptions>> {
+        let Some(engine) = KeyspaceEngine::of_name(&entry.kind) else { return Ok(None) };
+        let mut options = KeyspaceOptions { engine, ..KeyspaceOptions::default() };
+        match engine {
+            KeyspaceEngine::Lsm => {
+                options.lsm = lsm::Options::decode(&entry.options)?;
+                options.btree.ttl_ms = options.lsm.ttl_ms;
+                options.btree.merge_operator.clone_from(&options.lsm.merge_operator);
+            }
+            KeyspaceEngine::Btree => {
+                options.btree = btree::Options::decode(&entry.options)?;
+                options.lsm.ttl_ms = options.btree.ttl_ms;
+                options.lsm.merge_operator.clone_from(&options.btree.merge_operator);
+            }
+        }
+        Ok(Some(options))
+    }
+
+    /// Fails where one is out of range.
+    pub(crate) fn sound(self) -> Result<KeyspaceOptions> {
+        lsm::Options::decode(&self.lsm.encode())?;
+        btree::Options::decode(&self.btree.encode())?;
+        Ok(self)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        self.lsm.encode()
+        match self.engine {
+            KeyspaceEngine::Lsm => self.lsm.encode(),
+            KeyspaceEngine::Btree => self.btree.encode(),
+        }
     }
 }
 

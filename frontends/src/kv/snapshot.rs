@@ -5,15 +5,13 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use cuesta_engine::budget::{Charge, Part};
-use cuesta_engine::index::IndexType;
 use cuesta_engine::version::View;
-use cuesta_indexes::lsm::{Lsm, Options};
-use cuesta_indexes::ordered::Reader;
 
 use crate::database::Database;
 use crate::kv::blame::in_keyspace;
+use crate::kv::structure::Reader;
 use crate::kv::tracked::Tracked;
-use crate::kv::{Bounds, Cursor, Iter, Keyspace, after_prefix, bounds};
+use crate::kv::{Bounds, Cursor, Iter, Keyspace, KeyspaceOptions, after_prefix, bounds};
 use crate::transaction::Shared;
 use crate::{Error, Result, Value};
 
@@ -54,18 +52,17 @@ impl Snapshot {
     }
 
     /// Every keyspace of that moment, with its name and options, by name.
-    pub(crate) fn keyspaces(&self) -> Result<Vec<(String, Options, Keyspace)>> {
+    pub(crate) fn keyspaces(&self) -> Result<Vec<(String, KeyspaceOptions, Keyspace)>> {
         let catalog = self.view.catalog()?;
         let mut keyspaces = Vec::new();
         for (id, entry) in catalog.iter() {
-            if entry.kind != Lsm::NAME {
+            let Some(options) = KeyspaceOptions::stored(entry)? else {
                 return Err(Error::unsupported(format!(
                     "{:?} is an index of type {}, not a keyspace",
                     entry.name, entry.kind
                 )));
-            }
-            let options = Options::decode(&entry.options)?;
-            let keyspace = Keyspace::of(&self.db, id, &entry.name, options.ttl_ms);
+            };
+            let keyspace = Keyspace::of(&self.db, id, &entry.name, &options);
             keyspaces.push((entry.name.clone(), options, keyspace));
         }
         keyspaces.sort_by(|a, b| a.0.cmp(&b.0));
@@ -85,12 +82,10 @@ impl Snapshot {
     pub(super) fn ask<R>(
         &self,
         keyspace: &Keyspace,
-        ask: impl FnOnce(Reader<'_, Lsm>) -> Result<R>,
+        ask: impl FnOnce(Reader<'_>) -> Result<R>,
     ) -> Result<R> {
         keyspace.check_same(&self.db)?;
-        let state = self.view.of(keyspace.handle());
-        let asked =
-            state.and_then(|state| ask(Reader::new(&state, self.view.seq(), self.view.clock_ms())));
+        let asked = keyspace.handle().ask(&self.view, ask);
         asked.map_err(|error| in_keyspace(error, keyspace.name()))
     }
 
@@ -153,9 +148,8 @@ impl Snapshot {
     pub(crate) fn cursor_within(&self, keyspace: &Keyspace, within: Bounds<'_>) -> Result<Cursor> {
         keyspace.check_same(&self.db)?;
         let named = |error| in_keyspace(error, keyspace.name());
-        let state = self.view.of(keyspace.handle()).map_err(named)?;
-        let cursor =
-            Reader::new(&state, self.view.seq(), self.view.clock_ms()).cursor(within.0, within.1);
+        let open = |reader: Reader<'_>| Ok(reader.cursor(within.0, within.1));
+        let cursor = keyspace.handle().ask(&self.view, open).map_err(named)?;
         let track = |shared| Tracked::begin(shared, self.view.seq(), keyspace.id(), within);
         let tracked = self.transaction.as_ref().map(track).transpose()?;
         let budget = &self.db.engine.parts().services.budget;

@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use cuesta_engine::{IndexId, SeqNo};
-use cuesta_indexes::ordered::{Cursor, Walk};
 
 use crate::Result;
+use crate::kv::structure::Walker;
 use crate::kv::{Bounds, after, half_open};
 use crate::transaction::{Reading, Shared};
 
@@ -53,7 +53,7 @@ impl Tracked {
 
     /// Before the cursor goes a step.
     #[inline]
-    pub(super) fn step(&mut self, way: Way, cursor: &Cursor<impl Walk>) -> Result<()> {
+    pub(super) fn step(&mut self, way: Way, cursor: &Walker) -> Result<()> {
         self.reading.check()?;
         match &self.stretch {
             Some(stretch) if stretch.way == way => {}
@@ -76,7 +76,7 @@ impl Tracked {
     }
 
     /// Before the cursor looks for a key at or after `key`, or at or before it going back.
-    pub(super) fn seek(&mut self, way: Way, key: &[u8], cursor: &Cursor<impl Walk>) -> Result<()> {
+    pub(super) fn seek(&mut self, way: Way, key: &[u8], cursor: &Walker) -> Result<()> {
         self.reading.check()?;
         self.end(cursor);
         let end = match (way, &self.high) {
@@ -89,7 +89,7 @@ impl Tracked {
     }
 
     /// Extends the stretch to where the cursor stands.
-    fn take_down(&mut self, cursor: &Cursor<impl Walk>) {
+    fn take_down(&mut self, cursor: &Walker) {
         let Some(stretch) = &mut self.stretch else { return };
         match stretch.way {
             Way::Forward => {
@@ -114,7 +114,7 @@ impl Tracked {
     }
 
     /// The stretch ends where the cursor stands.
-    pub(super) fn end(&mut self, cursor: &Cursor<impl Walk>) {
+    pub(super) fn end(&mut self, cursor: &Walker) {
         self.take_down(cursor);
         if let Some(Stretch { low: Some(low), high, .. }) = self.stretch.take() {
             self.reading.note(low, high);

@@ -4,10 +4,10 @@ use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use cuesta_engine::transaction::point;
-use cuesta_indexes::lsm::Lsm;
-use cuesta_indexes::ordered::{Reader, op};
+use cuesta_indexes::ordered::op;
 
 use crate::kv::blame::in_keyspace;
+use crate::kv::structure::Reader;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds, half_open};
 use crate::transaction::Transaction;
 use crate::{Result, Value};
@@ -35,17 +35,17 @@ impl Transaction {
         &self,
         keyspace: &Keyspace,
         key: &[u8],
-        ask: impl FnOnce(Reader<'_, Lsm>, &[u8]) -> Result<R>,
+        ask: impl FnOnce(Reader<'_>, &[u8]) -> Result<R>,
     ) -> Result<R> {
         keyspace.check_same(&self.db)?;
         let looked_up = self.shared.with(|engine| {
             let view = engine.view(keyspace.id())?;
-            let state = view.of(keyspace.handle())?;
-            let reader = Reader::new(&state, view.seq(), view.clock_ms());
-            if !reader.is_private(key) {
-                engine.note_point(keyspace.id(), key);
-            }
-            ask(reader, key)
+            keyspace.handle().ask(&view, |reader| {
+                if !reader.is_private(key) {
+                    engine.note_point(keyspace.id(), key);
+                }
+                ask(reader, key)
+            })
         });
         looked_up.map_err(|error| in_keyspace(error, keyspace.name()))
     }

@@ -27,4 +27,5 @@ mod repair;
 mod set_back;
 mod threads;
 mod transactions;
+mod trees;
 mod watch;

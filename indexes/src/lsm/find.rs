@@ -10,7 +10,7 @@ use cuesta_engine::index::Services;
 use cuesta_engine::stats::Stats;
 
 use super::layout::Layout;
-use super::segment::{Fill, Hit};
+use super::segment::{Detail, Fill, Hit};
 use super::walk::{RunCursor, RunDeletes, walk_over};
 use super::{Lsm, filter};
 use crate::ordered::kind::Kind;
@@ -85,6 +85,10 @@ impl Ordered for Lsm {
             walks(walk, deletes);
         }
         layout.runs().len()
+    }
+
+    fn keys(detail: &[u8]) -> Result<(&[u8], &[u8])> {
+        Detail::keys(detail)
     }
 
     fn walk_bytes(&self) -> usize {

@@ -44,7 +44,6 @@ mod layout;
 mod walk;
 mod find;
 mod merge;
-mod loaded;
 mod salvage;
 mod factory;
 #[cfg(test)]
@@ -57,15 +56,14 @@ use cuesta_engine::error::Result;
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Remnant, Salvage,
-    SegmentMeta, Services, Work,
+    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Placed, Remnant,
+    Salvage, SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
 
 pub use factory::Factory;
 pub use layout::Layout;
-pub use loaded::Loaded;
 pub use options::Options;
 pub use segment::Segment;
 
@@ -76,7 +74,7 @@ use merge::{
 use crate::ordered::memtable::{Memtable, Memtables, Writer};
 use crate::ordered::operand::Rules;
 use crate::ordered::span::Span;
-use crate::ordered::{Operators, prepare};
+use crate::ordered::{Operators, prepare, saving};
 
 /// Segments whose ranges a load states one by one, for conflicts and watches.
 const SPANS_MAX: usize = 64;
@@ -340,10 +338,11 @@ impl IndexType for Lsm {
         at: SeqNo,
         given: &[Live<Lsm>],
         current: &[Live<Lsm>],
-    ) -> Result<Vec<SegmentMeta>> {
+    ) -> Result<Box<dyn Work>> {
         let (busy, wasteful) = (BTreeSet::new(), BTreeSet::new());
         let pieces = pieces(current, &busy, &wasteful, 0);
-        merge::place(at, given, pieces, &self.sizes)
+        let add = merge::place(at, given, pieces, &self.sizes)?;
+        Ok(Box::new(Placed::new(Edit { remove: Vec::new(), add })))
     }
 
     fn look_ahead(&self, current: &[Live<Lsm>]) {
@@ -485,6 +484,6 @@ impl IndexType for Lsm {
     }
 
     fn builds_on(&self, ops: &[u8], tell: &mut dyn FnMut(&[u8])) {
-        salvage::builds_on(ops, tell);
+        saving::builds_on(ops, tell);
     }
 }

@@ -14,27 +14,22 @@
 //! Not for: where bytes lie in segments.
 
 use std::collections::BTreeMap;
-use std::mem;
 
 use cuesta_engine::ensure_sound;
-use cuesta_engine::error::{Error, Result};
+use cuesta_engine::error::Result;
 use cuesta_engine::file::Files;
 use cuesta_engine::format::{crc32, name};
-use cuesta_engine::index::{Holes, KnownBy, Lost, Remnant, Salvage, SegmentMeta, Taken};
+use cuesta_engine::index::{KnownBy, Lost, Remnant, Salvage, SegmentMeta};
 
 use super::blob::Pointer;
 use super::segment::{Detail, Part, Remains};
-use crate::ordered::expiry;
 use crate::ordered::kind::Kind;
-use crate::ordered::op;
-use crate::ordered::operand::{Rules, Saved, saved};
+use crate::ordered::operand::Rules;
+use crate::ordered::saving::Saving;
 use crate::ordered::span::Span;
 
 #[cfg(test)]
 mod tests;
-
-/// Bytes of operations that are handed on at once, about.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// Hands on what is intact of `remnants`.
 ///
@@ -64,17 +59,13 @@ pub(super) fn salvage(
         KnownBy::Labels => segments = oldest_first(segments),
     }
     let ties = ties(&segments);
-    let (ops, later, holes) = (Vec::new(), BTreeMap::new(), Holes::default());
-    let mut saving = Saving { files, rules, found, ops, later, later_bytes: 0, holes };
+    let mut saving = Saving::new(rules, found);
     for (first, last) in ties {
-        saving.lose_keys(
-            &first,
-            &last,
-            "two loads have them, and nothing tells which came last".to_owned(),
-        );
+        let why = "two loads have them, and nothing tells which came last";
+        saving.lose_keys(&first, Some(&last), why.to_owned());
     }
     for (remnant, detail) in &segments {
-        saving.segment(&remnant.meta, detail)?;
+        save_segment(&mut saving, files, &remnant.meta, detail)?;
     }
     Ok(())
 }
@@ -182,236 +173,93 @@ fn ties(segments: &[Described]) -> Vec<(Vec<u8>, Vec<u8>)> {
     ties
 }
 
-struct Saving<'s> {
-    files: &'s dyn Files,
-    rules: &'s Rules,
-    found: &'s mut dyn Salvage,
-    /// Operations that wait to be handed on: at most one for a key.
-    ops: Vec<u8>,
-    /// Merges by the times of their commits. They come behind `ops`, which may have what they
-    /// build on.
-    later: BTreeMap<u64, Vec<u8>>,
-    later_bytes: usize,
-    /// Keys of which something is lost so far.
-    holes: Holes,
-}
-
-impl Saving<'_> {
-    fn lose_keys(&mut self, first: &[u8], last: &[u8], why: String) {
-        self.holes.add(first, Some(last));
-        let what = Lost::Keys { first: first.to_vec(), last: Some(last.to_vec()) };
-        self.found.lost(what, why);
-    }
-
-    fn lose_value(&mut self, key: &[u8], why: String) {
-        self.holes.add(key, Some(key));
-        self.found.lost(Lost::Value { key: key.to_vec() }, why);
-    }
-
-    fn segment(&mut self, meta: &SegmentMeta, detail: &Detail) -> Result<()> {
-        let [extent] = meta.extents.as_slice() else {
-            let count = meta.extents.len();
-            self.lose_keys(&detail.smallest, &detail.largest, format!("{count} extents"));
+fn save_segment(
+    saving: &mut Saving<'_>,
+    files: &dyn Files,
+    meta: &SegmentMeta,
+    detail: &Detail,
+) -> Result<()> {
+    let [extent] = meta.extents.as_slice() else {
+        let count = meta.extents.len();
+        saving.lose_keys(&detail.smallest, Some(&detail.largest), format!("{count} extents"));
+        return Ok(());
+    };
+    let remains = Remains::find(extent, (detail.ranges.as_ref(), detail.sealed_as), files);
+    let remains = match remains {
+        Ok(remains) => remains,
+        Err(error) => {
+            saving.lose_keys(&detail.smallest, Some(&detail.largest), error.to_string());
+            if let Some(ranges) = &detail.ranges {
+                saving.lose_deletes(ranges.span.clone(), error.to_string());
+            }
             return Ok(());
-        };
-        let remains = Remains::find(extent, (detail.ranges.as_ref(), detail.sealed_as), self.files);
-        let remains = match remains {
-            Ok(remains) => remains,
-            Err(error) => {
-                self.lose_keys(&detail.smallest, &detail.largest, error.to_string());
-                if let Some(ranges) = &detail.ranges {
-                    let (first, end) = (ranges.span.start.clone(), ranges.span.end.clone());
-                    self.found.lost(Lost::Deletes { first, end }, error.to_string());
-                }
-                return Ok(());
-            }
-        };
-        match (&remains.ranges, &detail.ranges) {
-            (Ok(spans), _) => {
-                for span in spans {
-                    op::delete_range(&mut self.ops, &span.start, span.end())?;
-                }
-                self.hand_on()?;
-            }
-            (Err(error), Some(ranges)) => {
-                let (first, end) = (ranges.span.start.clone(), ranges.span.end.clone());
-                self.found.lost(Lost::Deletes { first, end }, error.to_string());
-            }
-            (Err(error), None) => {
-                let what = Lost::Deletes { first: detail.smallest.clone(), end: None };
-                self.found.lost(what, error.to_string());
-            }
         }
-        let title = format!("{}, segment at {}", name::data(extent.file), extent.offset);
-        self.parts(&remains, meta, detail, &title)?;
-        self.hand_on()
-    }
-
-    fn parts(
-        &mut self,
-        remains: &Remains,
-        meta: &SegmentMeta,
-        detail: &Detail,
-        title: &str,
-    ) -> Result<()> {
-        // From where on something is lost, and why.
-        let mut lost: Option<(Vec<u8>, String)> = None;
-        let (mut last, mut any) = (detail.smallest.clone(), false);
-        for part in &remains.parts {
-            let entries = match part {
-                Part::Block(place) => {
-                    let read = remains.entries(*place);
-                    read.map_err(|e| format!("block at {}: {e}", place.offset))
-                }
-                Part::Lost(why) => Err(why.clone()),
-            };
-            match entries {
-                Err(why) => {
-                    lost.get_or_insert_with(|| (last.clone(), format!("{title}, {why}")));
-                }
-                Ok(entries) => {
-                    if let Some((key, ..)) = entries.first()
-                        && let Some((first, why)) = lost.take()
-                    {
-                        self.lose_keys(&first, key, why);
-                    }
-                    for (key, kind, stored) in entries {
-                        self.entry_or_delete(meta, &key, kind, &stored);
-                        if self.ops.len() + self.later_bytes >= PIECE_BYTES {
-                            self.hand_on()?;
-                        }
-                        (last, any) = (key, true);
-                    }
-                }
+    };
+    match (&remains.ranges, &detail.ranges) {
+        (Ok(spans), _) => {
+            for span in spans {
+                saving.delete_range(span)?;
             }
+            saving.hand_on()?;
         }
-        if let Some((first, why)) = lost
-            && (last < detail.largest || !any)
-        {
-            self.lose_keys(&first, &detail.largest, why);
+        (Err(error), Some(ranges)) => {
+            saving.lose_deletes(ranges.span.clone(), error.to_string());
         }
-        Ok(())
-    }
-
-    /// Takes in an entry; if it makes no sense, its key is deleted.
-    fn entry_or_delete(&mut self, meta: &SegmentMeta, key: &[u8], kind: Kind, stored: &[u8]) {
-        let ops = self.ops.len();
-        if let Err(error) = self.entry(meta, key, kind, stored) {
-            self.ops.truncate(ops);
-            self.lose_value(key, error.to_string());
-            // No key that could not be deleted has anything older.
-            drop(op::delete(&mut self.ops, key));
+        (Err(error), None) => {
+            let span = Span { start: detail.smallest.clone(), end: None };
+            saving.lose_deletes(span, error.to_string());
         }
     }
-
-    fn entry(&mut self, meta: &SegmentMeta, key: &[u8], kind: Kind, stored: &[u8]) -> Result<()> {
-        match kind {
-            Kind::Put => op::put(&mut self.ops, key, stored),
-            Kind::Delete => op::delete(&mut self.ops, key),
-            Kind::Expiring => {
-                let (expiry_ms, value) = expiry::split(stored)?;
-                op::put_expiring(&mut self.ops, key, value, expiry_ms)
-            }
-            Kind::Blob => match large(self.files, meta, stored) {
-                Ok(value) => op::put(&mut self.ops, key, &value),
-                Err(error) => {
-                    self.lose_value(key, error.to_string());
-                    op::delete(&mut self.ops, key)
-                }
-            },
-            Kind::Merge => self.merge(key, stored),
-        }
-    }
-
-    fn merge(&mut self, key: &[u8], stored: &[u8]) -> Result<()> {
-        let Saved { base, operands } = saved(stored, self.rules)?;
-        let later = operands.iter().map(|operand| {
-            let mut ops = Vec::new();
-            op::merge(&mut ops, key, &operand.bytes).map(|()| (operand.clock_ms, ops))
-        });
-        let later = later.collect::<Result<Vec<_>>>()?;
-        match base {
-            None => {
-                if self.holes.hold(key) {
-                    let why = "it may lie in what is lost".to_owned();
-                    self.found.lost(Lost::Base { key: key.to_vec() }, why);
-                } else if operands.iter().any(|operand| operand.has_doubt) {
-                    let why = "it may have expired between operands that are one now".to_owned();
-                    self.found.lost(Lost::Base { key: key.to_vec() }, why);
-                }
-            }
-            Some(None) => op::delete(&mut self.ops, key)?,
-            Some(Some((value, None))) => op::put(&mut self.ops, key, &value)?,
-            Some(Some((value, Some(at)))) => op::put_expiring(&mut self.ops, key, &value, at)?,
-        }
-        for (clock_ms, ops) in later {
-            self.later_bytes += ops.len();
-            self.later.entry(clock_ms).or_default().extend_from_slice(&ops);
-        }
-        Ok(())
-    }
-
-    fn hand_on(&mut self) -> Result<()> {
-        let ops = mem::take(&mut self.ops);
-        if !ops.is_empty() {
-            self.hand_over(0, &ops)?;
-        }
-        self.later_bytes = 0;
-        for (clock_ms, ops) in mem::take(&mut self.later) {
-            self.hand_over(clock_ms, &ops)?;
-        }
-        Ok(())
-    }
-
-    /// Hands on operations; of those that are refused, only what cannot be taken by itself is lost.
-    fn hand_over(&mut self, clock_ms: u64, ops: &[u8]) -> Result<()> {
-        let taken = self.found.operations_at(clock_ms, ops)?;
-        let Taken::Nothing(error) = taken else { return Ok(()) };
-        match middle(ops) {
-            Some(middle) => {
-                let (front, back) = ops.split_at(middle);
-                self.hand_over(clock_ms, front)?;
-                self.hand_over(clock_ms, back)
-            }
-            None => self.refused(ops, &error),
-        }
-    }
-
-    /// Tells of an operation that is refused, and deletes its key.
-    fn refused(&mut self, op: &[u8], error: &Error) -> Result<()> {
-        match op::Ops::new(op).next() {
-            Some(Ok(op::Op::DeleteRange { start, end })) => {
-                let (first, end) = (start.to_vec(), end.map(<[u8]>::to_vec));
-                self.found.lost(Lost::Deletes { first, end }, error.to_string());
-            }
-            Some(Ok(op::Op::Delete { key })) => self.lose_keys(key, key, error.to_string()),
-            Some(Ok(op)) => {
-                let mut delete = Vec::new();
-                op::delete(&mut delete, op.key())?;
-                match self.found.operations(&delete)? {
-                    Taken::All => self.lose_value(op.key(), error.to_string()),
-                    Taken::Nothing(_) => self.lose_keys(op.key(), op.key(), error.to_string()),
-                }
-            }
-            Some(Err(_)) | None => {
-                let why = format!("{} bytes of operations: {error}", op.len());
-                self.found.lost(Lost::Other, why);
-            }
-        }
-        Ok(())
-    }
+    let title = format!("{}, segment at {}", name::data(extent.file), extent.offset);
+    save_parts(saving, (files, meta), &remains, detail, &title)?;
+    saving.hand_on()
 }
 
-/// Where about half of operations end, if there is more than one.
-fn middle(ops: &[u8]) -> Option<usize> {
-    let (mut walk, mut middle) = (op::Ops::new(ops), 0);
-    while middle < ops.len() / 2
-        && let Some(Ok(_)) = walk.next()
-        && walk.offset() < ops.len()
-    {
-        middle = walk.offset();
+fn save_parts(
+    saving: &mut Saving<'_>,
+    (files, meta): (&dyn Files, &SegmentMeta),
+    remains: &Remains,
+    detail: &Detail,
+    title: &str,
+) -> Result<()> {
+    // From where on something is lost, and why.
+    let mut lost: Option<(Vec<u8>, String)> = None;
+    let (mut last, mut any) = (detail.smallest.clone(), false);
+    for part in &remains.parts {
+        let entries = match part {
+            Part::Block(place) => {
+                let read = remains.entries(*place);
+                read.map_err(|e| format!("block at {}: {e}", place.offset))
+            }
+            Part::Lost(why) => Err(why.clone()),
+        };
+        match entries {
+            Err(why) => {
+                lost.get_or_insert_with(|| (last.clone(), format!("{title}, {why}")));
+            }
+            Ok(entries) => {
+                if let Some((key, ..)) = entries.first()
+                    && let Some((first, why)) = lost.take()
+                {
+                    saving.lose_keys(&first, Some(key), why);
+                }
+                for (key, kind, stored) in entries {
+                    if kind == Kind::Blob {
+                        saving.found_apart(&key, Kind::Put, large(files, meta, &stored))?;
+                    } else {
+                        saving.entry_or_delete(&key, kind, &stored)?;
+                    }
+                    (last, any) = (key, true);
+                }
+            }
+        }
     }
-    Some(middle).filter(|middle| *middle > 0)
+    if let Some((first, why)) = lost
+        && (last < detail.largest || !any)
+    {
+        saving.lose_keys(&first, Some(&detail.largest), why);
+    }
+    Ok(())
 }
 
 /// The large value that an entry of a segment points to.
@@ -428,15 +276,4 @@ fn large(files: &dyn Files, meta: &SegmentMeta, pointer: &[u8]) -> Result<Vec<u8
         "file {file}, value at {offset}+{len} does not match its checksum"
     );
     Ok(value)
-}
-
-/// Tells the keys whose older values matter to operations, as far as these make sense.
-pub(super) fn builds_on(ops: &[u8], tell: &mut dyn FnMut(&[u8])) {
-    for op in op::Ops::new(ops) {
-        match op {
-            Ok(op::Op::Merge { key, .. }) => tell(key),
-            Ok(_) => {}
-            Err(_) => return,
-        }
-    }
 }

@@ -26,13 +26,16 @@ pub mod memtable;
 pub(crate) mod order;
 pub(crate) mod value;
 pub(crate) mod gaps;
+pub(crate) mod saving;
 mod stored;
 pub(crate) mod source;
 pub(crate) mod merging;
 mod front;
+mod loaded;
 mod query;
 
 pub use kind::Kind;
+pub use loaded::Loaded;
 pub use operator::{MergeOperator, Operators};
 pub use query::{Cursor, Reader};
 pub use stored::{Covering, Found, Ordered, Walk};

@@ -278,6 +278,11 @@ impl<'a> Pile<'a> {
         Ok(self.base != Base::Below)
     }
 
+    /// Whether something older may have to be added.
+    pub(crate) fn is_open(&self) -> bool {
+        self.base == Base::Below
+    }
+
     /// Adds a value that was read from elsewhere, which leaves nothing open.
     pub(crate) fn add_large(&mut self, value: &[u8]) {
         self.base = Base::Value(Cow::Owned(value.to_vec()), None);

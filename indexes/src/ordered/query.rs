@@ -86,6 +86,14 @@ impl<'s, T: Ordered> Reader<'s, T> {
         }
     }
 
+    /// How long something has to live that expires then.
+    pub fn left_ms(&self, expiry_ms: u64) -> u64 {
+        match self.clock {
+            When::At(clock_ms) => expiry_ms.saturating_sub(clock_ms),
+            When::Now(now) => now.left_ms(expiry_ms),
+        }
+    }
+
     /// Whether what expires then has expired.
     #[inline]
     fn is_over(&self, expiry_ms: u64) -> bool {
@@ -279,7 +287,8 @@ impl<'s, T: Ordered> Reader<'s, T> {
                 Front::Memtable(memtable, at) => {
                     let cover = memtable.cover();
                     if !memtable.tree().is_empty() || cover.is_some() {
-                        let deletes = cover.map(|cover| Deletes::Memtable(cover.cursor(at.0)));
+                        let deletes =
+                            cover.map(|cover| Deletes::Memtable(Box::new(cover.cursor(at.0))));
                         sources.push((Source::Memtable(memtable.tree().cursor(at.0)), deletes));
                     }
                 }

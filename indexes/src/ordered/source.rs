@@ -205,7 +205,7 @@ impl<W: Walk> Source<W> {
 /// Range deletes of a source, and a place in them.
 pub(crate) enum Deletes<W: Walk> {
     /// Of a memtable: they delete older versions in it, too.
-    Memtable(CoverCursor),
+    Memtable(Box<CoverCursor>),
     /// Of segments: they delete in older sources alone.
     Stored(W::Deletes),
 }

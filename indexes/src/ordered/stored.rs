@@ -51,6 +51,13 @@ pub trait Ordered: IndexType<Writer = Writer, Memtable = Memtable> {
         walks: &mut dyn FnMut(Self::Walk, Option<<Self::Walk as Walk>::Deletes>),
     ) -> usize;
 
+    /// The first and the last key of a segment that a bulk load has written, by what the manifest
+    /// is to keep of it.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unsupported`.
+    fn keys(detail: &[u8]) -> Result<(&[u8], &[u8])>;
+
     /// Bytes of memory that a walk may hold.
     fn walk_bytes(&self) -> usize;
 }

@@ -7,7 +7,7 @@ use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Registry, State};
 use cuesta_engine::{Error, Result, SeqNo};
 use cuesta_indexes::lsm::{Lsm, Options};
-use cuesta_indexes::ordered::{Reader, op};
+use cuesta_indexes::ordered::{Ordered, Reader, op};
 
 use crate::harness::cast::{Cast, Shape, appending, merging, passing};
 use crate::harness::model::Meaning;
@@ -31,29 +31,37 @@ impl Kind for Lsm {
         Self::dump_by(state, at, 0)
     }
 
-    /// Goes forwards over all keys, and asks for each of them again.
     fn dump_by(state: &State<Lsm>, at: SeqNo, clock_ms: u64) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-        let reader = Reader::new(state, at, clock_ms);
-        let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
-        let mut map = BTreeMap::new();
-        while cursor.next()? {
-            let (key, value) = (cursor.key().to_vec(), cursor.value().to_vec());
-            let again = reader.get_with(&key, |found| found == value)?;
-            if again != Some(true) {
-                let key = key.escape_ascii();
-                return Err(Error::internal(format!("get and cursor disagree on {key}")));
-            }
-            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
-                return Err(Error::internal("a cursor went back"));
-            }
-            map.insert(key, value);
-        }
-        Ok(map)
+        dump_ordered(state, at, clock_ms)
     }
 
     fn options() -> Vec<u8> {
         Options { block_bytes: 256, restart_interval: 4, ..Options::default() }.encode()
     }
+}
+
+/// Goes forwards over all keys, and asks for each of them again.
+pub fn dump_ordered<T: Ordered>(
+    state: &State<T>,
+    at: SeqNo,
+    clock_ms: u64,
+) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let reader = Reader::new(state, at, clock_ms);
+    let mut cursor = reader.cursor(Bound::Unbounded, Bound::Unbounded);
+    let mut map = BTreeMap::new();
+    while cursor.next()? {
+        let (key, value) = (cursor.key().to_vec(), cursor.value().to_vec());
+        let again = reader.get_with(&key, |found| found == value)?;
+        if again != Some(true) {
+            let key = key.escape_ascii();
+            return Err(Error::internal(format!("get and cursor disagree on {key}")));
+        }
+        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+            return Err(Error::internal("a cursor went back"));
+        }
+        map.insert(key, value);
+    }
+    Ok(map)
 }
 
 /// Values of a KiB lie apart.
@@ -104,7 +112,7 @@ pub fn cast_of_keys() -> Cast {
 }
 
 #[allow(dead_code, reason = "as above")]
-fn put_lively(ops: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+pub fn put_lively(ops: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     match Meaning::of(value) {
         Meaning::Put => op::put(ops, key, value),
         Meaning::Expiring(until_ms) => op::put_expiring(ops, key, value, until_ms),

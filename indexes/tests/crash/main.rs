@@ -17,3 +17,4 @@ mod failing;
 mod planted;
 mod regressions;
 mod space;
+mod trees;

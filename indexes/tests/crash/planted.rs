@@ -9,6 +9,7 @@ use crate::harness::workload::{Source, Workload};
 use crate::lsm::{
     cast, cast_of_keys, cast_of_large_values, cast_of_operands, cast_of_passing_values,
 };
+use crate::trees::cast_of_trees;
 use crate::{large, lively, loads};
 
 /// Random workloads within which every bug must be found.
@@ -42,6 +43,8 @@ fn find(bug: Bug) {
         Bug::RangeDeleteLostAtBorder => (cast_of_keys(), lively::ranges),
         Bug::OperandLost => (cast_of_operands(), lively::operands),
         Bug::IngestedUnsynced => (cast(), loads::workload),
+        Bug::PageReusedTooEarly | Bug::RootBeforePages => (cast_of_trees(), random),
+        Bug::OverflowPageLost => (cast_of_trees(), large::workload),
         _ => (cast(), random),
     };
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
@@ -96,4 +99,7 @@ found! {
     a_lost_operand_is_found: OperandLost,
     a_change_dropped_at_the_end_of_a_segment_is_found: ChangeDroppedAtSegmentEnd,
     an_ingested_file_that_is_not_synced_is_found: IngestedUnsynced,
+    a_page_reused_too_early_is_found: PageReusedTooEarly,
+    a_root_published_before_its_pages_is_found: RootBeforePages,
+    a_lost_overflow_page_is_found: OverflowPageLost,
 }

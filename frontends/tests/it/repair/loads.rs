@@ -7,6 +7,7 @@ use cuesta_engine::commit::{Commit, drive};
 use cuesta_engine::index::Registry;
 use cuesta_engine::{Batch, BulkLoad, Durability, Engine, IndexId};
 use cuesta_indexes::lsm;
+use cuesta_indexes::ordered::{Operators, op};
 
 use super::*;
 
@@ -344,7 +345,7 @@ fn prepared_files_that_meet_are_told_where_nothing_tells_which_came_last() {
 /// An engine with one index of ordered keys.
 fn engine_of(env: &Arc<SimEnv>) -> (Engine, IndexId) {
     let world: Arc<dyn Env> = env.clone();
-    let registry = Registry::new().with_factory(lsm::Factory::new(lsm::Operators::default()));
+    let registry = Registry::new().with_factory(lsm::Factory::new(Operators::default()));
     let options = cuesta_engine::Options { memory_budget: 4 << 20, ..Default::default() };
     let engine = Engine::open(world, Path::new(DIR), options, registry).unwrap();
     let id = engine.create_index("plain", "lsm", &lsm::Options::default().encode()).unwrap();
@@ -353,7 +354,7 @@ fn engine_of(env: &Arc<SimEnv>) -> (Engine, IndexId) {
 
 fn put_in((engine, id): (&Engine, IndexId), n: u64, value: &str) {
     let mut batch = Batch::new();
-    lsm::op::put(batch.part(id), &key(n), value.as_bytes()).unwrap();
+    op::put(batch.part(id), &key(n), value.as_bytes()).unwrap();
     engine.commit(batch, Durability::Sync).unwrap();
 }
 
@@ -362,7 +363,7 @@ fn complete((engine, id): (&Engine, IndexId), value: &str) -> Commit {
     let mut load = BulkLoad::begin(engine.parts()).unwrap();
     for n in 0..50 {
         let mut ops = Vec::new();
-        lsm::op::put(&mut ops, &key(n), value.as_bytes()).unwrap();
+        op::put(&mut ops, &key(n), value.as_bytes()).unwrap();
         load.add(id, &ops).unwrap();
     }
     load.into_commit().unwrap().unwrap()

@@ -57,7 +57,8 @@ impl FlushWork {
         stats: Arc<Stats>,
     ) -> FlushWork {
         let source = |memtable: &Arc<Memtable>| {
-            let deletes = memtable.cover().map(|cover| Deletes::Memtable(cover.cursor(u64::MAX)));
+            let deletes =
+                memtable.cover().map(|cover| Deletes::Memtable(Box::new(cover.cursor(u64::MAX))));
             (Source::Memtable(memtable.tree().cursor(u64::MAX)), deletes)
         };
         let covers = || frozen.iter().filter_map(|memtable| memtable.cover());

@@ -1,3 +1,5 @@
+use cuesta_engine::Error;
+use cuesta_engine::index::Taken;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use cuesta_engine::{FileId, SeqNo};
 use super::*;
 use crate::lsm::segment::tests::{Entries, NONSENSE, shape, write};
 use crate::lsm::tests::disk::{Disk, Maps};
+use crate::ordered::op;
+use crate::ordered::saving::builds_on;
 
 /// A segment of file `file` that was written for `level`, from one key to another.
 fn segment(file: u64, level: u8, keys: (&str, &str), over: &[u64]) -> Described {

@@ -1,17 +1,17 @@
 //! As much of an engine as an index type needs to live: it writes, rotates, flushes and merges.
 
 use std::collections::BTreeSet;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::index::{
-    Aim, Edit, ErasedState, Horizon, IndexType, Listed, MemtableWriter, MergePlan, Services, State,
-    Work,
+    Aim, Edit, ErasedState, Horizon, Listed, MemtableWriter, MergePlan, Services, State, Work,
 };
 use cuesta_engine::stats::Stats;
 use cuesta_engine::{EditNo, SegmentId, SeqNo};
 
-use super::lsm::{Lsm, Options, op};
+use super::lsm::{Lsm, Options, Ordered, op};
 
 /// Where files lie.
 pub trait Store: Files {
@@ -22,7 +22,7 @@ pub trait Store: Files {
 }
 
 /// An index in a store.
-pub struct Driver<S> {
+pub struct Driver<S, T = Lsm> {
     /// Its files.
     pub disk: S,
     /// Its present state.
@@ -35,6 +35,7 @@ pub struct Driver<S> {
     segments: u64,
     edits: u64,
     busy: BTreeSet<SegmentId>,
+    kind: PhantomData<T>,
 }
 
 /// A merge that was begun.
@@ -52,16 +53,27 @@ pub fn services(cache_bytes: u64, memtable_bytes: u64) -> Services {
 impl<S: Store> Driver<S> {
     /// An empty index.
     pub fn new(disk: S, options: &Options, services: Services) -> Driver<S> {
-        let options = options.encode();
-        let index = Lsm::configure(&options, &services).unwrap();
-        let (writer, state) = State::empty(index).unwrap();
-        let (state, seq) = (Arc::new(state), 0);
-        let busy = BTreeSet::new();
-        Driver { disk, state, seq, writer, services, options, segments: 0, edits: 0, busy }
+        Driver::of(disk, options.encode(), services)
     }
 
     /// The state with its type.
     pub fn lsm(&self) -> &State<Lsm> {
+        self.typed()
+    }
+}
+
+impl<S: Store, T: Ordered> Driver<S, T> {
+    /// An empty index of some type.
+    pub fn of(disk: S, options: Vec<u8>, services: Services) -> Driver<S, T> {
+        let index = T::configure(&options, &services).unwrap();
+        let (writer, state) = State::empty(index).unwrap();
+        let (state, seq) = (Arc::new(state), 0);
+        let (busy, kind) = (BTreeSet::new(), PhantomData);
+        Driver { disk, state, seq, writer, services, options, segments: 0, edits: 0, busy, kind }
+    }
+
+    /// The state with its type.
+    pub fn typed(&self) -> &State<T> {
         State::of(&*self.state).unwrap()
     }
 
@@ -164,7 +176,7 @@ impl<S: Store> Driver<S> {
         self.end_all(Driver::begin_compacting)
     }
 
-    fn end_all(&mut self, begin: impl Fn(&mut Driver<S>) -> Option<Running>) -> usize {
+    fn end_all(&mut self, begin: impl Fn(&mut Driver<S, T>) -> Option<Running>) -> usize {
         let mut count = 0;
         while let Some(running) = begin(self) {
             self.end(running);
@@ -179,8 +191,8 @@ impl<S: Store> Driver<S> {
         let listed = self.state.listed();
         let ids: Vec<SegmentId> = listed.iter().map(|listed| listed.id).collect();
         self.services = services(self.services.cache.capacity(), self.services.memtable_bytes);
-        let index = Lsm::configure(&self.options, &self.services).unwrap();
-        let state = State { index: Arc::new(index), ..self.lsm().clone() };
+        let index = T::configure(&self.options, &self.services).unwrap();
+        let state = State { index: Arc::new(index), ..self.typed().clone() };
         let opened = state.open(&listed, &self.disk).unwrap();
         self.state = state.installed(0, &ids, &opened).unwrap();
     }

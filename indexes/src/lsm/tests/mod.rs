@@ -22,7 +22,7 @@ type Cursor = ordered::Cursor<<Lsm as Ordered>::Walk>;
 /// What the driver calls the code under test.
 mod lsm {
     pub(super) use crate::lsm::{Lsm, Options};
-    pub(super) use crate::ordered::op;
+    pub(super) use crate::ordered::{Ordered, op};
 }
 
 impl Store for Disk {

@@ -6,7 +6,7 @@ use cuesta_engine::error::Result;
 use cuesta_engine::format::Reader;
 use cuesta_engine::index::SegmentMeta;
 
-use super::segment::Detail;
+use super::stored::Ordered;
 
 /// The extent of what one commit has loaded into one index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,16 @@ pub struct Loaded<'a> {
 }
 
 impl<'a> Loaded<'a> {
-    /// Of the segments that a record lists.
+    /// Of the segments of type `T` that a record lists.
     ///
     /// # Errors
     /// `Corrupt`; `Unsupported` for segments of a newer version.
-    pub fn of(segments: &'a [u8]) -> Result<Loaded<'a>> {
+    pub fn of<T: Ordered>(segments: &'a [u8]) -> Result<Loaded<'a>> {
         let mut reader = Reader::new(segments, "loaded segments");
         let mut all: Option<Loaded<'a>> = None;
         loop {
             let (meta, detail) = SegmentMeta::decode_apart(&mut reader)?;
-            let (first, last) = Detail::keys(detail)?;
+            let (first, last) = T::keys(detail)?;
             let loaded = all.get_or_insert(Loaded { entries: 0, first, last });
             loaded.entries = loaded.entries.saturating_add(meta.entries);
             loaded.first = loaded.first.min(first);

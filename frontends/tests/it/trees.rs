@@ -1,0 +1,153 @@
+//! Keyspaces that are B+trees: what is theirs alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cuesta::{Database, ErrorKind, KeyspaceEngine, KeyspaceOptions, SegmentBuilder};
+
+fn tree() -> KeyspaceOptions {
+    KeyspaceOptions::new().engine(KeyspaceEngine::Btree)
+}
+
+fn key(n: u32) -> [u8; 4] {
+    (n.wrapping_mul(2_654_435_761)).to_be_bytes()
+}
+
+/// Pages are reused only when nobody looks at them: a snapshot, a cursor and values that were
+/// handed out stay as they were, however often everything is written anew.
+#[test]
+fn what_is_held_of_a_tree_stays_while_pages_are_reused() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let places = db.keyspace_with("places", &tree()).unwrap();
+    let write = |round: u32| {
+        let mut batch = db.batch();
+        for n in 0..2000 {
+            let len = if n % 50 == 0 { 6000 } else { 60 };
+            batch.put(&places, key(n), vec![(n + round) as u8; len]).unwrap();
+        }
+        batch.commit().unwrap();
+        db.flush().unwrap();
+    };
+    write(0);
+    let snapshot = db.snapshot();
+    let mut cursor = snapshot.cursor::<&[u8]>(&places, ..).unwrap();
+    assert!(cursor.next().unwrap());
+    let large = places.get(key(50)).unwrap().unwrap();
+    let short = places.get(key(51)).unwrap().unwrap();
+    let mut sizes = Vec::new();
+    for round in 1..12 {
+        write(round);
+        sizes.push(file_bytes(dir.path()));
+    }
+    assert!(*large == [50; 6000][..] && *short == [51; 60][..]);
+    let mut seen = BTreeMap::new();
+    seen.insert(cursor.key().to_vec(), cursor.value()[0]);
+    while cursor.next().unwrap() {
+        seen.insert(cursor.key().to_vec(), cursor.value()[0]);
+    }
+    let expected: BTreeMap<Vec<u8>, u8> = (0..2000).map(|n| (key(n).to_vec(), n as u8)).collect();
+    assert_eq!(seen, expected);
+    drop((cursor, snapshot, large, short));
+    // Once nobody looks, the file stops growing.
+    (12..16).for_each(write);
+    let before = file_bytes(dir.path());
+    (16..24).for_each(write);
+    assert!(file_bytes(dir.path()) <= before, "{before} bytes grew: {sizes:?}");
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+}
+
+/// Bytes of data files.
+fn file_bytes(dir: &std::path::Path) -> u64 {
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let data = files.filter(|entry| entry.file_name().to_string_lossy().ends_with(".seg"));
+    // Some may go meanwhile.
+    data.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
+}
+
+#[test]
+fn compacting_gives_space_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let places = db.keyspace_with("places", &tree()).unwrap();
+    for n in 0..20_000 {
+        places.put_with_ttl(key(n), [7; 100], Duration::from_secs(3600)).unwrap();
+    }
+    db.flush().unwrap();
+    let full = file_bytes(dir.path());
+    for n in 0..19_000 {
+        places.delete(key(n)).unwrap();
+    }
+    db.compact().unwrap();
+    assert!(file_bytes(dir.path()) < full / 10, "{} of {full}", file_bytes(dir.path()));
+    assert_eq!(places.iter().unwrap().count(), 1000);
+    drop(places);
+    db.close().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    assert_eq!(db.keyspace("places").unwrap().iter().unwrap().count(), 1000);
+}
+
+#[test]
+fn options_of_one_engine_are_refused_by_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let refused = |options: &KeyspaceOptions| {
+        let error = db.keyspace_with("k", options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        error.to_string()
+    };
+    assert!(refused(&tree().filter_bits(5)).contains("filter_bits 5 is of engine lsm"));
+    let lsm = KeyspaceOptions::new().engine(KeyspaceEngine::Lsm);
+    assert!(refused(&lsm.clone().page_bytes(8192)).contains("page_bytes 8192 is of engine btree"));
+    assert!(refused(&tree().page_bytes(5000)).contains("page_bytes is 5000"));
+    assert!(refused(&tree().fill_percent(20)).contains("fill_percent is 20"));
+
+    db.keyspace_with("k", &tree().page_bytes(8192)).unwrap();
+    assert!(refused(&lsm).contains("was created with engine btree"));
+    let values = db.keyspace("k").unwrap().options().unwrap().values();
+    assert_eq!((values.engine, values.page_bytes), (KeyspaceEngine::Btree, 8192));
+
+    let path = dir.path().join("sorted");
+    let error = SegmentBuilder::create(path, &tree()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+/// A load becomes the tree of an empty keyspace, and is put into that of another.
+#[test]
+fn loads_become_trees_or_go_into_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let places = db.keyspace_with("places", &tree()).unwrap();
+    let load = |range: std::ops::Range<u32>, byte: u8| {
+        let mut load = db.bulk_load().unwrap();
+        for n in range {
+            let value = vec![byte; if n % 100 == 0 { 5000 } else { 20 }];
+            load.put(&places, n.to_be_bytes(), value).unwrap();
+        }
+        load.finish().unwrap();
+    };
+    load(0..30_000, 1);
+    db.flush().unwrap();
+    places.put(7_u32.to_be_bytes(), "newer").unwrap();
+    db.flush().unwrap();
+    load(100..200, 2);
+    places.delete(150_u32.to_be_bytes()).unwrap();
+    let check = |db: &Database| {
+        let places = db.keyspace("places").unwrap();
+        assert_eq!(places.iter().unwrap().count(), 29_999);
+        assert_eq!(places.get(7_u32.to_be_bytes()).unwrap().unwrap(), b"newer");
+        assert_eq!(places.get(100_u32.to_be_bytes()).unwrap().unwrap(), vec![2; 5000]);
+        assert_eq!(places.get(300_u32.to_be_bytes()).unwrap().unwrap(), vec![1; 5000]);
+        assert_eq!(places.get(150_u32.to_be_bytes()).unwrap(), None);
+        assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+    };
+    check(&db);
+    let copy = tempfile::tempdir().unwrap();
+    db.checkpoint(copy.path().join("copy")).unwrap();
+    db.flush().unwrap();
+    check(&db);
+    drop(places);
+    db.close().unwrap();
+    check(&Database::open(dir.path()).unwrap());
+    check(&Database::open(copy.path().join("copy")).unwrap());
+}

@@ -1,0 +1,95 @@
+//! Makes operations of what is intact of a damaged tree.
+//!
+//! From the root down: where a node is damaged, all keys that may lie below it are lost, and what
+//! lies beside it is not.
+//!
+//! Not for: trees that nothing but their pages tells of.
+
+use std::sync::Arc;
+
+use cuesta_engine::error::{Error, Result};
+use cuesta_engine::file::Files;
+use cuesta_engine::format::name;
+use cuesta_engine::index::{KnownBy, Remnant, Salvage};
+
+use super::segment::Tree;
+use super::segment::node::{self, Pointer};
+use super::segment::tree::{Living, seed};
+use crate::ordered::operand::Rules;
+use crate::ordered::saving::Saving;
+
+/// Hands on what is intact of `remnants`.
+///
+/// # Errors
+/// What `found` fails with.
+pub(super) fn salvage(
+    remnants: &[Remnant],
+    _known: KnownBy,
+    (files, rules): (&dyn Files, &Rules),
+    found: &mut dyn Salvage,
+) -> Result<()> {
+    let living = Arc::<Living>::default();
+    let mut saving = Saving::new(rules, found);
+    for remnant in remnants {
+        match Tree::unchecked(&remnant.meta, files, &living) {
+            Ok(tree) if tree.detail().root != 0 => {
+                let (root, level) = (tree.detail().root, tree.detail().height - 1);
+                let mut saved = Salvaging { tree: &tree, saving: &mut saving };
+                saved.node(root, level, (&[], None))?;
+            }
+            Ok(_) => {}
+            Err(error) => saving.lose_keys(&[], None, error.to_string()),
+        }
+    }
+    saving.hand_on()
+}
+
+struct Salvaging<'t, 's, 'f> {
+    tree: &'t Tree,
+    saving: &'s mut Saving<'f>,
+}
+
+impl Salvaging<'_, '_, '_> {
+    /// What is intact of a node, and of all below it, with keys from `low` on and before `high`.
+    fn node(&mut self, page: u32, level: u8, (low, high): (&[u8], Option<&[u8]>)) -> Result<()> {
+        let tree = self.tree;
+        let read = tree.node_unchecked(page).and_then(|(body, frame)| {
+            node::check(body.bytes(), seed(tree.file(), page))?;
+            match frame.level == level {
+                true => Ok((body, frame)),
+                false => Err(Error::corrupt(format!("it is of level {}", frame.level))),
+            }
+        });
+        let (body, frame) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let why = format!("{}, page {page}: {error}", name::data(tree.file()));
+                self.saving.lose_keys(low, high, why);
+                return Ok(());
+            }
+        };
+        let bytes = body.bytes();
+        for i in 0..frame.count {
+            if level > 0 {
+                let low = if i == 0 { low.to_vec() } else { frame.separator(bytes, i)? };
+                let next = match i + 1 < frame.count {
+                    true => Some(frame.separator(bytes, i + 1)?),
+                    false => high.map(<[u8]>::to_vec),
+                };
+                self.node(frame.child(bytes, i)?, level - 1, (&low, next.as_deref()))?;
+                continue;
+            }
+            let entry = frame.entry(bytes, i)?;
+            let key = bytes.get(entry.key).unwrap_or_default();
+            let stored = bytes.get(entry.stored).unwrap_or_default();
+            if entry.apart {
+                let value = Pointer::decode(stored).and_then(|at| tree.apart_unchecked(&at));
+                let value = value.map(|body| body.bytes().to_vec());
+                self.saving.found_apart(key, entry.kind, value)?;
+            } else {
+                self.saving.entry_or_delete(key, entry.kind, stored)?;
+            }
+        }
+        Ok(())
+    }
+}
