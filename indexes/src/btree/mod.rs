@@ -281,7 +281,13 @@ impl IndexType for Btree {
     fn due_ms(&self, current: &[Live<Btree>], after_ms: u64) -> Option<u64> {
         let live = current.first()?;
         let count = (live.meta.entries / EXPIRED).max(1);
-        live.segment.facts().expired_at(count).filter(|due_ms| *due_ms > after_ms)
+        let due_ms = live.segment.facts().expired_at(count)?;
+        if due_ms > after_ms {
+            return Some(due_ms);
+        }
+        // Operands in memory keep what has expired since; nobody tells when views let go of them.
+        let held_ms = self.memtables.oldest_operand_ms().filter(|_| self.rules.can_merge())?;
+        (held_ms < due_ms).then(|| after_ms.saturating_add(OPERANDS_HOLD_MS))
     }
 
     fn flush_due_ms(
