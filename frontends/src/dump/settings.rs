@@ -49,12 +49,13 @@ pub(super) fn put(all: &KeyspaceOptions, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// The options that an object says; what it does not say is as by default.
+/// The options that an object says; what it does not say is as by default, and the engine `lsm`.
 ///
 /// # Errors
 /// `Unsupported` for options that are not known here; `Corrupt` for values that make no sense.
 pub(super) fn take(members: &[(String, Json)]) -> Result<KeyspaceOptions> {
     let mut all = KeyspaceOptions::default();
+    all.set_engine(KeyspaceEngine::Lsm);
     for (name, value) in members {
         let (options, btree) = (&mut all.lsm, &mut all.btree);
         let wrong = || Error::corrupt(format!("the option {name} has a value of no sense"));

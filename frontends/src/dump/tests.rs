@@ -58,7 +58,8 @@ fn json_is_read_as_others_write_it() {
 
 #[test]
 fn options_come_back() {
-    let options = KeyspaceOptions::new().block_bytes(4096).filter_bits(0);
+    let lsm = KeyspaceOptions::new().engine(KeyspaceEngine::Lsm);
+    let options = lsm.clone().block_bytes(4096).filter_bits(0);
     let options = options.compression_of(3, Compression::Zstd).merge_operator("add");
     let tree = KeyspaceOptions::new().engine(KeyspaceEngine::Btree).page_bytes(8192);
     for options in [options, tree.fill_percent(75).merge_operator("max")] {
@@ -67,7 +68,7 @@ fn options_come_back() {
         let Json::Object(members) = Json::parse(&out).unwrap() else { panic!() };
         assert_eq!(settings::take(&members).unwrap(), options);
     }
-    assert_eq!(settings::take(&[]).unwrap(), KeyspaceOptions::default());
+    assert_eq!(settings::take(&[]).unwrap(), lsm);
     let unknown = [("color".to_owned(), Json::Number(1))];
     assert_eq!(settings::take(&unknown).unwrap_err().kind(), crate::ErrorKind::Unsupported);
 }

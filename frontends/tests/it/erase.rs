@@ -212,7 +212,7 @@ fn deleting_most_of_a_keyspace_gives_its_space_back_unread() {
         .durability(Durability::None)
         .open(dir.path())
         .unwrap();
-    let ks = db.keyspace("k").unwrap();
+    let ks = db.keyspace_with("k", &crate::lsm()).unwrap();
     for chunk in 0..200u32 {
         let mut batch = db.batch();
         for key in chunk * 100..(chunk + 1) * 100 {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use cuesta::{Database, Durability, KeyspaceOptions};
+use cuesta::{Database, Durability};
+
+use crate::lsm;
 
 fn value(key: u32, round: u32) -> Vec<u8> {
     let len = 20_000 + (key * 37) % 3000;
@@ -82,7 +84,7 @@ fn a_transaction_reads_its_own_large_values() {
 fn overwritten_large_values_leave_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
-    let ks = db.keyspace("k").unwrap();
+    let ks = db.keyspace_with("k", &lsm()).unwrap();
     let live: u64 = (0..200).map(|key| value(key, 0).len() as u64).sum();
     for round in 0..10 {
         for key in 0..200u32 {
@@ -106,13 +108,13 @@ fn overwritten_large_values_leave_the_disk() {
 fn a_keyspace_may_keep_all_values_with_their_keys() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
-    let options = KeyspaceOptions::new().blob_threshold(0);
+    let options = lsm().blob_threshold(0);
     let ks = db.keyspace_with("k", &options).unwrap();
     ks.put("a", vec![7; 100_000]).unwrap();
     db.flush().unwrap();
     assert_eq!(db.stats().keyspaces[0].blob_bytes, 0);
     assert_eq!(ks.get("a").unwrap().unwrap(), vec![7; 100_000]);
-    let options = KeyspaceOptions::new().blob_threshold(10);
+    let options = lsm().blob_threshold(10);
     assert!(db.keyspace_with("other", &options).is_err());
 }
 
@@ -126,7 +128,7 @@ fn all_bytes(dir: &Path) -> u64 {
 fn large_values_are_written_once_and_survive_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
-    let ks = db.keyspace("k").unwrap();
+    let ks = db.keyspace_with("k", &lsm()).unwrap();
     let small = db.keyspace("small").unwrap();
     let live: u64 = (0..300).map(|key| value(key, 0).len() as u64).sum();
     for key in 0..300u32 {
@@ -178,7 +180,7 @@ fn a_checkpoint_keeps_its_large_values_whatever_the_source_does_with_its_log() {
     let builder = Database::builder().memory_budget(8 << 20).durability(Durability::Buffered);
     let builder = builder.log_segment_bytes(1 << 20);
     let db = builder.engine_options(|o| o.close_flush_bytes = 8 << 20).open(&source).unwrap();
-    let (ks, small) = (db.keyspace("k").unwrap(), db.keyspace("small").unwrap());
+    let (ks, small) = (db.keyspace_with("k", &lsm()).unwrap(), db.keyspace("small").unwrap());
     for key in 0..100u32 {
         ks.put(key.to_be_bytes(), value(key, 0)).unwrap();
     }

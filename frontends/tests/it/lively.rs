@@ -437,8 +437,7 @@ fn a_value_that_an_operand_does_not_fit_is_named_and_kept() {
 fn segments_in_which_everything_has_expired_go_unread() {
     let env = SimEnv::new(5);
     let db = Database::builder().environment(env.clone()).open("db").unwrap();
-    let space =
-        db.keyspace_with("s", &KeyspaceOptions::new().ttl(Duration::from_secs(60))).unwrap();
+    let space = db.keyspace_with("s", &crate::lsm().ttl(Duration::from_secs(60))).unwrap();
     for n in 0..200u32 {
         space.put(n.to_be_bytes(), [7; 100]).unwrap();
     }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use cuesta::{KeyspaceEngine, KeyspaceOptions};
+
 mod api;
 mod between;
 mod budget;
@@ -29,3 +31,9 @@ mod threads;
 mod transactions;
 mod trees;
 mod watch;
+
+/// Options of an LSM tree, where that is what is tested: other keyspaces are of the engine that the
+/// tests are run on.
+fn lsm() -> KeyspaceOptions {
+    KeyspaceOptions::new().engine(KeyspaceEngine::Lsm)
+}

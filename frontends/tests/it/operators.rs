@@ -74,7 +74,7 @@ fn background_work_that_panics_is_a_failure_and_tried_again() {
     world.before_open = Box::new(move |path, mode| {
         let is_data = path.extension().is_some_and(|ext| ext == "seg");
         let down = |left: u32| left.checked_sub(1);
-        if is_data && mode == OpenMode::CreateNew {
+        if is_data && mode != OpenMode::Read {
             let left = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, down);
             assert!(left.is_err(), "this world panics");
         }

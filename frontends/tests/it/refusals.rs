@@ -9,6 +9,8 @@ use cuesta::{
     TransactionOptions,
 };
 
+use crate::lsm;
+
 fn files(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     let mut names: Vec<String> =
@@ -81,7 +83,8 @@ fn damage_is_told_with_file_and_keyspace_and_what_to_do() {
     let segment = files(path).into_iter().find(|name| name.ends_with(".seg")).unwrap();
     let file = path.join(&segment);
     let mut bytes = fs::read(&file).unwrap();
-    bytes[100] ^= 1;
+    let at = bytes.windows(200).position(|run| run == [7; 200]).unwrap();
+    bytes[at] ^= 1;
     fs::write(&file, &bytes).unwrap();
     let db = Database::open(path).unwrap();
     let stock = db.keyspace("stock").unwrap();
@@ -164,24 +167,24 @@ fn a_keyspace_that_is_there_must_have_what_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let db = Database::open(dir.path()).unwrap();
     let minute = Duration::from_secs(60);
-    let first = KeyspaceOptions::new().ttl(minute).compression_of(3, Compression::Zstd);
+    let first = lsm().ttl(minute).compression_of(3, Compression::Zstd);
     db.keyspace_with("sessions", &first).unwrap();
     for same in [
         first,
         KeyspaceOptions::new(),
         KeyspaceOptions::new().ttl(minute),
         // What is the default is fine when it is what the keyspace has.
-        KeyspaceOptions::new().block_bytes(8 << 10).compression_of(3, Compression::Zstd),
+        lsm().block_bytes(8 << 10).compression_of(3, Compression::Zstd),
     ] {
         db.keyspace_with("sessions", &same).unwrap();
     }
     for (other, name) in [
-        (KeyspaceOptions::new().ttl(minute * 2), "a ttl of 60s"),
-        (KeyspaceOptions::new().ttl(minute).block_bytes(4096), "block_bytes 8192"),
-        (KeyspaceOptions::new().compression(Compression::Lz4), "compression"),
-        (KeyspaceOptions::new().filter_bits(5), "filter_bits 10"),
-        (KeyspaceOptions::new().blob_threshold(0), "blob_threshold 16384"),
-        (KeyspaceOptions::new().merge_operator("add"), "no merge operator"),
+        (lsm().ttl(minute * 2), "a ttl of 60s"),
+        (lsm().ttl(minute).block_bytes(4096), "block_bytes 8192"),
+        (lsm().compression(Compression::Lz4), "compression"),
+        (lsm().filter_bits(5), "filter_bits 10"),
+        (lsm().blob_threshold(0), "blob_threshold 16384"),
+        (lsm().merge_operator("add"), "no merge operator"),
     ] {
         let error = db.keyspace_with("sessions", &other).unwrap_err();
         check(&error, ErrorKind::Invalid, &["keyspace \"sessions\"", name]);
@@ -193,9 +196,9 @@ fn a_keyspace_that_is_there_must_have_what_is_asked_for() {
 fn options_are_read_back_and_a_clash_is_told_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let db = Database::open(dir.path()).unwrap();
-    let plain = db.keyspace("plain").unwrap();
-    assert_eq!(plain.options().unwrap(), KeyspaceOptions::new());
-    let options = KeyspaceOptions::new()
+    let plain = db.keyspace_with("plain", &lsm()).unwrap();
+    assert_eq!(plain.options().unwrap(), lsm());
+    let options = lsm()
         .compression(Compression::Zstd)
         .compression_of(0, Compression::None)
         .block_bytes(4096)
@@ -219,7 +222,7 @@ fn options_are_read_back_and_a_clash_is_told_in_words() {
     assert_eq!(twin.options().unwrap(), options);
     assert!(db.keyspace_with("plain", &created.options().unwrap()).is_ok());
 
-    let new = KeyspaceOptions::new;
+    let new = lsm;
     let hour = Duration::from_secs(3600);
     for (name, asked, told) in [
         ("plain", new().ttl(hour), ["created with no ttl", "not for a ttl of 3600s"]),

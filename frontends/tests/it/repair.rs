@@ -456,7 +456,7 @@ fn values_live_as_long_as_they_did() {
 fn a_lost_blob_file_costs_its_values_and_no_others() {
     let env = SimEnv::new(7);
     let db = builder(&env).open(DIR).unwrap();
-    let options = KeyspaceOptions::new().blob_threshold(1024);
+    let options = crate::lsm().blob_threshold(1024);
     let large = db.keyspace_with("large", &options).unwrap();
     for n in 0..20u64 {
         large.put(key(n), vec![n as u8; if n % 2 == 0 { 5000 } else { 50 }]).unwrap();
