@@ -12,7 +12,8 @@ use clap::{Args, ValueEnum};
 use cuesta::env::Env;
 use cuesta::env::os::OsEnv;
 use cuesta::{
-    Builder, Compression, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, Result,
+    Builder, Compression, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceEngine,
+    KeyspaceOptions, Result,
 };
 use cuesta_engine::format::name::FileName;
 use cuesta_engine::identity::{self, Found};
@@ -114,6 +115,15 @@ impl From<Survives> for Durability {
     }
 }
 
+/// How the keys of a keyspace lie on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// A log-structured merge tree: for what is written often
+    Lsm,
+    /// A copy-on-write B+tree: for what is read far more often than written
+    Btree,
+}
+
 /// How blocks of a keyspace are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Packing {
@@ -125,9 +135,29 @@ pub enum Packing {
     Zstd,
 }
 
+/// The engine of a keyspace that is created.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Chosen {
+    /// How the keys of a keyspace that is created lie on disk [default: lsm]
+    #[arg(long, value_enum)]
+    engine: Option<Layout>,
+}
+
+impl From<Chosen> for KeyspaceOptions {
+    fn from(chosen: Chosen) -> KeyspaceOptions {
+        match chosen.engine {
+            None => KeyspaceOptions::new(),
+            Some(Layout::Lsm) => KeyspaceOptions::new().engine(KeyspaceEngine::Lsm),
+            Some(Layout::Btree) => KeyspaceOptions::new().engine(KeyspaceEngine::Btree),
+        }
+    }
+}
+
 /// Options of a keyspace that is created.
 #[derive(Clone, Debug, Args)]
 pub struct Making {
+    #[command(flatten)]
+    chosen: Chosen,
     /// How a keyspace that is created is compressed on disk [default: LZ4 for what is old in a
     /// large keyspace]
     #[arg(long, value_enum)]
@@ -149,11 +179,21 @@ pub struct Making {
     /// Bits of filters for each key of a keyspace that is created, 0 to 32 [default: 10]
     #[arg(long, value_name = "BITS")]
     filter_bits: Option<u8>,
+    /// Of a B+tree that is created: bytes of a page, a power of two from 1024 to 65536 [default:
+    /// 4096]
+    #[arg(long, value_name = "BYTES")]
+    page_bytes: Option<u32>,
+    /// Of a B+tree that is created: how full pages are written that are written in order, 50 to 100
+    /// [default: 90]
+    #[arg(long, value_name = "PERCENT")]
+    fill_percent: Option<u8>,
 }
 
 impl From<&Making> for KeyspaceOptions {
     fn from(making: &Making) -> KeyspaceOptions {
-        let mut options = KeyspaceOptions::new();
+        let mut options = KeyspaceOptions::from(making.chosen);
+        options = making.page_bytes.into_iter().fold(options, KeyspaceOptions::page_bytes);
+        options = making.fill_percent.into_iter().fold(options, KeyspaceOptions::fill_percent);
         options = making.ttl.into_iter().fold(options, KeyspaceOptions::ttl);
         options = making.block_bytes.into_iter().fold(options, KeyspaceOptions::block_bytes);
         options = making.filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);

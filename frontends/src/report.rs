@@ -13,6 +13,8 @@ use crate::database::Database;
 pub struct KeyspaceStats {
     /// Its name.
     pub name: String,
+    /// How its keys lie on disk: the name of a [`KeyspaceEngine`](crate::KeyspaceEngine).
+    pub engine: String,
     /// Bytes of its memtables.
     pub memtable_bytes: u64,
     /// Its segments.
@@ -56,6 +58,7 @@ impl Stats {
         let gauges = engine.gauges();
         let keyspaces = gauges.indexes.iter().map(|index| KeyspaceStats {
             name: index.name.clone(),
+            engine: index.kind.clone(),
             memtable_bytes: index.memtable_bytes,
             segments: index.segments,
             segment_bytes: index.segment_bytes,
@@ -125,9 +128,10 @@ impl Stats {
         for keyspace in &self.keyspaces {
             let _ = writeln!(
                 text,
-                "keyspace {:?} segments {} segment_bytes {} entries {} memtable_bytes {} \
+                "keyspace {:?} engine {} segments {} segment_bytes {} entries {} memtable_bytes {} \
                  blob_bytes {} blob_file_bytes {}",
                 keyspace.name,
+                keyspace.engine,
                 keyspace.segments,
                 keyspace.segment_bytes,
                 keyspace.entries,

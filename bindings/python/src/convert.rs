@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Bound as End;
 use std::time::Duration;
 
-use cuesta::{Compression, Durability, Expiry, KeyspaceOptions, Value};
+use cuesta::{Compression, Durability, Expiry, KeyspaceEngine, KeyspaceOptions, Value};
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -245,6 +245,13 @@ pub fn laid_out(
     let filter_bits = number("filter_bits", filter_bits)?;
     options = filter_bits.into_iter().fold(options, KeyspaceOptions::filter_bits);
     Ok(self::ttl(ttl)?.into_iter().fold(options, KeyspaceOptions::ttl))
+}
+
+/// How keys lie on disk.
+pub fn engine(name: &str) -> Outcome<KeyspaceEngine> {
+    KeyspaceEngine::of_name(name).ok_or_else(|| {
+        Failure::invalid(format!("engine {name:?} is not one of \"lsm\", \"btree\""))
+    })
 }
 
 /// Options with a compression for all levels, or with one for each, level 0 first.

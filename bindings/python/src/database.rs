@@ -117,8 +117,8 @@ impl Database {
 
     /// The keyspace of this name, created when missing.
     #[pyo3(signature = (
-        name, *, create=true, compression=None, block_bytes=None, filter_bits=None,
-        blob_threshold=None, ttl=None, merge_operator=None
+        name, *, create=true, engine=None, compression=None, block_bytes=None, filter_bits=None,
+        blob_threshold=None, page_bytes=None, fill_percent=None, ttl=None, merge_operator=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
     fn keyspace(
@@ -126,15 +126,24 @@ impl Database {
         py: Python<'_>,
         name: &str,
         create: bool,
+        engine: Option<&str>,
         compression: Option<&Bound<'_, PyAny>>,
         block_bytes: Option<Number<u32>>,
         filter_bits: Option<Number<u8>>,
         blob_threshold: Option<Number<u32>>,
+        page_bytes: Option<Number<u32>>,
+        fill_percent: Option<Number<u8>>,
         ttl: Option<f64>,
         merge_operator: Option<&str>,
     ) -> Outcome<Keyspace> {
         let database = self.open.database()?;
         let mut options = convert::laid_out(compression, block_bytes, filter_bits, ttl)?;
+        let engine = engine.map(convert::engine).transpose()?;
+        options = engine.into_iter().fold(options, KeyspaceOptions::engine);
+        let page_bytes = convert::number("page_bytes", page_bytes)?;
+        options = page_bytes.into_iter().fold(options, KeyspaceOptions::page_bytes);
+        let fill_percent = convert::number("fill_percent", fill_percent)?;
+        options = fill_percent.into_iter().fold(options, KeyspaceOptions::fill_percent);
         let blob_threshold = convert::number("blob_threshold", blob_threshold)?;
         options = blob_threshold.into_iter().fold(options, KeyspaceOptions::blob_threshold);
         options = merge_operator.into_iter().fold(options, KeyspaceOptions::merge_operator);

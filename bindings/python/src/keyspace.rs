@@ -41,6 +41,8 @@ impl Loaded {
 /// What a keyspace was created with. From Keyspace.options.
 #[pyclass(frozen, get_all, module = "cuesta")]
 pub struct KeyspaceOptions {
+    /// How its keys lie on disk.
+    engine: &'static str,
     /// How each level is compressed, from the newest data to the oldest.
     compression: Vec<&'static str>,
     /// Bytes of a block before compression.
@@ -49,6 +51,10 @@ pub struct KeyspaceOptions {
     filter_bits: u8,
     /// From how many bytes on values lie apart from their keys.
     blob_threshold: u32,
+    /// Bytes of a page.
+    page_bytes: u32,
+    /// How full pages are written that are written in order, in percent.
+    fill_percent: u8,
     /// The seconds that values live.
     ttl: Option<f64>,
     /// Name of the merge operator.
@@ -58,10 +64,13 @@ pub struct KeyspaceOptions {
 impl From<cuesta::OptionValues> for KeyspaceOptions {
     fn from(of: cuesta::OptionValues) -> KeyspaceOptions {
         KeyspaceOptions {
+            engine: of.engine.name(),
             compression: of.compression.map(convert::name_of).to_vec(),
             block_bytes: of.block_bytes,
             filter_bits: of.filter_bits,
             blob_threshold: of.blob_threshold,
+            page_bytes: of.page_bytes,
+            fill_percent: of.fill_percent,
             ttl: of.ttl.map(|ttl| ttl.as_secs_f64()),
             merge_operator: of.merge_operator,
         }
@@ -74,11 +83,13 @@ impl KeyspaceOptions {
         let ttl = self.ttl.map(|ttl| format!(" ttl={ttl}")).unwrap_or_default();
         let merging = self.merge_operator.as_ref();
         let merging = merging.map(|name| format!(" merge_operator={name:?}")).unwrap_or_default();
+        let (engine, page, fill) = (self.engine, self.page_bytes, self.fill_percent);
         let (block, filter, blob) = (self.block_bytes, self.filter_bits, self.blob_threshold);
-        format!(
-            "<cuesta.KeyspaceOptions block_bytes={block} filter_bits={filter} \
-             blob_threshold={blob}{ttl}{merging}>"
-        )
+        let laid_out = match cuesta::KeyspaceEngine::of_name(engine) {
+            Some(cuesta::KeyspaceEngine::Btree) => format!("page_bytes={page} fill_percent={fill}"),
+            _ => format!("block_bytes={block} filter_bits={filter} blob_threshold={blob}"),
+        };
+        format!("<cuesta.KeyspaceOptions engine={engine:?} {laid_out}{ttl}{merging}>")
     }
 }
 

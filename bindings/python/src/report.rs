@@ -95,6 +95,7 @@ pub fn stats<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyDict>
     }
     for keyspace in &stats.keyspaces {
         let numbers = PyDict::new(py);
+        numbers.set_item("engine", &keyspace.engine)?;
         numbers.set_item("memtable_bytes", keyspace.memtable_bytes)?;
         numbers.set_item("segments", keyspace.segments)?;
         numbers.set_item("segment_bytes", keyspace.segment_bytes)?;

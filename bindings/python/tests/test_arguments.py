@@ -172,6 +172,8 @@ def test_numbers_out_of_range_are_told_by_name(db, ks, tmp_path):
         "block_bytes": lambda: db.keyspace("x", block_bytes=1 << 40),
         "filter_bits": lambda: db.keyspace("x", filter_bits=256),
         "blob_threshold": lambda: db.keyspace("x", blob_threshold=-1),
+        "page_bytes": lambda: db.keyspace("x", page_bytes=1 << 32),
+        "fill_percent": lambda: db.keyspace("x", fill_percent=-1),
         "attempts": lambda: db.transact(lambda tx: None, attempts=-1),
         "max_bytes": lambda: db.cache("c", max_bytes=-1),
         "max_entries": lambda: db.cache("c", max_entries=1 << 64),

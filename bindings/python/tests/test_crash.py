@@ -11,9 +11,9 @@ import cuesta
 
 WRITER = """
 import cuesta, os, sys
-path, durability, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+path, durability, engine, count = *sys.argv[1:4], int(sys.argv[4])
 db = cuesta.open(path, durability=durability, memory_budget=2 << 20)
-a, b = db.keyspace("a"), db.keyspace("b")
+a, b = db.keyspace("a", engine=engine), db.keyspace("b", engine=engine)
 start = int(a.get(b"last", b"-1")) + 1
 for i in range(start, start + count):
     with db.batch() as batch:
@@ -26,10 +26,10 @@ for i in range(start, start + count):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 @pytest.mark.parametrize("durability", ["sync", "interval", "buffered"])
-def test_what_was_acknowledged_survives_a_killed_process(path, durability):
+def test_what_was_acknowledged_survives_a_killed_process(path, durability, engine):
     acknowledged = -1
     for after in (1, 40, 700):
-        command = [sys.executable, "-c", WRITER, str(path), durability, "1000000"]
+        command = [sys.executable, "-c", WRITER, str(path), durability, engine, "1000000"]
         writer = subprocess.Popen(command, stdout=subprocess.PIPE)
         for line in writer.stdout:
             acknowledged = int(line)
@@ -53,8 +53,9 @@ def test_what_was_acknowledged_survives_a_killed_process(path, durability):
             assert db.verify().is_sound
 
 
-def test_without_durability_a_killed_process_leaves_a_prefix(path):
-    command = [sys.executable, "-c", WRITER + "os.kill(os.getpid(), 9)", str(path), "none", "5000"]
+def test_without_durability_a_killed_process_leaves_a_prefix(path, engine):
+    program = WRITER + "os.kill(os.getpid(), 9)"
+    command = [sys.executable, "-c", program, str(path), "none", engine, "5000"]
     done = subprocess.run(command, capture_output=True, timeout=120)
     assert done.returncode != 0
     with cuesta.open(path) as db:

@@ -10,6 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture(autouse=True)
+def engine():
+    """Runs what is shown once, as it is."""
+
+
 def test_the_example_runs(tmp_path):
     command = [sys.executable, str(ROOT / "examples" / "kv.py"), str(tmp_path / "db")]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -180,3 +180,66 @@ def test_options_are_read_back(db):
     db.drop_keyspace("visits")
     with pytest.raises(cuesta.NotFoundError):
         _ = visits.options
+
+
+def test_a_keyspace_has_the_engine_that_it_was_created_with(path):
+    with cuesta.open(path) as db:
+        cities = db.keyspace("cities", engine="btree", page_bytes=8192, fill_percent=100, ttl=60)
+        options = cities.options
+        assert (options.engine, options.page_bytes, options.fill_percent) == ("btree", 8192, 100)
+        assert repr(options) == (
+            '<cuesta.KeyspaceOptions engine="btree" page_bytes=8192 fill_percent=100 ttl=60>'
+        )
+        log = db.keyspace("log", engine="lsm")
+        assert log.options.engine == "lsm" and 'engine="lsm" block_bytes=8192' in repr(log.options)
+        with db.batch() as batch:
+            for n in range(1000):
+                batch.put(cities, b"%03d" % n, b"x" * n)
+                batch.put(log, b"%03d" % n, b"x" * n)
+        engines = {name: of["engine"] for name, of in db.stats()["keyspaces"].items()}
+        assert engines == {"cities": "btree", "log": "lsm"}
+    with cuesta.open(path) as db:
+        for options in ({}, {"engine": "btree"}, {"page_bytes": 8192}):
+            cities = db.keyspace("cities", **options)
+        assert cities.options.engine == "btree"
+        assert list(cities.items()) == list(db.keyspace("log").items())
+        with pytest.raises(cuesta.InvalidError, match='"cities" was created with engine btree'):
+            db.keyspace("cities", engine="lsm")
+        with pytest.raises(cuesta.InvalidError, match='"log" was created with engine lsm'):
+            db.keyspace("log", engine="btree")
+        with pytest.raises(cuesta.InvalidError, match="created with page_bytes 8192"):
+            db.keyspace("cities", page_bytes=4096)
+
+
+OF_THE_OTHER = [
+    ("lsm", {"page_bytes": 8192}),
+    ("lsm", {"fill_percent": 80}),
+    ("btree", {"compression": "zstd"}),
+    ("btree", {"compression": ["none"] * 7}),
+    ("btree", {"block_bytes": 8192}),
+    ("btree", {"filter_bits": 10}),
+    ("btree", {"blob_threshold": 0}),
+]
+
+
+@pytest.mark.parametrize(("engine", "options"), OF_THE_OTHER)
+def test_options_of_the_other_engine_are_refused(db, engine, options):
+    (name,) = options
+    for there in (False, True):
+        if there:
+            db.keyspace("x", engine=engine)
+        with pytest.raises(cuesta.InvalidError, match=f"{name}.* is of engine .* one of engine {engine}"):
+            db.keyspace("x", engine=engine, **options)
+        assert ("x" in db.keyspaces()) == there
+
+
+def test_engines_are_told_by_name(db):
+    for wrong in ("", "BTREE", "b+tree"):
+        with pytest.raises(cuesta.InvalidError, match='is not one of "lsm", "btree"'):
+            db.keyspace("x", engine=wrong)
+    with pytest.raises(TypeError):
+        db.keyspace("x", engine=1)
+    for wrong in ({"page_bytes": 5000}, {"page_bytes": 512}, {"fill_percent": 101}):
+        with pytest.raises(cuesta.InvalidError, match=next(iter(wrong))):
+            db.keyspace("x", engine="btree", **wrong)
+    assert db.keyspaces() == []

@@ -222,15 +222,15 @@ def test_a_block_closes_the_database_whatever_comes_by(path):
     cuesta.open(path).close()
 
 
-def test_a_program_may_end_without_closing(path):
+def test_a_program_may_end_without_closing(path, engine):
     program = """
 import cuesta, sys, threading
 db = cuesta.open(sys.argv[1], durability="buffered")
-ks = db.keyspace("things")
+ks = db.keyspace("things", engine=sys.argv[2])
 ks[b"key"] = b"value"
 scan, batch, now = ks.scan(), db.batch(), db.snapshot()
 """
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program, str(path), engine], check=True, timeout=60)
     with cuesta.open(path) as db:
         assert db.keyspace("things")[b"key"] == b"value"
 
@@ -252,7 +252,7 @@ def test_maintenance(db, ks):
     assert ks[b"0"] == b"other"
 
 
-def test_statistics(db, ks):
+def test_statistics(db, ks, engine):
     for i in range(100):
         ks[b"%d" % i] = b"value"
     stats = db.stats()
@@ -264,12 +264,14 @@ def test_statistics(db, ks):
     assert latency["count"] == 101
     assert 0 < latency["p50"] <= latency["p99"] <= latency["p999"]
     assert set(latency) == {"count", "mean", "p50", "p99", "p999", "max"}
-    numbers = {"memtable_bytes", "segments", "segment_bytes", "entries"}
+    numbers = {"engine", "memtable_bytes", "segments", "segment_bytes", "entries"}
     numbers |= {"blob_bytes", "blob_file_bytes"}
     assert set(stats["keyspaces"]["things"]) == numbers
+    assert stats["keyspaces"]["things"]["engine"] == engine
 
 
-def test_memory_is_told_by_what_it_is_for(db, ks):
+def test_memory_is_told_by_what_it_is_for(db):
+    ks = db.keyspace("things", blob_threshold=16384)
     ks[b"a"] = b"x" * 100_000
     cache = db.cache("c", max_entries=10, memory_only=True)
     cache.put(b"a", b"x" * 5000)

@@ -9,7 +9,7 @@ import cuesta
 
 def test_a_damaged_database_is_repaired(path, tmp_path):
     with cuesta.open(path) as db:
-        things = db.keyspace("things")
+        things = db.keyspace("things", engine="lsm")
         for n in range(100):
             things[b"%03d" % n] = b"value"
         db.flush()

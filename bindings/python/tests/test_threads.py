@@ -65,18 +65,18 @@ def test_other_threads_run_during_long_calls(path, call):
     db.close()
 
 
-def test_other_threads_run_while_a_database_opens_and_recovers(path):
+def test_other_threads_run_while_a_database_opens_and_recovers(path, engine):
     program = """
 import cuesta, os, sys
 db = cuesta.open(sys.argv[1], durability="buffered")
-ks = db.keyspace("things")
+ks = db.keyspace("things", engine=sys.argv[2])
 for start in range(0, 100_000, 10_000):
     with db.batch() as batch:
         for i in range(start, start + 10_000):
             batch.put(ks, b"%08d" % (i * 7919 % 100_000), b"value " * 30)
 os._exit(0)
 """
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program, str(path), engine], check=True, timeout=120)
     opened = []
     assert progress_during(lambda: opened.append(cuesta.open(path))) > 200
     assert opened[0].recovery().replayed >= 10

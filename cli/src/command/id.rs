@@ -2,12 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use cuesta::id::{Sequence, Snowflake, SnowflakeOptions, Snowflakes, Ulids, Uuids};
-use cuesta::{Database, Keyspace, KeyspaceOptions, Result};
+use cuesta::{Database, Keyspace, Result};
 use cuesta_engine::moment;
 use serde_json::{Value, json};
 
 use crate::output::Output;
-use crate::place::Target;
+use crate::place::{Chosen, Target};
 use crate::text::Spelling;
 
 /// Prints one a line. What was given out is kept in KEY, so that nothing is given out again, not
@@ -33,6 +33,8 @@ pub struct Id {
     parts: Option<u64>,
     #[command(flatten)]
     spelling: Spelling,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,9 +65,8 @@ impl Id {
             return parts(number, output);
         }
         let key = self.spelling.key(&self.key)?;
-        let options = KeyspaceOptions::new();
         let give = |_: &Database, keyspace: &Keyspace| self.generate(keyspace, &key);
-        let ids = self.target.creating(Database::builder(), &options, give)?;
+        let ids = self.target.creating(Database::builder(), &self.chosen.into(), give)?;
         let line =
             |id: &Value| id.as_str().map_or_else(|| format!("{id}\n"), |id| format!("{id}\n"));
         output.show(|| ids.iter().map(line).collect(), || json!({ "ids": ids }))

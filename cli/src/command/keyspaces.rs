@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use cuesta::{
-    Compression, Database, Durability, Error, ErrorKind, KeyspaceOptions, OptionValues, Result,
+    Compression, Database, Durability, Error, ErrorKind, KeyspaceEngine, KeyspaceOptions,
+    OptionValues, Result,
 };
 use serde_json::{Value, json};
 
@@ -123,29 +124,43 @@ fn asked_for(options: &OptionValues) -> String {
         _ => Some(packing.join(",")),
     };
     let number = |has: u32, usual: u32| (has != usual).then(|| has.to_string());
+    let engine = (options.engine != usual.engine).then(|| options.engine.name().to_owned());
+    let fill_percent = number(options.fill_percent.into(), usual.fill_percent.into());
+    // Those of the other engine are as usual.
     let all = [
+        ("engine", engine),
         ("compression", packing),
         ("ttl", options.ttl.map(lifetime::text)),
         ("merge-operator", options.merge_operator.clone()),
         ("blob-threshold", number(options.blob_threshold, usual.blob_threshold)),
         ("block-bytes", number(options.block_bytes, usual.block_bytes)),
         ("filter-bits", number(options.filter_bits.into(), usual.filter_bits.into())),
+        ("page-bytes", number(options.page_bytes, usual.page_bytes)),
+        ("fill-percent", fill_percent),
     ];
     let all = all.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", value?)));
     let all: String = all.collect();
     if all.is_empty() { all } else { format!(" {all}") }
 }
 
-/// All options for programs.
+/// All options for programs: those of its engine, and those of all.
 fn of_options(options: &OptionValues) -> Value {
-    json!({
-        "compression": names_of(options),
-        "block_bytes": options.block_bytes,
-        "filter_bits": options.filter_bits,
-        "blob_threshold": options.blob_threshold,
-        "ttl_seconds": options.ttl.map(|ttl| ttl.as_secs_f64()),
-        "merge_operator": options.merge_operator,
-    })
+    let mut all = match options.engine {
+        KeyspaceEngine::Btree => json!({
+            "page_bytes": options.page_bytes,
+            "fill_percent": options.fill_percent,
+        }),
+        _ => json!({
+            "compression": names_of(options),
+            "block_bytes": options.block_bytes,
+            "filter_bits": options.filter_bits,
+            "blob_threshold": options.blob_threshold,
+        }),
+    };
+    all["engine"] = json!(options.engine.name());
+    all["ttl_seconds"] = json!(options.ttl.map(|ttl| ttl.as_secs_f64()));
+    all["merge_operator"] = json!(options.merge_operator);
+    all
 }
 
 /// How each level is compressed, the newest data first.

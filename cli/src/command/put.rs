@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use cuesta::{Builder, Database, Error, KeyspaceOptions, Result};
+use cuesta::{Builder, Database, Error, Result};
 use serde_json::json;
 
 use crate::command::merge as numbers;
 use crate::lifetime;
 use crate::output::Output;
-use crate::place::{Survives, Target};
+use crate::place::{Chosen, Survives, Target};
 use crate::text::Spelling;
 
 /// Creates the database and the keyspace when they are missing.
@@ -46,6 +46,8 @@ pub struct Put {
     /// How long the value lives, such as 90s, 15m, 36h or 7d [default: as the keyspace says]
     #[arg(long, value_name = "TIME", value_parser = lifetime::parse)]
     ttl: Option<Duration>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 impl Put {
@@ -64,7 +66,7 @@ impl Put {
         let value = if self.number { numbers::bytes(&value)? } else { value };
         let builder = Database::builder().durability(self.durability.into());
         let builder = self.memory.into_iter().fold(builder, Builder::memory_budget);
-        self.target.creating(builder, &KeyspaceOptions::new(), |_, keyspace| match self.ttl {
+        self.target.creating(builder, &self.chosen.into(), |_, keyspace| match self.ttl {
             Some(ttl) => keyspace.put_with_ttl(&key, &value, ttl),
             None => keyspace.put(&key, &value),
         })?;

@@ -51,6 +51,7 @@ impl Stats {
 pub fn of_keyspace(keyspace: &KeyspaceStats) -> Value {
     json!({
         "name": keyspace.name,
+        "engine": keyspace.engine,
         "segments": keyspace.segments,
         "segment_bytes": keyspace.segment_bytes,
         "entries": keyspace.entries,

@@ -171,6 +171,7 @@ fn keyspaces_are_listed_with_what_they_were_created_with() {
     assert!(lines[1].starts_with("visits ") && lines[1].ends_with(options), "{text}");
     let all = desk.json("keyspaces db");
     let options = json!({
+        "engine": "lsm",
         "compression": ["none", "none", "none", "lz4", "lz4", "lz4", "lz4"],
         "block_bytes": 8192, "filter_bits": 10, "blob_threshold": 16384,
         "ttl_seconds": null, "merge_operator": null,
@@ -181,6 +182,59 @@ fn keyspaces_are_listed_with_what_they_were_created_with() {
         (&options["ttl_seconds"], &options["merge_operator"]),
         (&json!(129_600.0), &json!("add"))
     );
+}
+
+#[test]
+fn a_keyspace_is_created_with_an_engine() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create cities --engine btree --page-bytes 8192 --fill-percent 100");
+    desk.text("keyspaces db create log --engine lsm");
+    desk.run_with(&["import", "db", "towns", "-", "--engine", "btree"], b"{\"id\":1}\n").good();
+    desk.text("id db ids a --engine btree");
+    let text = desk.text("keyspaces db");
+    let told: Vec<&str> =
+        text.lines().map(|line| line.split_once(" in memory").unwrap().1).collect();
+    let cities = "  --engine btree --page-bytes 8192 --fill-percent 100";
+    assert_eq!(told, [cities, "  --engine btree", "", "  --engine btree"], "{text}");
+    let all = desk.json("keyspaces db");
+    let options = json!({
+        "engine": "btree", "page_bytes": 8192, "fill_percent": 100,
+        "ttl_seconds": null, "merge_operator": null,
+    });
+    assert_eq!(all["keyspaces"][0]["options"], options);
+    assert_eq!(all["keyspaces"][2]["options"]["engine"], "lsm");
+    let text = desk.text("stats db");
+    assert!(text.contains("keyspace \"cities\" engine btree segments"), "{text}");
+    let of = |n: usize| desk.json("stats db")["keyspaces"][n]["engine"].clone();
+    assert_eq!((of(0), of(1)), (json!("btree"), json!("lsm")));
+}
+
+#[test]
+fn an_engine_stays_and_takes_its_own_options_alone() {
+    let desk = Desk::new();
+    desk.text("keyspaces db create cities --engine btree");
+    desk.text("keyspaces db create log");
+    desk.text("put db cities a 1 --engine btree");
+    let told = |arguments: &str, told: &str| {
+        let (code, kind, message) = desk.failure(arguments);
+        assert_eq!((code, kind.as_str()), (2, "Invalid"), "{arguments}");
+        assert!(message.contains(told), "{arguments}: {message}");
+    };
+    told("put db cities a 2 --engine lsm", "\"cities\" was created with engine btree");
+    told("put db log a 2 --engine btree", "\"log\" was created with engine lsm");
+    told("id db cities a --engine lsm", "created with engine btree");
+    told("import db cities - --page-bytes 8192", "created with page_bytes 4096");
+    told(
+        "import db cities - --filter-bits 10",
+        "is of engine lsm, and this is one of engine btree",
+    );
+    let new = "keyspaces db create new";
+    told(&format!("{new} --engine btree --compression zstd"), "is of engine lsm");
+    told(&format!("{new} --fill-percent 80"), "fill_percent 80 is of engine btree");
+    told(&format!("{new} --engine btree --page-bytes 5000"), "page_bytes is 5000");
+    assert_eq!(desk.failure(&format!("{new} --engine rtree")).0, 2);
+    assert_eq!(desk.text("keyspaces db").lines().count(), 2);
+    assert_eq!(desk.text("get db cities a"), "1\n");
 }
 
 #[test]

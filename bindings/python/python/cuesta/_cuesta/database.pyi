@@ -21,6 +21,7 @@ from cuesta._cuesta.watch import Watch
 _Result = TypeVar("_Result")
 _Durability = Literal["sync", "interval", "buffered", "none"]
 _Isolation = Literal["serializable", "snapshot"]
+_Engine = Literal["lsm", "btree"]
 
 def open(
     path: str | os.PathLike[str],
@@ -111,27 +112,38 @@ class Database:
         name: str,
         *,
         create: bool = True,
+        engine: _Engine | None = None,
         compression: _Compression | list[_Compression] | None = None,
         block_bytes: int | None = None,
         filter_bits: int | None = None,
         blob_threshold: int | None = None,
+        page_bytes: int | None = None,
+        fill_percent: int | None = None,
         ttl: float | None = None,
         merge_operator: str | None = None,
     ) -> Keyspace:
         """The keyspace of this name, created when missing. Creating one is durable.
 
         With create=False, raises NotFoundError when there is none. The other options count when it
-        is created, and must be what it was created with otherwise: compression of all levels, or a
+        is created, and must be what it was created with otherwise. engine says how keys lie on disk:
+            "lsm"    a log-structured merge tree, the default: for what is written often
+            "btree"  a copy-on-write B+tree: for what is read far more often than written
+        Of "lsm" alone: compression of all levels, or a
         list of one for each of 7, newest data first (by default the upper ones have none, the lower ones LZ4);
         bytes of a block before compression, 256 to 1 MiB (8 KiB); filter bits per key, 0 to 32
         (10); from how many bytes on values lie apart from their keys, at least 1 KiB, 0 for never
-        (16 KiB); the seconds that values live which are put without a ttl (math.inf); what merge()
+        (16 KiB).
+        Of "btree" alone: bytes of a page, a power of two from 1 to 64 KiB (4 KiB); how full pages
+        are written that are written in order, 50 to 100 percent (90).
+        Of both: the seconds that values live which are put without a ttl (math.inf); what merge()
         does: "add", "max" and "min" of 64-bit integers, 8 bytes little-endian, "append", or one of
         open(merge_operators=...).
 
         Raises UnsupportedError for another merge operator; InvalidError for an empty name or one of
-        more than 255 bytes, for options out of range, or other ones than it has, and when it is missing in a database open for
-        reading; as Batch.commit() when it is created.
+        more than 255 bytes, for options out of range, of the other engine, or other ones than it has, and when it is missing
+        in a database open for reading; as Batch.commit() when it is created.
+
+            cities = db.keyspace("cities", engine="btree", page_bytes=8192)
         """
 
     def keyspaces(self) -> list[str]:
@@ -290,7 +302,7 @@ class Database:
             "latencies"  dicts of count, and of mean, p50, p99, p999 and max in seconds, by name
             "pressure"   how far unmerged data presses: commits are slowed from 1, wait from 2 on
             "failure"    why background work fails, or None
-            "keyspaces"  dicts of memtable_bytes, segments, segment_bytes, entries, and blob_bytes
+            "keyspaces"  dicts of engine, memtable_bytes, segments, segment_bytes, entries, and blob_bytes
                          (large values) in files of blob_file_bytes, by name
         """
 

@@ -31,20 +31,32 @@ class KeyspaceOptions:
     """
 
     @property
+    def engine(self) -> Literal["lsm", "btree"]:
+        """How its keys lie on disk. What counts for the other engine alone is as by default."""
+
+    @property
     def compression(self) -> list[Literal["none", "lz4", "zstd"]]:
-        """How each of 7 levels is compressed, newest data first."""
+        """Of an LSM tree: how each of 7 levels is compressed, newest data first."""
 
     @property
     def block_bytes(self) -> int:
-        """Bytes of a block before compression."""
+        """Of an LSM tree: bytes of a block before compression."""
 
     @property
     def filter_bits(self) -> int:
-        """Filter bits per key."""
+        """Of an LSM tree: filter bits per key."""
 
     @property
     def blob_threshold(self) -> int:
-        """From how many bytes on values lie apart from their keys; 0 for never."""
+        """Of an LSM tree: from how many bytes on values lie apart from their keys; 0 for never."""
+
+    @property
+    def page_bytes(self) -> int:
+        """Of a B+tree: bytes of a page."""
+
+    @property
+    def fill_percent(self) -> int:
+        """Of a B+tree: how full pages are written that are written in order, in percent."""
 
     @property
     def ttl(self) -> float | None:

@@ -1,6 +1,6 @@
 """What a database tells about itself: statistics, and what verifying and recovery found."""
 
-from typing import TypedDict, final, type_check_only
+from typing import Literal, TypedDict, final, type_check_only
 
 @final
 class VerifyReport:
@@ -81,6 +81,7 @@ class _Latency(TypedDict):
 
 @type_check_only
 class _KeyspaceStats(TypedDict):
+    engine: Literal["lsm", "btree"]
     memtable_bytes: int
     segments: int
     segment_bytes: int
