@@ -65,6 +65,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Name of the index type.
     fn type_name(&self) -> &'static str;
+    /// See [`IndexType::OPERATIONS`].
+    fn operations(&self) -> &'static str;
     /// See [`IndexType::prepare`].
     ///
     /// # Errors
@@ -274,6 +276,10 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn type_name(&self) -> &'static str {
         T::NAME
+    }
+
+    fn operations(&self) -> &'static str {
+        T::OPERATIONS
     }
 
     fn prepare(&self, ops: &mut Vec<u8>, footprint: Option<&mut Footprint>) -> Result<()> {

@@ -49,6 +49,9 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// Newest segment format written; this one and older ones are read.
     const FORMAT: u16;
+    /// What its operations are called: types with the same name for them can load what was prepared
+    /// for each other.
+    const OPERATIONS: &'static str = Self::NAME;
 
     /// Write half of a memtable. The engine owns the only one; dropping it freezes the memtable.
     type Writer: MemtableWriter;

@@ -3,7 +3,8 @@
 //! ```text
 //! bulk load     operations in order ► segments in new data files ┐
 //!                                                                ├► synced ► one commit
-//! prepared file checked ► linked or copied as a data file        ┘
+//! prepared file checked ► linked or copied as a data file        ┤
+//!     of a type with the same operations: read, and loaded ──────┘
 //! ```
 //!
 //! Until the commit, nobody sees anything of it, and dropping it removes what was written; so does
@@ -14,6 +15,7 @@
 //! Not for: what the commit does (see `commit/ingest`), and where segments come to lie, which their
 //! index types know.
 
+mod adopt;
 mod prepared;
 
 pub use prepared::{Prepared, PreparedFile, TRAILER_BYTES};
@@ -23,11 +25,13 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::budget::{Charge, Part};
+use adopt::Adopting;
+
 use crate::commit::{Commit, Ingesting, drive, remove};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{FileOutput, Spread};
+use crate::file::{FileOutput, Files, Spread};
 use crate::id::{IndexId, SeqNo};
-use crate::index::{ErasedIngested, Load, SegmentMeta};
+use crate::index::{ErasedIngested, ErasedState, Load, SegmentMeta};
 use crate::jobs::{label_load, output};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
@@ -108,25 +112,23 @@ impl BulkLoad {
     }
 
     /// Takes the segments of a prepared file over for `index`, by a link, or a copy where links
-    /// cannot be, and reads all of them; returns how many entries they have.
+    /// cannot be, and reads all of them; returns how many entries they have. What was prepared for
+    /// another type of index with the same operations is written as a load would be.
     ///
     /// # Errors
-    /// `Corrupt` for a file that is none, or damaged; `Invalid` when it is for another type of
-    /// index; `NotFound` when there is no such index; `Full`, `Io`.
+    /// `Corrupt` for a file that is none, or damaged; `Invalid` when it is for a type of index with
+    /// other operations; `NotFound` when there is no such index; `Full`, `Io`.
     pub fn take(&mut self, index: IndexId, path: &Path) -> Result<u64> {
         let Some(out) = &mut self.out else { return Err(given_up()) };
         let _ours = self.parts.hold()?;
         self.parts.tail().check()?;
         let current = self.parts.versions.current();
-        let kind = current.value.state(index)?.type_name();
+        let state = current.value.state(index)?;
         let vfs = self.parts.env.vfs();
         let prepared = Prepared::read(vfs, path)?;
-        if prepared.kind != kind {
-            return Err(Error::invalid(format!(
-                "{} was prepared for an index of type {}, not {kind}",
-                path.display(),
-                prepared.kind
-            )));
+        if prepared.kind != state.type_name() {
+            let adopted = self.adopt(index, state, &prepared, path);
+            return adopted.map_err(|e| e.context(path.display()));
         }
         let file = out.take(path)?;
         let metas = prepared.of(file);
@@ -134,7 +136,7 @@ impl BulkLoad {
             out.give_back(file);
             return Ok(0);
         }
-        match check(&self.parts, index, &metas) {
+        match sound(&**state, &metas, &*self.parts.files) {
             Ok(checked) => self.held.push(checked),
             Err(error) => {
                 out.give_back(file);
@@ -142,11 +144,42 @@ impl BulkLoad {
             }
         }
         let entries = metas.iter().fold(0, |all: u64, meta| all.saturating_add(meta.entries));
+        self.keep(index, metas);
+        Ok(entries)
+    }
+
+    /// Writes what a file of another type has as segments of the type of `state`.
+    fn adopt(
+        &mut self,
+        index: IndexId,
+        state: &Arc<dyn ErasedState>,
+        prepared: &Prepared,
+        path: &Path,
+    ) -> Result<u64> {
+        let Some(out) = &mut self.out else { return Err(given_up()) };
+        let (vfs, registry) = (self.parts.env.vfs(), &self.parts.registry);
+        let wanted = (state.type_name(), state.operations());
+        let adopting = Adopting::open((vfs, path), registry, prepared, wanted)?;
+        let mut load = state.load()?;
+        let entries = adopting.load(&mut *load, out);
+        match entries.and_then(|entries| Ok((entries, load.finish(out)?))) {
+            Ok((entries, metas)) => {
+                self.keep(index, metas);
+                Ok(entries)
+            }
+            Err(error) => {
+                // A part of it is written.
+                self.give_up();
+                Err(error)
+            }
+        }
+    }
+
+    fn keep(&mut self, index: IndexId, metas: Vec<SegmentMeta>) {
         match self.metas.iter_mut().find(|(id, _)| *id == index) {
             Some((_, all)) => all.extend(metas),
             None => self.metas.push((index, metas)),
         }
-        Ok(entries)
     }
 
     /// Makes everything visible and durable at once, as one commit, which is newer than all before;
@@ -172,13 +205,12 @@ impl BulkLoad {
         let Some(out) = &mut self.out else { return Err(given_up()) };
         let _ours = self.parts.hold()?;
         self.parts.tail().check()?;
+        let mut finished = Vec::new();
         for (id, mut load) in std::mem::take(&mut self.loads) {
-            let metas = load.finish(out)?;
-            match self.metas.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, all)) => all.extend(metas),
-                None => self.metas.push((id, metas)),
-            }
+            finished.push((id, load.finish(out)?));
         }
+        finished.into_iter().for_each(|(id, metas)| self.keep(id, metas));
+        let Some(out) = &mut self.out else { return Err(given_up()) };
         self.metas.retain(|(_, metas)| !metas.is_empty());
         if self.metas.is_empty() {
             return Ok(None);
@@ -213,14 +245,17 @@ impl BulkLoad {
 }
 
 /// Opens and reads all of segments that come from elsewhere.
-fn check(parts: &Parts, index: IndexId, metas: &[SegmentMeta]) -> Result<ErasedIngested> {
+fn sound(
+    state: &dyn ErasedState,
+    metas: &[SegmentMeta],
+    files: &dyn Files,
+) -> Result<ErasedIngested> {
     let (mut problems, mut more) = (Vec::new(), 0);
     let mut report = |problem: String| match problems.len() {
         PROBLEMS_MAX.. => more += 1,
         _ => problems.push(problem),
     };
-    let current = parts.versions.current();
-    let accepted = current.value.state(index)?.accept(metas, &*parts.files, Some(&mut report));
+    let accepted = state.accept(metas, files, Some(&mut report));
     if !problems.is_empty() {
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
         return Err(Error::corrupt(format!("{}{more}", problems.join("; "))));

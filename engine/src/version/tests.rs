@@ -338,6 +338,9 @@ impl ErasedState for Still {
     fn type_name(&self) -> &'static str {
         "still"
     }
+    fn operations(&self) -> &'static str {
+        "still"
+    }
     fn prepare(&self, _: &mut Vec<u8>, _: Option<&mut Footprint>) -> Result<()> {
         never_asked()
     }

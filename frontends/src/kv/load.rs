@@ -12,12 +12,12 @@ use cuesta_engine::env::Env;
 use cuesta_engine::env::os::OsEnv;
 use cuesta_engine::index::{IndexType, Load};
 use cuesta_engine::ingest::PreparedFile;
-use cuesta_indexes::lsm::{Lsm, Options};
+use cuesta_indexes::lsm::Lsm;
 use cuesta_indexes::ordered::op;
 
 use crate::database::Database;
 use crate::kv::lifetime::end_ms;
-use crate::kv::{Keyspace, KeyspaceEngine, KeyspaceOptions};
+use crate::kv::{Keyspace, KeyspaceOptions};
 use crate::{Error, ErrorKind, Result, note};
 
 /// A bulk load under way: keys that ascend, of any number of keyspaces, which become visible and
@@ -79,9 +79,10 @@ impl Database {
     }
 
     /// Makes the keys in files that [`SegmentBuilder`]s have prepared part of `keyspace`, all at
-    /// once: as a [`BulkLoad`] would, but nothing is written anew. Files are linked where they can
-    /// be, else copied; all of them is read, and every checksum compared. They may be removed
-    /// afterwards, but must not be changed: the database may go on using the same bytes.
+    /// once: as a [`BulkLoad`] would, but for an LSM tree nothing is written anew. Files are linked
+    /// where they can be, else copied; all of them is read, and every checksum compared. They may
+    /// be removed afterwards, but must not be changed: the database may go on using the same bytes.
+    /// For a B+tree, what is in them is written once, as pages.
     ///
     /// ```
     /// # fn main() -> cuesta::Result<()> {
@@ -205,8 +206,9 @@ impl BulkLoad {
 
 /// Writes a file of keys that ascend, apart from any database, for [`Database::ingest`].
 ///
-/// It is laid out as the options say; the keyspace that takes it may have others. Values stay with
-/// their keys, however large. Dropping the builder removes the file.
+/// It is laid out as the options say, as LSM trees are; the keyspace that takes it may have others,
+/// and may be a B+tree. Values stay with their keys, however large. Dropping the builder removes
+/// the file.
 #[must_use = "what is built is removed unless it is finished"]
 pub struct SegmentBuilder {
     env: Arc<dyn Env>,
@@ -251,12 +253,7 @@ impl SegmentBuilder {
         path: impl AsRef<Path>,
         options: &KeyspaceOptions,
     ) -> Result<SegmentBuilder> {
-        if options.of_engine() != KeyspaceEngine::Lsm {
-            return Err(Error::unsupported(
-                "files of sorted keys are for keyspaces of engine lsm: write batches to others",
-            ));
-        }
-        let lsm = Options::decode(&options.encode())?;
+        let lsm = options.clone().sound()?.lsm;
         let file = PreparedFile::create(env.clone(), path.as_ref())?;
         let (load, ttl_ms) = (Lsm::prepare_file(&lsm), options.ttl_ms());
         Ok(SegmentBuilder { env, file, load, ttl_ms, ops: Vec::new(), entries: 0, failed: None })

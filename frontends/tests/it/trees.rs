@@ -106,10 +106,67 @@ fn options_of_one_engine_are_refused_by_the_other() {
     assert!(refused(&lsm).contains("was created with engine btree"));
     let values = db.keyspace("k").unwrap().options().unwrap().values();
     assert_eq!((values.engine, values.page_bytes), (KeyspaceEngine::Btree, 8192));
+}
 
-    let path = dir.path().join("sorted");
-    let error = SegmentBuilder::create(path, &tree()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+/// What is prepared by the options of one engine is ingested by both, several files at once beside
+/// keys that are loaded one by one; and it is read before and after it is in its place.
+#[test]
+fn prepared_files_go_into_trees() {
+    let dir = tempfile::tempdir().unwrap();
+    let prepare = |name: &str, options: &KeyspaceOptions, range: std::ops::Range<u32>| {
+        let path = dir.path().join(name);
+        let mut builder = SegmentBuilder::create(&path, options).unwrap();
+        for n in range {
+            let len = if n % 100 == 0 { 9000 } else { 30 };
+            builder.put(n.to_be_bytes(), vec![n as u8; len]).unwrap();
+        }
+        builder.finish().unwrap();
+        path
+    };
+    let lsm = KeyspaceOptions::new().engine(KeyspaceEngine::Lsm);
+    let files = [
+        prepare("late", &lsm, 6000..9000),
+        prepare("early", &tree(), 100..1000),
+        prepare("middle", &lsm.clone().block_bytes(512), 2000..4000),
+    ];
+    let db = Database::open(dir.path().join("db")).unwrap();
+    let (places, sorted) =
+        (db.keyspace_with("k", &tree()).unwrap(), db.keyspace_with("lsm", &lsm).unwrap());
+    let all: Vec<u32> = (100..1000).chain(2000..4000).chain(5000..5500).chain(6000..9000).collect();
+    for waits in [true, false] {
+        for n in (0..10_000_u32).step_by(3) {
+            places.put(n.to_be_bytes(), "older").unwrap();
+        }
+        let older = places.iter().unwrap().count();
+        let snapshot = db.snapshot();
+        let mut load = db.bulk_load().unwrap();
+        load.ingest(&places, &files[0]).unwrap();
+        (5000..5500_u32).for_each(|n| load.put(&places, n.to_be_bytes(), [n as u8; 30]).unwrap());
+        files[1..].iter().for_each(|file| load.ingest(&places, file).unwrap());
+        files.iter().for_each(|file| load.ingest(&sorted, file).unwrap());
+        assert_eq!(load.finish().unwrap().entries, 500 + 2 * 5900);
+        places.put(2500_u32.to_be_bytes(), "newer").unwrap();
+        if !waits {
+            db.flush().unwrap();
+        }
+        assert_eq!(snapshot.iter(&places).unwrap().count(), older);
+        for n in (0..10_000_u32).step_by(7) {
+            let found = places.get(n.to_be_bytes()).unwrap().map(|value| value[0]);
+            let older = n.is_multiple_of(3).then_some(b'o');
+            let wanted = if n == 2500 { Some(b'n') } else { older };
+            let loaded = all.binary_search(&n).is_ok() && n != 2500;
+            assert_eq!(found, if loaded { Some(n as u8) } else { wanted }, "{n}");
+        }
+        let loaded = |range: std::ops::Range<u32>| {
+            let found = places.range(range.start.to_be_bytes()..range.end.to_be_bytes()).unwrap();
+            found.rev().filter(|entry| entry.as_ref().unwrap().1.len() >= 30).count()
+        };
+        assert_eq!(loaded(0..10_000), 6399);
+        assert_eq!((loaded(900..2100), loaded(999..1000), loaded(4000..5000)), (200, 1, 0));
+        assert_eq!(sorted.iter().unwrap().count(), 5900);
+        assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+        db.flush().unwrap();
+    }
 }
 
 /// A load becomes the tree of an empty keyspace, and is put into that of another.

@@ -10,7 +10,7 @@ use cuesta_engine::error::{Error, Result};
 use cuesta_engine::index::Services;
 
 use super::Btree;
-use super::segment::Tree;
+use super::layout::Trees;
 use super::segment::cursor::TreeCursor;
 use super::segment::detail::Detail;
 use super::segment::tree::Hit;
@@ -32,32 +32,25 @@ impl Ordered for Btree {
     }
 
     #[inline]
-    fn find<'s>(&self, layout: &'s Option<Arc<Tree>>, key: &[u8]) -> Result<Option<Hit<'s>>> {
-        match layout {
+    fn find<'s>(&self, layout: &'s Trees, key: &[u8]) -> Result<Option<Hit<'s>>> {
+        match layout.of(key) {
             Some(tree) => tree.find(key),
             None => Ok(None),
         }
     }
 
-    fn find_all<'s>(
-        &self,
-        layout: &'s Option<Arc<Tree>>,
-        key: &[u8],
-        found: &mut Vec<Hit<'s>>,
-    ) -> Result<()> {
+    fn find_all<'s>(&self, layout: &'s Trees, key: &[u8], found: &mut Vec<Hit<'s>>) -> Result<()> {
         found.extend(self.find(layout, key)?);
         Ok(())
     }
 
     fn walks(
-        layout: &Option<Arc<Tree>>,
-        _lower: Bound<&[u8]>,
-        _upper: Bound<&[u8]>,
+        layout: &Trees,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
         walks: &mut dyn FnMut(TreeCursor, Option<Infallible>),
     ) -> usize {
-        if let Some(tree) = layout {
-            walks(TreeCursor::new(tree.clone()), None);
-        }
+        layout.within(lower, upper).for_each(|tree| walks(TreeCursor::new(tree.clone()), None));
         1
     }
 

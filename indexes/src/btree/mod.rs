@@ -15,7 +15,8 @@
 //!                                             ...                       did not change
 //! ```
 //!
-//! There is one segment, the tree, or none. Its file is written in place, but no page of a tree
+//! There is one segment, the tree, or none; of a load that waits to be put into it there may be
+//! several, side by side. Its file is written in place, but no page of a tree
 //! that somebody may look at, or that a crash may bring back (`docs/formats/btree.md`).
 //!
 //! Invariants:
@@ -27,6 +28,7 @@
 
 mod options;
 mod segment;
+mod layout;
 mod merge;
 mod find;
 mod salvage;
@@ -47,6 +49,7 @@ use cuesta_engine::index::{
 use cuesta_engine::planted::{self, Bug};
 
 pub use factory::Factory;
+pub use layout::Trees;
 pub use options::Options;
 pub use segment::Tree;
 
@@ -57,9 +60,9 @@ use segment::tree::{FORMAT, Living};
 use crate::ordered::memtable::{Memtable, Memtables, Writer};
 use crate::ordered::operand::Rules;
 use crate::ordered::source::{Deletes, Source};
-use crate::ordered::span;
+use crate::ordered::span::{self, SPANS_MAX, Span};
 use crate::ordered::threshold::Threshold;
-use crate::ordered::{Operators, prepare, saving};
+use crate::ordered::{self, Operators, prepare, saving};
 
 /// A tree is written anew when at least this part of its entries has expired.
 const EXPIRED: u64 = 8;
@@ -156,11 +159,12 @@ impl Btree {
 impl IndexType for Btree {
     const NAME: &'static str = "btree";
     const FORMAT: u16 = FORMAT;
+    const OPERATIONS: &'static str = ordered::OPERATIONS;
 
     type Writer = Writer;
     type Memtable = Memtable;
     type Segment = Tree;
-    type Layout = Option<Arc<Tree>>;
+    type Layout = Trees;
 
     fn configure(options: &[u8], services: &Services) -> Result<Btree> {
         Btree::with_operators(options, services, &Operators::default())
@@ -182,14 +186,8 @@ impl IndexType for Btree {
         Ok(tree)
     }
 
-    fn arrange(&self, current: &[Live<Btree>]) -> Result<Option<Arc<Tree>>> {
-        match current {
-            [] => Ok(None),
-            [live] => Ok(Some(live.segment.clone())),
-            more => {
-                Err(Error::corrupt(format!("an index of type btree with {} trees", more.len())))
-            }
-        }
+    fn arrange(&self, current: &[Live<Btree>]) -> Result<Trees> {
+        Trees::new(current)
     }
 
     fn flush(&self, frozen: &[Arc<Memtable>], current: &[Live<Btree>]) -> Result<Box<dyn Work>> {
@@ -215,14 +213,13 @@ impl IndexType for Btree {
     }
 
     fn accept(&self, given: &[Live<Btree>], footprint: &mut Footprint) -> Result<()> {
-        let [live] = given else {
-            return Err(Error::unsupported("an index of type btree takes one load at a time"));
-        };
-        let mut cursor = TreeCursor::new(live.segment.clone());
-        cursor.first()?;
-        let first = cursor.key().to_vec();
-        cursor.last()?;
-        footprint.ranges.push((first, Some(span::end_of(cursor.key()))));
+        let mut spans = given.iter().map(layout::span).collect::<Result<Vec<_>>>()?;
+        spans.sort_by(|a, b| a.start.cmp(&b.start));
+        span::check_apart(&spans)?;
+        if spans.len() > SPANS_MAX {
+            spans = spans.into_iter().reduce(|all, span| all.with(&span)).into_iter().collect();
+        }
+        footprint.ranges.extend(spans.into_iter().map(|Span { start, end }| (start, end)));
         Ok(())
     }
 

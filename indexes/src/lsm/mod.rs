@@ -73,11 +73,8 @@ use merge::{
 
 use crate::ordered::memtable::{Memtable, Memtables, Writer};
 use crate::ordered::operand::Rules;
-use crate::ordered::span::Span;
-use crate::ordered::{Operators, prepare, saving};
-
-/// Segments whose ranges a load states one by one, for conflicts and watches.
-const SPANS_MAX: usize = 64;
+use crate::ordered::span::{SPANS_MAX, Span};
+use crate::ordered::{self, Operators, prepare, saving};
 
 /// For so long operands in a memtable may keep the space of what has expired since.
 const OPERANDS_HOLD_MS: u64 = 60_000;
@@ -261,6 +258,7 @@ impl Lsm {
 impl IndexType for Lsm {
     const NAME: &'static str = "lsm";
     const FORMAT: u16 = segment::FORMAT;
+    const OPERATIONS: &'static str = ordered::OPERATIONS;
 
     type Writer = Writer;
     type Memtable = Memtable;

@@ -40,3 +40,6 @@ pub use operator::{MergeOperator, Operators};
 pub use query::{Cursor, Reader};
 pub use stored::{Covering, Found, Ordered, Walk};
 pub use value::Value;
+
+/// What the operations of all these types are called.
+pub(crate) const OPERATIONS: &str = "ordered keys";

@@ -5,8 +5,13 @@
 //!
 //! Not for: finding a range among those of a memtable or a segment.
 
+use cuesta_engine::error::{Error, Result};
+
 #[cfg(test)]
 mod tests;
+
+/// Segments whose ranges a load states one by one, for conflicts and watches.
+pub(crate) const SPANS_MAX: usize = 64;
 
 /// Keys from `start` on, up to `end`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +87,24 @@ pub(crate) fn end_of(key: &[u8]) -> Vec<u8> {
     end.extend_from_slice(key);
     end.push(0);
     end
+}
+
+/// Checks that what is ingested together, in the order of first keys, does not overlap.
+///
+/// # Errors
+/// `Invalid` says where it does.
+pub(crate) fn check_apart(spans: &[Span]) -> Result<()> {
+    for pair in spans.windows(2) {
+        if !pair[0].ends_by(&pair[1].start) {
+            return Err(Error::invalid(format!(
+                "files that are ingested together overlap: one goes from \"{}\" to behind \"{}\", \
+                 where another begins",
+                pair[0].start.escape_ascii(),
+                pair[1].start.escape_ascii()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Sorts spans and joins those that overlap or touch.

@@ -49,7 +49,7 @@ fn listing(model: &Model) -> String {
 fn the_sample_of_the_format_is_read_and_written() {
     let (mut driver, model) = sampled();
     compare(&driver, &model);
-    let file = driver.typed().layout.as_ref().as_ref().unwrap().file();
+    let file = driver.typed().live[0].segment.file();
     let (sample, text) = (format!("{FOLDER}btree-v1"), format!("{FOLDER}btree-v1.txt"));
     if std::env::var_os("CUESTA_REGENERATE").is_some() {
         std::fs::write(&sample, driver.disk.region_bytes(file)).unwrap();

@@ -31,8 +31,7 @@ fn reader(driver: &Driver<Disk, Btree>) -> Reader<'_, Btree> {
 }
 
 fn tree(driver: &Driver<Disk, Btree>) -> &Arc<Tree> {
-    let layout: &Option<Arc<Tree>> = &driver.typed().layout;
-    layout.as_ref().unwrap()
+    &driver.typed().live[0].segment
 }
 
 fn content(driver: &Driver<Disk, Btree>) -> Model {

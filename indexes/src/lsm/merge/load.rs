@@ -28,6 +28,7 @@ use super::tree::{Hull, Piece, Sizes, Tree};
 use crate::lsm::options::Options;
 use crate::lsm::{LEVELS, Lsm};
 use crate::ordered::op::{Op, Ops};
+use crate::ordered::span;
 use crate::ordered::threshold::Threshold;
 
 /// What is there before a load.
@@ -196,17 +197,7 @@ pub(in crate::lsm) fn check(given: &[Live<Lsm>]) -> Result<()> {
             "a segment that is to be ingested deletes or merges"
         );
     }
-    let mut spans: Vec<_> = given.iter().map(|live| live.segment.span()).collect();
+    let mut spans: Vec<_> = given.iter().map(|live| live.segment.span().clone()).collect();
     spans.sort_by(|a, b| a.start.cmp(&b.start));
-    for pair in spans.windows(2) {
-        if !pair[0].ends_by(&pair[1].start) {
-            return Err(Error::invalid(format!(
-                "files that are ingested together overlap: one goes from \"{}\" to behind \"{}\", \
-                 where another begins",
-                pair[0].start.escape_ascii(),
-                pair[1].start.escape_ascii()
-            )));
-        }
-    }
-    Ok(())
+    span::check_apart(&spans)
 }
