@@ -38,7 +38,7 @@ pub use swap::Swap;
 use std::ops::{Bound, RangeBounds};
 
 use cuesta_engine::oracle::Span;
-use cuesta_indexes::ordered::op::KEY_BYTES_MAX;
+use cuesta_indexes::ordered::op::key_after;
 
 /// Bounds of a range as byte strings.
 type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
@@ -63,22 +63,16 @@ fn after(key: &[u8]) -> Vec<u8> {
     after
 }
 
-/// The first key after `key`: `None` when there is none. Unlike [`after`] it is no longer than keys
-/// may be.
-fn next_key(key: &[u8]) -> Option<Vec<u8>> {
-    if key.len() < KEY_BYTES_MAX { Some(after(key)) } else { after_prefix(key) }
-}
-
 /// The first key within bounds, and the first key behind them; no key is within unless the first is
 /// less than the second.
 fn half_open(within: Bounds<'_>) -> Span {
     let low = match within.0 {
         Bound::Included(key) => Some(key.to_vec()),
-        Bound::Excluded(key) => next_key(key),
+        Bound::Excluded(key) => key_after(key),
         Bound::Unbounded => Some(Vec::new()),
     };
     let high = match within.1 {
-        Bound::Included(key) => next_key(key),
+        Bound::Included(key) => key_after(key),
         Bound::Excluded(key) => Some(key.to_vec()),
         Bound::Unbounded => None,
     };

@@ -85,6 +85,23 @@ fn the_longest_keys_are_within_and_longer_bounds_refused() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
+/// A range delete keeps of its range what a segment below holds: up to behind its last key.
+#[test]
+fn a_range_delete_over_the_longest_keys_is_sound_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, ks) = open(&dir);
+    for last in [b'k', 0xff] {
+        ks.put(vec![last; 65_535], "").unwrap();
+        ks.put("zz", "").unwrap();
+        db.flush().unwrap();
+        ks.delete_range("a"..).unwrap();
+        ks.put("b", "").unwrap();
+        db.flush().unwrap();
+        assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+        assert_eq!(left(&ks), "b");
+    }
+}
+
 #[test]
 fn in_a_batch_what_comes_later_wins() {
     let (db, ks, _dir) = with_letters();

@@ -13,6 +13,7 @@ use cuesta_engine::{Error, ensure_sound};
 use super::Btree;
 use super::segment::Tree;
 use super::segment::cursor::TreeCursor;
+use crate::ordered::op::key_after;
 use crate::ordered::span::{self, Span};
 
 /// Trees without a key in common.
@@ -91,5 +92,5 @@ pub(super) fn span(live: &Live<Btree>) -> Result<Span> {
     cursor.first()?;
     let start = cursor.key().to_vec();
     cursor.last()?;
-    Ok(Span { start, end: Some(span::end_of(cursor.key())) })
+    Ok(Span { start, end: key_after(cursor.key()) })
 }

@@ -198,6 +198,20 @@ pub fn delete_range(ops: &mut Vec<u8>, start: &[u8], end: Option<&[u8]>) -> Resu
     Ok(())
 }
 
+/// The first key after `key`: `None` when there is none. It is no longer than keys may be.
+pub fn key_after(key: &[u8]) -> Option<Vec<u8>> {
+    let mut after = key.to_vec();
+    if after.len() < KEY_BYTES_MAX {
+        after.push(0);
+        return Some(after);
+    }
+    // Only shorter ones come behind the longest: those that differ from it before its end.
+    let last = after.iter().rposition(|byte| *byte != u8::MAX)?;
+    after.truncate(last + 1);
+    *after.last_mut()? += 1;
+    Some(after)
+}
+
 #[inline]
 fn check_key(key: &[u8]) -> Result<()> {
     if key.len() <= KEY_BYTES_MAX { Ok(()) } else { Err(long_key(key.len())) }

@@ -1,7 +1,7 @@
 //! Ranges of keys: a first key, and the end, which is the first key behind them.
 //!
-//! An end that is `None` lies behind all keys. The end of a range whose greatest key is `k` is `k`
-//! and a zero byte, the first key after it: so one kind of border serves keys and range deletes.
+//! An end that is `None` lies behind all keys. The end of a range whose greatest key is `k` is the
+//! first key after it (see `op::key_after`): so one kind of border serves keys and range deletes.
 //!
 //! Not for: finding a range among those of a memtable or a segment.
 
@@ -79,14 +79,6 @@ pub(crate) fn later<'k>(a: Option<&'k [u8]>, b: Option<&'k [u8]>) -> Option<&'k 
         (Some(a), Some(b)) => Some(a.max(b)),
         _ => None,
     }
-}
-
-/// The end of a range whose greatest key is `key`.
-pub(crate) fn end_of(key: &[u8]) -> Vec<u8> {
-    let mut end = Vec::with_capacity(key.len() + 1);
-    end.extend_from_slice(key);
-    end.push(0);
-    end
 }
 
 /// Checks that what is ingested together, in the order of first keys, does not overlap.

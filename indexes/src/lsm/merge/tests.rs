@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::tree::{Piece, Sizes};
 use super::{Mode, debt, plan};
 use crate::lsm::LEVELS;
-use crate::ordered::span::{end_of, is_before};
+use crate::ordered::op::key_after;
+use crate::ordered::span::is_before;
 
 /// What a segment says of a key: when, and whether it is there.
 type Content = BTreeMap<Vec<u8>, (u64, bool)>;
@@ -26,7 +27,7 @@ struct Segment {
 
 impl Segment {
     fn new(id: SegmentId, (level, codec): (u8, u8), recency: u64, content: Content) -> Segment {
-        let end = end_of(content.last_key_value().unwrap().0);
+        let end = key_after(content.last_key_value().unwrap().0).unwrap();
         Segment { id, level, recency, codec, content, end }
     }
 }

@@ -14,6 +14,7 @@ use cuesta_engine::{Error, FileId, ensure_sound};
 use super::facts::Facts;
 use crate::lsm::filter::BUCKET_BYTES;
 use crate::ordered::fields;
+use crate::ordered::op::key_after;
 use crate::ordered::span::{self, Span};
 
 /// Bytes of a trailer.
@@ -413,7 +414,7 @@ impl Detail {
     /// All that the segment says anything of: from the first key of its entries and range deletes
     /// to behind the last.
     pub(in crate::lsm) fn span(&self) -> Span {
-        let keys = Span { start: self.smallest.clone(), end: Some(span::end_of(&self.largest)) };
+        let keys = Span { start: self.smallest.clone(), end: key_after(&self.largest) };
         match &self.ranges {
             Some(ranges) => keys.with(&ranges.span),
             None => keys,

@@ -15,6 +15,7 @@ use crate::lsm::tests::disk::{Disk, Maps};
 use crate::lsm::tests::driver::services;
 use crate::ordered::expiry;
 use crate::ordered::kind::Kind;
+use crate::ordered::op::key_after;
 use crate::ordered::operand::{Pile, Rules};
 use crate::ordered::operator::Operators;
 use crate::ordered::span::{self, Span};
@@ -573,8 +574,8 @@ proptest! {
             prop_assert_eq!(segment.deletes_key(key).unwrap(), range.is_some());
             let whole = range.is_some_and(|range| range.end().is_none());
             prop_assert_eq!(segment.deletes(key, None).unwrap(), whole);
-            let end = span::end_of(key);
-            prop_assert_eq!(segment.deletes(key, Some(&end)).unwrap(), range.is_some());
+            let end = key_after(key);
+            prop_assert_eq!(segment.deletes(key, end.as_deref()).unwrap(), range.is_some());
         }
     }
 }
