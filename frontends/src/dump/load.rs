@@ -27,14 +27,15 @@ pub enum Existing {
     Overwrite,
 }
 
-/// Bytes of keys and values in a commit.
-const BATCH_BYTES: usize = 1 << 20;
+/// Bytes of keys and values in a commit, where memory allows so many.
+const BATCH_BYTES: u64 = 1 << 20;
 /// Longer lines are no lines of a dump.
 const LINE_BYTES_MAX: u64 = 12 << 30;
 
 impl Database {
     /// Puts what [`Database::dump`] wrote into keyspaces of the same names and options; durable
-    /// when it returns. Entries are committed a megabyte at a time.
+    /// when it returns. Entries are committed a megabyte at a time, or a quarter of the memory
+    /// budget if that is less.
     ///
     /// New keyspaces have names in parentheses, such as `(loading 1)`, until all of the dump was
     /// read and found whole. A load that fails removes them; a crash leaves them to be removed by
@@ -50,10 +51,20 @@ impl Database {
         let _loading = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = Lines { dump, crc: Crc::new(), line: Vec::new(), number: 0, bytes: 0 };
         let batch = self.batch();
+        let batch_max = BATCH_BYTES.min(self.engine.parts().options.batch_bytes_max() / 2);
         let done = Dumped::default();
         let loaded = Vec::new();
-        let mut load =
-            Load { db: self, lines, existing, loaded, batch, waiting: 0, entries: 0, done };
+        let mut load = Load {
+            db: self,
+            lines,
+            existing,
+            loaded,
+            batch,
+            batch_max,
+            waiting: 0,
+            entries: 0,
+            done,
+        };
         load.clear()?;
         let result = load.run().map_err(|e| load.lines.locate(e));
         let Load { loaded, done, .. } = load;
@@ -92,8 +103,10 @@ struct Load<'d, R> {
     existing: Existing,
     loaded: Vec<Loaded>,
     batch: Batch,
+    /// Bytes that are committed together at most, but for a larger entry.
+    batch_max: u64,
     /// Bytes in the batch.
-    waiting: usize,
+    waiting: u64,
     /// Entries in all.
     entries: u64,
     done: Dumped,
@@ -200,13 +213,17 @@ impl<R: BufRead> Load<'_, R> {
             [(_, Json::Number(time_ms))] => Some(*time_ms),
             _ => return Err(Error::corrupt("an entry that expires at no time")),
         };
+        let bytes = (key.len() + value.len() + 32) as u64;
+        if self.waiting > 0 && self.waiting + bytes > self.batch_max {
+            self.commit()?;
+        }
         let Some(Loaded { keyspace, .. }) = self.loaded.last() else {
             return Err(Error::corrupt("an entry before the first keyspace"));
         };
         self.batch.put_stored(keyspace, (&key, &value), expires_ms)?;
-        self.waiting += key.len() + value.len() + 32;
+        self.waiting += bytes;
         self.entries += 1;
-        if self.waiting >= BATCH_BYTES { self.commit() } else { Ok(()) }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {

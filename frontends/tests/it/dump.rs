@@ -43,6 +43,15 @@ fn example(dir: &tempfile::TempDir) -> (Database, Vec<u8>) {
 }
 
 #[test]
+fn a_dump_is_loaded_with_as_little_memory_as_there_may_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, dump) = example(&dir);
+    let small = Database::builder().memory_budget(1 << 20).open(dir.path().join("small")).unwrap();
+    assert_eq!(small.load(&dump[..], Existing::Refuse).unwrap().entries, 3002);
+    assert_eq!(content(&small), content(&db));
+}
+
+#[test]
 fn what_is_dumped_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let (db, dump) = example(&dir);
