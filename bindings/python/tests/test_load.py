@@ -44,8 +44,7 @@ def test_an_exception_discards_a_load(db, ks):
     assert repr(load) == "<cuesta.BulkLoad, over>"
 
 
-def test_prepared_files_are_ingested(tmp_path, db):
-    ks = db.keyspace("things", engine="lsm")
+def test_prepared_files_are_ingested(tmp_path, ks):
     paths = []
     for part in range(3):
         paths.append(tmp_path / f"part-{part}")
