@@ -1,6 +1,6 @@
 //! The option sets: each changes something about the same small database.
 
-use cuesta::{Builder, Compression, Durability, KeyspaceOptions};
+use cuesta::{Builder, Compression, Durability, KeyspaceEngine, KeyspaceOptions};
 use cuesta_engine::format::Codec;
 
 /// Where files are.
@@ -46,8 +46,8 @@ impl Set {
     /// Options of a keyspace.
     pub fn keyspace(&self, operator: &str, ttl_ms: u64) -> KeyspaceOptions {
         let ttl = std::time::Duration::from_millis(ttl_ms);
-        let plain = KeyspaceOptions::new().merge_operator(operator).ttl(ttl).block_bytes(512);
-        (self.layout)(plain)
+        let plain = KeyspaceOptions::new().merge_operator(operator).ttl(ttl);
+        (self.layout)(plain.layout(|options| options.block_bytes = 512))
     }
 }
 
@@ -97,7 +97,15 @@ fn tiny_blocks(space: KeyspaceOptions) -> KeyspaceOptions {
     space.layout(|options| options.restart_interval = 2)
 }
 
-pub static SETS: [Set; 33] = [
+fn tree(space: KeyspaceOptions) -> KeyspaceOptions {
+    space.engine(KeyspaceEngine::Btree)
+}
+
+fn tiny_pages(space: KeyspaceOptions) -> KeyspaceOptions {
+    tree(space).page_bytes(1 << 10).fill_percent(60)
+}
+
+pub static SETS: [Set; 38] = [
     Set { steps: 0, ..opened("defaults", |_| cuesta::Database::builder()) },
     set("small"),
     Set { steps: 20, ..set("background work that never rests") },
@@ -131,4 +139,9 @@ pub static SETS: [Set; 33] = [
     Set { layout: tiny_blocks, steps: 6, ..opened("tiny", tiny) },
     Set { disk: Disk::Real, layout: tiny_blocks, ..opened("tiny on a disk", tiny) },
     Set { disk: Disk::RealUnmapped, ..laid_out("read from a disk", |s| s.blob_threshold(1 << 10)) },
+    laid_out("trees", tree),
+    laid_out("trees of full pages of 64 KiB", |s| tree(s).page_bytes(64 << 10).fill_percent(100)),
+    Set { disk: Disk::Unmapped, ..laid_out("trees, read", tree) },
+    Set { layout: tiny_pages, steps: 6, ..opened("tiny trees", tiny) },
+    Set { disk: Disk::Real, layout: tiny_pages, ..opened("tiny trees on a disk", tiny) },
 ];

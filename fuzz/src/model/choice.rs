@@ -25,7 +25,8 @@ pub struct Settings {
     pub maps: bool,
     /// How large memtables, segments and logs become.
     pub sizes: Sizes,
-    /// Block size, codec, filter and merge operator of keyspaces, in one number.
+    /// Engine, block or page size, codec, filter or how full pages are, and merge operator of
+    /// keyspaces, in one number.
     pub layout: u8,
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta::{
-    Compression, Cursor, Database, Durability, Error, ErrorKind, Expiry, Keyspace, KeyspaceOptions,
-    Result, Snapshot,
+    Compression, Cursor, Database, Durability, Error, ErrorKind, Expiry, Keyspace, KeyspaceEngine,
+    KeyspaceOptions, Result, Snapshot,
 };
 use cuesta_engine::Options;
 use cuesta_engine::env::sim::{Crash, Fault, FaultRule, START_MS, SimDisk, SimEnv};
@@ -473,6 +473,14 @@ fn nothing(settings: &Settings) -> Database {
 pub fn layout_of(layout: u8) -> KeyspaceOptions {
     let compression = [Compression::None, Compression::Lz4, Compression::Zstd];
     let mut options = KeyspaceOptions::new();
+    if is_tree(layout) {
+        options = options.engine(KeyspaceEngine::Btree);
+        options = options.page_bytes([4096, 1024, 2048, 16 << 10][usize::from(layout >> 2 & 3)]);
+        if merges_of(layout) == Merges::Appended {
+            options = options.merge_operator("append");
+        }
+        return options.fill_percent([90, 50, 75, 100][usize::from(layout >> 4 & 3)]);
+    }
     if layout & 3 < 3 {
         options = options.compression(compression[usize::from(layout & 3)]);
     }
@@ -483,8 +491,13 @@ pub fn layout_of(layout: u8) -> KeyspaceOptions {
     options.filter_bits([10, 0, 1, 32][usize::from(layout >> 4 & 3)])
 }
 
+fn is_tree(layout: u8) -> bool {
+    layout & 0xc0 == 0xc0
+}
+
 fn merges_of(layout: u8) -> Merges {
-    if layout & 0xc0 == 0 { Merges::Refused } else { Merges::Appended }
+    let refused = if is_tree(layout) { layout & 3 == 3 } else { layout & 0xc0 == 0 };
+    if refused { Merges::Refused } else { Merges::Appended }
 }
 
 /// What a commit of this durability survives.
