@@ -11,6 +11,7 @@ use cuesta_engine::format::compress::{compress, decompress};
 use cuesta_engine::id::FileId;
 
 use crate::input;
+use crate::questions::{Answers, Trust};
 use crate::segment;
 use crate::segment_file::{self, Entry, Summary};
 
@@ -62,11 +63,11 @@ pub fn bytes_block(bytes: &[u8]) {
     assert_eq!(answers.forward, Ok(puts), "two readers of a block");
 }
 
-fn wrapped(stored: &[u8], codec: Codec, summary: &Summary) -> Option<segment::Answers> {
+fn wrapped(stored: &[u8], codec: Codec, summary: &Summary) -> Option<Answers> {
     let block = (stored.to_vec(), codec.code(), summary.largest.clone());
     let mut file = segment_file::segment(&[block], None, summary);
     segment_file::seal(&mut file, FILE, 0);
-    segment::check(&file, 0, summary.entries, summary.detail(), segment::Trust::Always)
+    segment::check(&file, 0, summary.entries, summary.detail(), Trust::Always)
 }
 
 pub(crate) fn samples() -> Vec<Vec<u8>> {

@@ -18,8 +18,10 @@ mod identity;
 mod commit_body;
 mod lsm_ops;
 mod options;
+mod questions;
 mod segment_file;
 mod segment;
+mod tree;
 mod block;
 mod database;
 mod model;
@@ -43,6 +45,7 @@ pub use random::Random;
 pub use run::{fill_corpus, replay, seeds};
 pub use segment::bytes_segment;
 pub use shrink::shrunk;
+pub use tree::bytes_tree;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bytes_lsm_ops", run: bytes_lsm_ops, samples: lsm_ops::samples },
     Target { name: "bytes_block", run: bytes_block, samples: block::samples },
     Target { name: "bytes_segment", run: bytes_segment, samples: segment::samples },
+    Target { name: "bytes_tree", run: bytes_tree, samples: tree::samples },
     Target { name: "bytes_database", run: bytes_database, samples: database::samples },
     Target { name: "model_api", run: model_api, samples: model::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },

@@ -46,6 +46,15 @@ fn segments_of_the_second_writer_are_in_order_for_the_first_reader() {
 }
 
 #[test]
+fn trees_of_samples_are_in_order() {
+    for sample in crate::tree::samples() {
+        let answers = crate::tree::answers_of(&sample).expect("a tree");
+        assert_eq!(answers.problems, Vec::<String>::new());
+        assert!(answers.forward.expect("walking").len() >= 20);
+    }
+}
+
+#[test]
 fn damaged_databases_are_used_to_very_different_degrees() {
     use crate::database::{Reached, reached, samples};
     let samples = samples();

@@ -86,7 +86,7 @@ impl Found for Hit<'_> {
 
     #[cold]
     fn large(&self) -> Result<Value> {
-        Err(Error::internal("a tree has no entry that points elsewhere"))
+        Err(Error::corrupt("an entry of a tree points elsewhere"))
     }
 }
 
@@ -123,7 +123,7 @@ impl Walk for TreeCursor {
 
     #[cold]
     fn large(&self) -> Result<Value> {
-        Err(Error::internal("a tree has no entry that points elsewhere"))
+        Err(Error::corrupt("an entry of a tree points elsewhere"))
     }
 
     fn first(&mut self) -> Result<()> {

@@ -5,9 +5,11 @@
 //!
 //! Not for: trees that nothing but their pages tells of.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cuesta_engine::error::{Error, Result};
+use cuesta_engine::ensure_sound;
+use cuesta_engine::error::Result;
 use cuesta_engine::file::Files;
 use cuesta_engine::format::name;
 use cuesta_engine::index::{KnownBy, Remnant, Salvage};
@@ -34,7 +36,8 @@ pub(super) fn salvage(
         match Tree::unchecked(&remnant.meta, files, &living) {
             Ok(tree) if tree.detail().root != 0 => {
                 let (root, level) = (tree.detail().root, tree.detail().height - 1);
-                let mut saved = Salvaging { tree: &tree, saving: &mut saving };
+                let seen = BTreeSet::new();
+                let mut saved = Salvaging { tree: &tree, saving: &mut saving, seen };
                 saved.node(root, level, (&[], None))?;
             }
             Ok(_) => {}
@@ -47,18 +50,21 @@ pub(super) fn salvage(
 struct Salvaging<'t, 's, 'f> {
     tree: &'t Tree,
     saving: &'s mut Saving<'f>,
+    /// Pages of nodes so far: each has one use.
+    seen: BTreeSet<u32>,
 }
 
 impl Salvaging<'_, '_, '_> {
     /// What is intact of a node, and of all below it, with keys from `low` on and before `high`.
     fn node(&mut self, page: u32, level: u8, (low, high): (&[u8], Option<&[u8]>)) -> Result<()> {
         let tree = self.tree;
+        let is_first = self.seen.insert(page);
         let read = tree.node_unchecked(page).and_then(|(body, frame)| {
             node::check(body.bytes(), seed(tree.file(), page))?;
-            match frame.level == level {
-                true => Ok((body, frame)),
-                false => Err(Error::corrupt(format!("it is of level {}", frame.level))),
-            }
+            node::verify(body.bytes())?;
+            ensure_sound!(is_first, "it has two uses");
+            ensure_sound!(frame.level == level, "it is of level {}", frame.level);
+            Ok((body, frame))
         });
         let (body, frame) = match read {
             Ok(read) => read,

@@ -326,14 +326,13 @@ impl Tree {
     /// # Errors
     /// As [`Tree::node`].
     pub(in crate::btree) fn node_unchecked(&self, page: u32) -> Result<(Body<'_>, Frame)> {
-        let body = match self.region.is_mapped() {
-            true => self.node_body_with(page, |_| Ok(()))?,
-            false => {
-                let (size, pages) = (self.page_bytes(), self.pages_in_file(page)?);
-                self.check_place(page, pages)?;
-                let offset = u64::from(page) * size as u64;
-                Body::Loaded(self.region.load(offset, pages as usize * size)?.into())
-            }
+        let (size, pages) = (self.page_bytes(), self.pages_in_file(page)?);
+        self.check_place(page, pages)?;
+        let (offset, len) = (u64::from(page) * size as u64, pages as usize * size);
+        // It is not to pass for one that was checked.
+        let body = match self.region.mapped(offset, len) {
+            Some(bytes) => Body::Mapped(bytes, offset as usize),
+            None => Body::Loaded(self.region.load(offset, len)?.into()),
         };
         let frame = Frame::parse(body.bytes()).map_err(|e| self.at_page(page, e))?;
         Ok((body, frame))
@@ -349,23 +348,19 @@ impl Tree {
 
     #[inline]
     fn node_body(&self, page: u32) -> Result<Body<'_>> {
-        let seed = seed(self.file(), page);
-        self.node_body_with(page, |bytes: &[u8]| match planted::is(Bug::MissingChecksum) {
-            true => Ok(()),
-            false => node::check(bytes, seed),
-        })
-    }
-
-    #[inline]
-    fn node_body_with(&self, page: u32, check: impl Fn(&[u8]) -> Result<()>) -> Result<Body<'_>> {
-        let size = self.page_bytes();
+        let (seed, size) = (seed(self.file(), page), self.page_bytes());
         let offset = u64::from(page) * size as u64;
         let pages = match self.region.mapped(offset, size) {
             Some(first) => node::pages_of(first),
             None => self.pages_of(page)?,
         };
         self.check_place(page, pages)?;
-        self.body(page, pages as usize * size, check)
+        self.body(page, pages as usize * size, |bytes: &[u8]| {
+            match planted::is(Bug::MissingChecksum) {
+                true => Ok(()),
+                false => node::check(bytes, seed),
+            }
+        })
     }
 
     /// Pages of the node that begins at `page`, where nothing is mapped.

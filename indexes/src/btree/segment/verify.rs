@@ -117,7 +117,8 @@ impl Count<'_> {
                     i if i == frame.count => Ok(None),
                     i => frame.separator(bytes, i).map(Some),
                 };
-                let (first, next) = (separator(i)?, separator(i + 1)?);
+                let borders = separator(i).and_then(|first| Ok((first, separator(i + 1)?)));
+                let Some((first, next)) = damage(borders, report)? else { continue };
                 let bounds = (first.as_deref().or(low), next.as_deref().or(high));
                 self.node(child, level - 1, bounds, report)?;
                 continue;
@@ -133,7 +134,7 @@ impl Count<'_> {
                 self.fact(entry.kind, stored, report)?;
                 continue;
             }
-            let pointer = Pointer::decode(stored)?;
+            let Some(pointer) = damage(Pointer::decode(stored), report)? else { continue };
             let value = damage(self.tree.apart_unchecked(&pointer), report)?;
             if let Some(value) = value {
                 self.fact(entry.kind, value.bytes(), report)?;

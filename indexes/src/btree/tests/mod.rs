@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use cuesta_engine::SeqNo;
+use cuesta_engine::error::ErrorKind;
 use cuesta_engine::index::{Horizon, Services};
 use proptest::prelude::*;
 
@@ -231,4 +232,26 @@ fn a_flush_writes_what_has_changed_and_no_more() {
     driver.flush(1);
     let after = tree(&driver).detail().pages;
     assert!(after - before <= 4, "{} pages for one change", after - before);
+}
+
+/// What a check has found damaged is not taken for checked.
+#[test]
+fn a_damaged_page_is_refused_after_a_check_as_well() {
+    for maps in [Maps::Yes, Maps::No] {
+        let mut driver = driver(maps, &Options { page_bytes: 1024, ..Options::default() });
+        for i in 0..500_u64 {
+            driver.write(&[(&i.to_be_bytes(), Some(&[7; 50]))]);
+        }
+        driver.rotate();
+        driver.flush(1);
+        let file = tree(&driver).file();
+        driver.disk.edit(file, |bytes| {
+            let at = bytes.windows(50).position(|run| run == [7; 50]).unwrap();
+            bytes[at] ^= 1;
+        });
+        driver.reopen();
+        assert!(!driver.problems().is_empty());
+        let error = reader(&driver).get(&0_u64.to_be_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    }
 }
