@@ -77,8 +77,11 @@ pub trait Store: Sized + Send + Sync {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// This project.
+    /// This project, with its default engine.
     Cuesta,
+    /// This project, with a B+tree.
+    #[serde(rename = "cuesta-btree")]
+    CuestaBtree,
     /// RocksDB.
     RocksDb,
     /// fjall.
@@ -95,8 +98,9 @@ pub enum Engine {
 
 impl Engine {
     /// All of them, in the order of the tables.
-    pub const ALL: [Engine; 7] = [
+    pub const ALL: [Engine; 8] = [
         Engine::Cuesta,
+        Engine::CuestaBtree,
         Engine::RocksDb,
         Engine::Fjall,
         Engine::SurrealKv,
@@ -108,10 +112,19 @@ impl Engine {
     /// Peers built as log-structured merge trees.
     pub const LSM_PEERS: [Engine; 3] = [Engine::RocksDb, Engine::Fjall, Engine::SurrealKv];
 
+    /// Peers built as B-trees.
+    pub const TREE_PEERS: [Engine; 3] = [Engine::Redb, Engine::Lmdb, Engine::Sqlite];
+
+    /// Whether it is this project.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Engine::Cuesta | Engine::CuestaBtree)
+    }
+
     /// Its name on the command line and in tables.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Cuesta => "cuesta",
+            Engine::CuestaBtree => "cuesta-btree",
             Engine::RocksDb => "rocksdb",
             Engine::Fjall => "fjall",
             Engine::SurrealKv => "surrealkv",
@@ -136,6 +149,7 @@ impl Engine {
     pub fn version(self) -> &'static str {
         match self {
             Engine::Cuesta => "Cuesta, this source tree",
+            Engine::CuestaBtree => "Cuesta with a keyspace that is a B+tree, this source tree",
             Engine::RocksDb => "RocksDB 7.8.3 (Debian's shared library, through its C interface)",
             Engine::Fjall => "fjall 3.1.13",
             Engine::SurrealKv => "SurrealKV 1.2.0",
@@ -152,6 +166,10 @@ impl Engine {
                 "memory budget = all of the memory; 2 background threads; upper levels not \
                  compressed, LZ4 below, values from 16 KiB on kept apart (defaults). Uncompressed \
                  blocks and large values are read from mapped files"
+            }
+            Engine::CuestaBtree => {
+                "memory budget = all of the memory; 2 background threads; engine = btree, pages of \
+                 4 KiB (default). The tree is read from a mapped file"
             }
             Engine::RocksDb => {
                 "a quarter of the memory per write buffer, 2 of them, and the other half as block \

@@ -1,21 +1,43 @@
-//! This project.
+//! This project, with the engine of a keyspace that is asked for.
 
+use std::marker::PhantomData;
 use std::path::Path;
 
-use cuesta::{Compression, Durability, KeyspaceOptions};
+use cuesta::{Compression, Durability, KeyspaceEngine, KeyspaceOptions};
 
 use crate::store::{BACKGROUND_THREADS, Codec, Entry, Key, Outcome, Setup, Store, Wait};
 
+/// Which engine a keyspace gets.
+pub trait Layout: Send + Sync {
+    /// It.
+    const ENGINE: KeyspaceEngine;
+}
+
+/// A log-structured merge tree, which is the default.
+pub struct Lsm;
+
+impl Layout for Lsm {
+    const ENGINE: KeyspaceEngine = KeyspaceEngine::Lsm;
+}
+
+/// A copy-on-write B+tree.
+pub struct Btree;
+
+impl Layout for Btree {
+    const ENGINE: KeyspaceEngine = KeyspaceEngine::Btree;
+}
+
 /// A database with one keyspace.
-pub struct Cuesta {
+pub struct Cuesta<L> {
     /// The database.
     pub db: cuesta::Database,
     /// The keyspace.
     pub keys: cuesta::Keyspace,
+    layout: PhantomData<L>,
 }
 
-impl Store for Cuesta {
-    fn open(dir: &Path, setup: Setup) -> Outcome<Cuesta> {
+impl<L: Layout> Store for Cuesta<L> {
+    fn open(dir: &Path, setup: Setup) -> Outcome<Cuesta<L>> {
         let durability = match setup.wait {
             Wait::System => Durability::Buffered,
             Wait::Disk => Durability::Sync,
@@ -25,14 +47,13 @@ impl Store for Cuesta {
             .memory_budget(setup.memory_bytes)
             .background_threads(BACKGROUND_THREADS)
             .open(dir)?;
-        let keys = match setup.codec {
-            Codec::Default => db.keyspace("keys")?,
-            Codec::Lz4 => {
-                let options = KeyspaceOptions::new().compression(Compression::Lz4);
-                db.keyspace_with("keys", &options)?
-            }
+        let options = KeyspaceOptions::new().engine(L::ENGINE);
+        let options = match setup.codec {
+            Codec::Default => options,
+            Codec::Lz4 => options.compression(Compression::Lz4),
         };
-        Ok(Cuesta { db, keys })
+        let keys = db.keyspace_with("keys", &options)?;
+        Ok(Cuesta { db, keys, layout: PhantomData })
     }
 
     fn put(&self, key: &Key, value: &[u8]) -> Outcome<()> {
@@ -72,7 +93,7 @@ impl Store for Cuesta {
         Ok(self.db.settle()?)
     }
 
-    fn compact(self) -> Outcome<Cuesta> {
+    fn compact(self) -> Outcome<Cuesta<L>> {
         self.db.compact()?;
         Ok(self)
     }

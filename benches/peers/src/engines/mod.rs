@@ -9,7 +9,7 @@ mod rocksdb;
 mod sqlite;
 mod surrealkv;
 
-pub use cuesta::Cuesta;
+pub use cuesta::{Btree, Cuesta, Lsm};
 pub use fjall::Fjall;
 pub use lmdb::Lmdb;
 pub use redb::Redb;

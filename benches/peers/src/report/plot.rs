@@ -72,7 +72,7 @@ fn panel(
         let text = top + BAR - 3;
         let left = x + NAME_WIDTH;
         let room = (PANEL_WIDTH - NAME_WIDTH - FIGURE_WIDTH) as f64;
-        let class = if *engine == Engine::Cuesta { "ours" } else { "peer" };
+        let class = if engine.is_ours() { "ours" } else { "peer" };
         let length = figure.map_or(0.0, |figure| figure / most * room).max(1.0);
         let label = figure.map_or_else(|| "-".to_string(), short);
         let _ = writeln!(

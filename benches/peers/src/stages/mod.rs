@@ -2,6 +2,7 @@
 
 mod big;
 mod change;
+mod fresh;
 mod fill;
 mod large;
 mod load;
@@ -14,7 +15,7 @@ mod ycsb;
 use std::path::{Path, PathBuf};
 
 use crate::data::{KEY_BYTES, VALUE_BYTES, fill, random};
-use crate::engines;
+use crate::engines::{self, Btree, Cuesta, Lsm};
 use crate::meter::{Latencies, Meter};
 use crate::store::{Codec, Engine, Entry, Key, Outcome, Setup, Store, Wait};
 
@@ -53,6 +54,8 @@ pub enum Stage {
     Load,
     /// What [`Stage::Load`] left, reopened, overwritten, half deleted.
     Change,
+    /// Reads while a tenth of the keys was overwritten and is in memory, where a store has that.
+    Fresh,
     /// As [`Stage::Load`], with the same codec for all stores that have it.
     Lz4,
     /// Commits that wait for the disk.
@@ -69,10 +72,11 @@ pub enum Stage {
 
 impl Stage {
     /// All, in the order in which they run.
-    pub const ALL: [Stage; 9] = [
+    pub const ALL: [Stage; 10] = [
         Stage::Fill,
         Stage::Load,
         Stage::Change,
+        Stage::Fresh,
         Stage::Lz4,
         Stage::Sync,
         Stage::Ycsb,
@@ -87,6 +91,7 @@ impl Stage {
             Stage::Fill => "fill",
             Stage::Load => "load",
             Stage::Change => "change",
+            Stage::Fresh => "fresh",
             Stage::Lz4 => "lz4",
             Stage::Sync => "sync",
             Stage::Ycsb => "ycsb",
@@ -116,7 +121,8 @@ impl Stage {
 pub fn run(engine: Engine, stage: Stage, dir: &Path, sizes: Sizes) -> Outcome<()> {
     match engine {
         Engine::Cuesta if stage == Stage::Transactions => transactions::run(dir, sizes),
-        Engine::Cuesta => run_on::<engines::Cuesta>(stage, dir, sizes),
+        Engine::Cuesta => run_on::<Cuesta<Lsm>>(stage, dir, sizes),
+        Engine::CuestaBtree => run_on::<Cuesta<Btree>>(stage, dir, sizes),
         #[cfg(feature = "rocksdb")]
         Engine::RocksDb => run_on::<engines::RocksDb>(stage, dir, sizes),
         #[cfg(not(feature = "rocksdb"))]
@@ -134,6 +140,7 @@ fn run_on<S: Store>(stage: Stage, dir: &Path, sizes: Sizes) -> Outcome<()> {
         Stage::Fill => fill::run::<S>(dir, sizes),
         Stage::Load => load::run::<S>(dir, sizes),
         Stage::Change => change::run::<S>(dir, sizes),
+        Stage::Fresh => fresh::run::<S>(dir, sizes),
         Stage::Lz4 => lz4::run::<S>(dir, sizes),
         Stage::Sync => sync::run::<S>(dir, sizes),
         Stage::Ycsb => ycsb::run::<S>(dir, sizes),

@@ -7,7 +7,7 @@ use cuesta::ErrorKind;
 
 use super::{Sizes, load_unmeasured};
 use crate::data::{VALUE_BYTES, check, fill, random, scramble};
-use crate::engines::Cuesta;
+use crate::engines::{Cuesta, Lsm};
 use crate::meter::Meter;
 use crate::store::{Outcome, Store, Wait};
 
@@ -18,7 +18,7 @@ const KEYS_MAX: u64 = 1_000_000;
 pub fn run(dir: &Path, sizes: Sizes) -> Outcome<()> {
     let meter = Meter::new();
     let folder = dir.join("transactions");
-    let store = Cuesta::open(&folder, sizes.setup(Wait::System))?;
+    let store = Cuesta::<Lsm>::open(&folder, sizes.setup(Wait::System))?;
     let keys = KEYS_MAX;
     load_unmeasured(&store, keys)?;
     let each = sizes.keys / 100;
@@ -50,7 +50,7 @@ pub fn run(dir: &Path, sizes: Sizes) -> Outcome<()> {
 
 /// Commits `each` transactions that read and then write their keys, however often that takes.
 fn client(
-    store: &Cuesta,
+    store: &Cuesta<Lsm>,
     thread: u64,
     each: u64,
     keys: u64,
