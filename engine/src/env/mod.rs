@@ -17,12 +17,14 @@ use std::time::Duration;
 mod event;
 #[cfg(all(test, loom))]
 mod event_loom;
+mod map;
 pub mod os;
 mod pieces;
 pub mod sim;
 mod stopped;
 
 pub use event::Event;
+pub use map::Map;
 pub use pieces::{Unreadable, read_in_pieces};
 pub use stopped::Stopped;
 
@@ -48,9 +50,6 @@ pub enum SyncKind {
     /// Data and all metadata (`fsync`).
     Full,
 }
-
-/// Read-only bytes of a file in memory; alive as long as any clone is.
-pub type Map = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// An open file. Calls may come from many threads at once.
 #[expect(clippy::len_without_is_empty, reason = "the length takes a system call, which may fail")]

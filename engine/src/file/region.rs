@@ -179,7 +179,17 @@ impl Region {
             return None;
         }
         let start = usize::try_from(self.offset + offset).ok()?;
-        (**map).as_ref().get(start..start + len)
+        map.get(start..start + len)
+    }
+
+    /// Has the processor fetch bytes that [`Region::mapped`] will be asked for soon.
+    #[inline]
+    pub fn prefetch(&self, offset: u64, len: usize) {
+        if let Some(MappedBytes(map)) = &self.map
+            && let Ok(start) = usize::try_from(self.offset + offset)
+        {
+            map.prefetch(start, len);
+        }
     }
 
     /// Whether the extent is mapped.

@@ -68,7 +68,7 @@ pub(super) enum Bytes {
 impl Bytes {
     pub(super) fn get(&self) -> &[u8] {
         match self {
-            Bytes::Map(map) => (**map).as_ref(),
+            Bytes::Map(map) => map,
             Bytes::Copy(bytes) => bytes,
         }
     }

@@ -11,7 +11,7 @@ use crate::kv::blame::in_view;
 use crate::kv::structure::Walker;
 use crate::kv::tracked::{Tracked, Way};
 use crate::kv::{Bounds, Keyspace, Snapshot};
-use crate::{Result, Value};
+use crate::{Error, Result, Value};
 
 /// A place in a range of keys of one snapshot. It lends the key and value that it stands on, so
 /// walking allocates nothing.
@@ -49,8 +49,10 @@ impl Cursor {
         if let Some(tracked) = &mut self.tracked {
             tracked.step(way, &self.cursor)?;
         }
-        let stepped = step(&mut self.cursor);
-        self.failed(stepped)
+        match step(&mut self.cursor) {
+            Ok(there) => Ok(there),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     fn look_for(
@@ -63,16 +65,15 @@ impl Cursor {
         if let Some(tracked) = &mut self.tracked {
             tracked.seek(way, key, &self.cursor)?;
         }
-        let found = seek(&mut self.cursor, key);
-        self.failed(found)
+        seek(&mut self.cursor, key).map_err(|error| self.failed(error))
     }
 
-    #[inline]
-    fn failed(&mut self, result: Result<bool>) -> Result<bool> {
-        if let (Err(_), Some(tracked)) = (&result, &mut self.tracked) {
+    #[cold]
+    fn failed(&mut self, error: Error) -> Error {
+        if let Some(tracked) = &mut self.tracked {
             tracked.fail();
         }
-        result.map_err(|error| in_view(error, &self.view, self.index))
+        in_view(error, &self.view, self.index)
     }
 
     /// Goes to the next key; whether there is one.

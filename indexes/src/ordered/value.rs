@@ -71,7 +71,7 @@ impl Deref for Value {
     #[inline]
     fn deref(&self) -> &[u8] {
         let all: &[u8] = match &self.owner {
-            Owner::Map(map) => (**map).as_ref(),
+            Owner::Map(map) => map,
             Owner::Block(block) => block,
             Owner::Memtable(cursor) => cursor.version().map_or(&[], |version| version.value),
         };

@@ -142,7 +142,7 @@ impl VfsFile for SimFile {
             return Ok(None);
         }
         let bytes = state.map(self.no, &self.path, range)?;
-        Ok(Some(Arc::new(bytes)))
+        Ok(Some(Map::new(bytes)))
     }
 }
 

@@ -9,13 +9,16 @@ use cuesta_engine::ensure_sound;
 use cuesta_engine::error::Result;
 
 use super::node::{Frame, Pointer};
-use super::tree::{Held, Tree};
+use super::tree::{Place, Tree};
 use crate::ordered::kind::Kind;
 use crate::ordered::value::Value;
 
+/// How many entries before the end of a leaf the next one is fetched.
+const FETCHED_AHEAD: usize = 12;
+
 /// A node, held, and a place in it.
 struct Step {
-    held: Held,
+    place: Place,
     frame: Frame,
     at: usize,
 }
@@ -30,7 +33,9 @@ pub struct TreeCursor {
     key: Range<usize>,
     stored: Range<usize>,
     /// The stored bytes, where they lie apart.
-    apart: Option<Held>,
+    apart: Option<Place>,
+    /// On the way to which entry of the leaf the next leaf is fetched.
+    fetch_at: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,13 +55,14 @@ impl TreeCursor {
             key: 0..0,
             stored: 0..0,
             apart: None,
+            fetch_at: 0,
         }
     }
 
     /// Bytes of memory held besides what is mapped, about.
     pub(crate) fn memory(&self) -> usize {
-        let apart = self.apart.as_ref().map_or(0, Held::memory);
-        apart + self.path.iter().map(|step| step.held.memory()).sum::<usize>()
+        let apart = self.apart.as_ref().map_or(0, Place::memory);
+        apart + self.path.iter().map(|step| step.place.memory()).sum::<usize>()
     }
 
     /// Whether it stands on an entry.
@@ -67,7 +73,7 @@ impl TreeCursor {
 
     #[inline]
     fn leaf(&self) -> &[u8] {
-        self.path.last().map_or(&[], |step| step.held.bytes())
+        self.path.last().map_or(&[], |step| self.tree.at(&step.place))
     }
 
     /// The key that it stands on; empty when it stands nowhere.
@@ -86,7 +92,7 @@ impl TreeCursor {
     #[inline]
     pub(crate) fn value(&self) -> &[u8] {
         match &self.apart {
-            Some(held) => held.bytes(),
+            Some(place) => self.tree.at(place),
             None => self.leaf().get(self.stored.clone()).unwrap_or_default(),
         }
     }
@@ -94,8 +100,8 @@ impl TreeCursor {
     /// The stored bytes, to be kept.
     pub(crate) fn value_owned(&self) -> Value {
         match (&self.apart, self.path.last()) {
-            (Some(held), _) => held.value(0..held.bytes().len()),
-            (None, Some(leaf)) => leaf.held.value(self.stored.clone()),
+            (Some(place), _) => self.tree.keep(place, 0..self.tree.at(place).len()),
+            (None, Some(leaf)) => self.tree.keep(&leaf.place, self.stored.clone()),
             (None, None) => Value::from(&[][..]),
         }
     }
@@ -126,11 +132,12 @@ impl TreeCursor {
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.begin()?;
         while let Some(step) = self.path.last_mut() {
+            let node = self.tree.at(&step.place);
             if step.frame.level == 0 {
-                step.at = step.frame.find(step.held.bytes(), key)?.0;
+                step.at = step.frame.find(node, key)?.0;
                 return if step.at < step.frame.count { self.stand() } else { self.climb_next() };
             }
-            step.at = step.frame.child_for(step.held.bytes(), key)?;
+            step.at = step.frame.child_for(node, key)?;
             self.push()?;
         }
         Ok(())
@@ -147,7 +154,26 @@ impl TreeCursor {
     pub(crate) fn next(&mut self) -> Result<()> {
         let Some(step) = self.path.last_mut() else { return Ok(()) };
         step.at += 1;
-        if step.at < step.frame.count { self.stand() } else { self.climb_next() }
+        if step.at >= self.fetch_at {
+            return self.next_near_end();
+        }
+        self.stand()
+    }
+
+    /// On the way to the next leaf: has it fetched, or goes there.
+    #[inline(never)]
+    fn next_near_end(&mut self) -> Result<()> {
+        let Some((leaf, above)) = self.path.split_last() else { return Ok(()) };
+        if leaf.at >= leaf.frame.count {
+            return self.climb(Edge::First);
+        }
+        self.fetch_at = leaf.frame.count;
+        if let Some(step) = above.last()
+            && step.at + 1 < step.frame.count
+        {
+            self.tree.prefetch(step.frame.child(self.tree.at(&step.place), step.at + 1)?);
+        }
+        self.stand()
     }
 
     /// Goes to the entry before; before the first one it stands nowhere.
@@ -185,15 +211,20 @@ impl TreeCursor {
             "page {page} is of level {} below {above}",
             frame.level
         );
-        let held = self.tree.hold(body);
-        self.path.push(Step { held, frame, at: 0 });
+        let place = body.into_place();
+        self.fetch_at = frame.count.saturating_sub(FETCHED_AHEAD);
+        self.path.push(Step { place, frame, at: 0 });
         Ok(())
     }
 
     /// The child that the last node of the path stands on.
     fn push(&mut self) -> Result<()> {
         let Some(step) = self.path.last() else { return Ok(()) };
-        let (page, level) = (step.frame.child(step.held.bytes(), step.at)?, step.frame.level);
+        let page = step.frame.child(self.tree.at(&step.place), step.at)?;
+        let level = step.frame.level;
+        if level == 1 {
+            self.tree.prefetch(page);
+        }
         self.push_node(page, level)
     }
 
@@ -234,12 +265,15 @@ impl TreeCursor {
     fn stand(&mut self) -> Result<()> {
         self.valid = false;
         let Some(step) = self.path.last() else { return Ok(()) };
-        let entry = step.frame.entry(step.held.bytes(), step.at)?;
-        self.apart = None;
+        let node = self.tree.at(&step.place);
+        let entry = step.frame.entry(node, step.at)?;
+        if self.apart.is_some() {
+            self.apart = None;
+        }
         if entry.apart {
-            let pointer = step.held.bytes().get(entry.stored.clone()).unwrap_or_default();
+            let pointer = node.get(entry.stored.clone()).unwrap_or_default();
             let body = self.tree.apart(&Pointer::decode(pointer)?)?;
-            self.apart = Some(self.tree.hold(body));
+            self.apart = Some(body.into_place());
         }
         (self.kind, self.key, self.stored) = (entry.kind, entry.key, entry.stored);
         self.valid = true;

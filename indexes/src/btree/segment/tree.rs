@@ -36,6 +36,9 @@ use crate::ordered::value::Value;
 /// Newest format of trees.
 pub(in crate::btree) const FORMAT: u16 = 1;
 
+/// Header, heads and slots of most leaves.
+const SEARCHED_BYTES: usize = 320;
+
 /// What a checksum of the node that begins at `page` is tied to.
 pub(in crate::btree) fn seed(file: FileId, page: u32) -> u64 {
     file.0.rotate_left(40) ^ u64::from(page)
@@ -112,7 +115,7 @@ struct Pinned {
 
 impl AsRef<[u8]> for Pinned {
     fn as_ref(&self) -> &[u8] {
-        (*self.map).as_ref()
+        &self.map
     }
 }
 
@@ -157,6 +160,25 @@ impl Checked {
     }
 }
 
+/// Where bytes of a node or value lie, for whoever has the tree.
+#[derive(Clone)]
+pub(in crate::btree) enum Place {
+    /// In the map.
+    Mapped(Range<usize>),
+    /// In memory.
+    Loaded(Block),
+}
+
+impl Place {
+    /// Bytes of memory held.
+    pub(in crate::btree) fn memory(&self) -> usize {
+        match self {
+            Place::Mapped(_) => 0,
+            Place::Loaded(block) => block.len(),
+        }
+    }
+}
+
 /// Bytes of a node or value.
 pub(in crate::btree) enum Body<'t> {
     /// In the map, from this byte of the file on.
@@ -166,6 +188,15 @@ pub(in crate::btree) enum Body<'t> {
 }
 
 impl Body<'_> {
+    /// Where they lie.
+    #[inline]
+    pub(in crate::btree) fn into_place(self) -> Place {
+        match self {
+            Body::Mapped(bytes, start) => Place::Mapped(start..start + bytes.len()),
+            Body::Loaded(block) => Place::Loaded(block),
+        }
+    }
+
     #[inline]
     pub(in crate::btree) fn bytes(&self) -> &[u8] {
         match self {
@@ -255,8 +286,7 @@ impl Tree {
         let known = living.checked(extent.file, detail.generation);
         let checked = known.unwrap_or_else(|| Arc::new(Checked::new(detail.pages)));
         let map = region.map().map(|(map, _)| {
-            let pinned: Map = Arc::new(Pinned { map: map.clone(), _token: token.clone() });
-            pinned
+            Map::new(Pinned { map: map.clone(), _token: token.clone() })
         });
         Ok(Tree { region, detail, facts, checked, cache: cache.clone(), map, token })
     }
@@ -281,8 +311,39 @@ impl Tree {
         &self.checked
     }
 
+    #[inline]
     fn page_bytes(&self) -> usize {
         self.detail.page_bytes as usize
+    }
+
+    /// The bytes at a place in this tree.
+    #[inline]
+    pub(in crate::btree) fn at<'t>(&'t self, place: &'t Place) -> &'t [u8] {
+        match place {
+            Place::Mapped(range) => {
+                let map = self.region.map().map(|(map, _)| map);
+                map.and_then(|map| map.get(range.clone())).unwrap_or_default()
+            }
+            Place::Loaded(block) => block,
+        }
+    }
+
+    /// Bytes at a place, to be kept.
+    pub(in crate::btree) fn keep(&self, place: &Place, range: Range<usize>) -> Value {
+        let len = range.len();
+        match (place, &self.map) {
+            (Place::Loaded(block), _) => Value::in_block(block.clone(), range.start, len),
+            (Place::Mapped(place), Some(map)) => {
+                Value::mapped(map.clone(), place.start + range.start, len)
+            }
+            (Place::Mapped(_), None) => Value::from(&[][..]),
+        }
+    }
+
+    /// Has the processor fetch what a search looks at in the leaf that begins at `page`.
+    #[inline]
+    pub(in crate::btree) fn prefetch(&self, page: u32) {
+        self.region.prefetch(u64::from(page) * u64::from(self.detail.page_bytes), SEARCHED_BYTES);
     }
 
     #[cold]
@@ -348,14 +409,24 @@ impl Tree {
 
     #[inline]
     fn node_body(&self, page: u32) -> Result<Body<'_>> {
-        let (seed, size) = (seed(self.file(), page), self.page_bytes());
+        let size = self.page_bytes();
         let offset = u64::from(page) * size as u64;
         let pages = match self.region.mapped(offset, size) {
+            // What was found sound lies where a node may.
+            Some(first) if node::pages_of(first) == 1 && self.checked.is(page) => {
+                return Ok(Body::Mapped(first, offset as usize));
+            }
             Some(first) => node::pages_of(first),
             None => self.pages_of(page)?,
         };
+        self.node_body_checked(page, pages)
+    }
+
+    #[inline(never)]
+    fn node_body_checked(&self, page: u32, pages: u32) -> Result<Body<'_>> {
         self.check_place(page, pages)?;
-        self.body(page, pages as usize * size, |bytes: &[u8]| {
+        let seed = seed(self.file(), page);
+        self.body(page, pages as usize * self.page_bytes(), |bytes: &[u8]| {
             match planted::is(Bug::MissingChecksum) {
                 true => Ok(()),
                 false => node::check(bytes, seed),
@@ -448,6 +519,9 @@ impl Tree {
                 let down = |i| frame.child(bytes, i);
                 let next = frame.child_for(bytes, key).and_then(down);
                 page = next.map_err(|e| self.at_page(page, e))?;
+                if frame.level == 1 {
+                    self.prefetch(page);
+                }
                 continue;
             }
             let found = frame.find(bytes, key);
@@ -530,7 +604,7 @@ impl Held {
     pub(in crate::btree) fn bytes(&self) -> &[u8] {
         match self {
             Held::Map { map, start, len } => {
-                (**map).as_ref().get(*start..*start + *len).unwrap_or_default()
+                map.get(*start..*start + *len).unwrap_or_default()
             }
             Held::Block(block) => block,
         }

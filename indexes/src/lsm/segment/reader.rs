@@ -465,7 +465,7 @@ impl Held {
     pub(in crate::lsm) fn bytes(&self) -> &[u8] {
         match self {
             Held::Map { map, start, len } => {
-                (**map).as_ref().get(*start..*start + *len).unwrap_or_default()
+                map.get(*start..*start + *len).unwrap_or_default()
             }
             Held::Block(block) => block,
         }

@@ -66,7 +66,7 @@ impl VfsFile for Bytes {
 
     fn map(&self, _range: Range<u64>) -> io::Result<Option<Map>> {
         match self.maps {
-            Maps::Yes => Ok(Some(Arc::new(Mapped(self.bytes.clone())))),
+            Maps::Yes => Ok(Some(Map::new(Mapped(self.bytes.clone())))),
             Maps::No => Ok(None),
         }
     }

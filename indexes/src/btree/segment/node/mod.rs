@@ -302,18 +302,34 @@ impl Frame {
     /// The range of entries from `first` on whose head is that of `rest`.
     #[inline]
     fn with_head(&self, bytes: &[u8], rest: &[u8], first: usize) -> (usize, usize) {
-        let head = head32(rest);
-        let (mut low, mut high) = (first, self.count);
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.head(bytes, middle) < head { low = middle + 1 } else { high = middle }
-        }
-        let mut end = low;
-        while end < self.count && self.head(bytes, end) == head {
-            end += 1;
-        }
-        (low, end)
+        let heads = bytes.get(self.heads_at + 4 * first..self.slots_at).unwrap_or_default();
+        let (low, end) = equal(heads.as_chunks().0, head32(rest));
+        (first + low, first + end)
     }
+}
+
+/// Heads that are looked at one after the other, which takes no guesses.
+const HEADS_IN_A_ROW: usize = 16;
+
+/// The range of heads, which ascend, that are `head`. The processor has no branch to guess but for
+/// the end of loops, whatever is looked for.
+#[inline]
+fn equal(heads: &[[u8; 4]], head: u32) -> (usize, usize) {
+    let (mut low, mut len) = (0, heads.len());
+    while len > HEADS_IN_A_ROW {
+        let half = len / 2;
+        let middle = heads.get(low + half - 1).map_or(0, |head| u32::from_le_bytes(*head));
+        low = std::hint::select_unpredictable(middle < head, low + half, low);
+        len -= half;
+    }
+    let row = heads.get(low..low + len).unwrap_or_default();
+    let before = row.iter().map(|other| usize::from(u32::from_le_bytes(*other) < head));
+    low += before.sum::<usize>();
+    let mut end = low;
+    while heads.get(end).is_some_and(|other| u32::from_le_bytes(*other) == head) {
+        end += 1;
+    }
+    (low, end)
 }
 
 /// The first of `low` to `high` that is not `before`, which holds for a front of them.
