@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::budget::Strictness;
 use crate::error::{Error, Result};
+use crate::index::FlushCost;
 use crate::log::LogOptions;
 
 /// What a commit survives once it is acknowledged. Whatever the durability, a crash leaves a
@@ -137,9 +138,12 @@ impl Options {
         self.log_retention_bytes > 0 || !self.log_retention_age.is_zero()
     }
 
-    /// Memory of one memtable before it is frozen.
-    pub fn memtable_bytes(&self) -> u64 {
-        self.memtable_limit.unwrap_or((self.memory_budget / 8).clamp(64 << 10, 64 << 20))
+    /// Memory of one memtable before it is frozen, of an index whose flushes cost so much.
+    pub fn memtable_bytes(&self, flush: FlushCost) -> u64 {
+        self.memtable_limit.unwrap_or(match flush {
+            FlushCost::Changes => (self.memory_budget / 8).clamp(64 << 10, 64 << 20),
+            FlushCost::Pages => (self.memory_budget / 4).clamp(64 << 10, 1 << 30),
+        })
     }
 
     /// Memory of all memtables before commits wait for flushes.

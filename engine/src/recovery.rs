@@ -33,7 +33,7 @@ use crate::file::{FileTable, Files, LogFiles};
 use crate::format::name::{self, FileName};
 use crate::id::{LogNo, LogPos};
 use crate::identity::{self, Identity};
-use crate::index::{Registry, Services};
+use crate::index::{FlushCost, Registry, Services};
 use crate::jobs::trim_log;
 use crate::log::{
     CloseMark, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, find_kept,
@@ -377,7 +377,7 @@ fn assemble(
     let writable = manifest.is_some();
     let stats = Arc::new(Stats::default());
     let cache = Arc::new(BlockCache::new(options.cache_bytes(), stats.clone()));
-    let memtable_bytes = options.memtable_bytes();
+    let memtable_bytes = options.memtable_bytes(FlushCost::Changes);
     let budget = Arc::new(Budget::new(
         options.memory_budget,
         options.strictness,

@@ -188,7 +188,6 @@ pub(crate) fn change_catalog(
 
 /// Counts what memtables took and freezes those that are full.
 fn freeze_full(parts: &Parts, tail: &mut Tail, touched: &[(IndexId, Range<usize>)]) {
-    let limit = parts.options.memtable_bytes();
     let mut full = Vec::new();
     parts.versions.read(|version, _| {
         for (id, _) in touched {
@@ -197,7 +196,7 @@ fn freeze_full(parts: &Parts, tail: &mut Tail, touched: &[(IndexId, Range<usize>
             };
             let bytes = state.active_bytes() as u64;
             parts.count_memory(writer, bytes);
-            if bytes >= limit {
+            if bytes >= parts.options.memtable_bytes(state.flush_cost()) {
                 full.push(writer.id);
             }
         }

@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileKind, Files, Output};
 use crate::id::{EditNo, FileId, SegmentId, SeqNo};
 use crate::index::{
-    Aim, Debt, Edit, Footprint, IndexType, Ingested, KnownBy, Layer, Live, Load, Memtable,
-    MemtableWriter, MergePlan, Private, Remnant, Salvage, SegmentMeta, State, Work,
+    Aim, Debt, Edit, FlushCost, Footprint, IndexType, Ingested, KnownBy, Layer, Live, Load,
+    Memtable, MemtableWriter, MergePlan, Private, Remnant, Salvage, SegmentMeta, State, Work,
 };
 
 /// A segment as the manifest lists it, with its number and the edit that installed it.
@@ -76,6 +76,8 @@ pub trait ErasedState: Any + Send + Sync {
     fn active_is_empty(&self) -> bool;
     /// Bytes of the active memtable.
     fn active_bytes(&self) -> usize;
+    /// See [`IndexType::FLUSH`].
+    fn flush_cost(&self) -> FlushCost;
     /// Address of the active memtable, as in [`ErasedState::memory`].
     fn active_address(&self) -> usize;
     /// Bytes in the active memtable that a flush could leave in the log.
@@ -292,6 +294,10 @@ impl<T: IndexType> ErasedState for State<T> {
 
     fn active_bytes(&self) -> usize {
         self.active.bytes()
+    }
+
+    fn flush_cost(&self) -> FlushCost {
+        T::FLUSH
     }
 
     fn active_address(&self) -> usize {

@@ -42,6 +42,16 @@ use crate::error::Result;
 use crate::file::{Files, Output};
 use crate::id::{EditNo, IndexId, LogPlace, SegmentId, SeqNo};
 
+/// What the cost of a flush grows with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushCost {
+    /// With the changes that it writes.
+    Changes,
+    /// With the pages that they touch, up to all there are: few large flushes cost less than many
+    /// small ones.
+    Pages,
+}
+
 /// A kind of index: its shape in memory, its shape in a file, and how files merge. A value is one
 /// index with its options.
 pub trait IndexType: Send + Sync + Sized + 'static {
@@ -52,6 +62,8 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     /// What its operations are called: types with the same name for them can load what was prepared
     /// for each other.
     const OPERATIONS: &'static str = Self::NAME;
+    /// What a flush costs, by which memtables grow.
+    const FLUSH: FlushCost = FlushCost::Changes;
 
     /// Write half of a memtable. The engine owns the only one; dropping it freezes the memtable.
     type Writer: MemtableWriter;

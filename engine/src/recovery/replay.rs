@@ -11,7 +11,7 @@ use crate::commit::{change_catalog, ingest, rotate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::identity::Identity;
-use crate::index::{Horizon, SegmentMeta};
+use crate::index::{FlushCost, Horizon, SegmentMeta};
 use crate::jobs::{flush_now, list_catalog};
 use crate::log::{Kind, Record, Scan, scan};
 use crate::manifest::ManifestState;
@@ -112,7 +112,7 @@ impl Replay<'_> {
         self.replayed += u64::from(applied);
         self.parts.versions.publish(seq.0);
         self.counted += record.body.len() as u64;
-        if self.counted >= self.parts.options.memtable_bytes() / 4 {
+        if self.counted >= self.parts.options.memtable_bytes(FlushCost::Changes) / 4 {
             self.counted = 0;
             replay_count(self.parts, &mut tail);
             drop(tail);

@@ -11,8 +11,8 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::file::{FileKind, Files, Output};
 use crate::index::{
-    Aim, Debt, Edit, ErasedIngested, ErasedPrivate, Footprint, Listed, Load, MemtableWriter,
-    MergePlan, Opened, SegmentMeta, Work,
+    Aim, Debt, Edit, ErasedIngested, ErasedPrivate, FlushCost, Footprint, Listed, Load,
+    MemtableWriter, MergePlan, Opened, SegmentMeta, Work,
 };
 use crate::{FileId, SegmentId, SeqNo};
 
@@ -352,6 +352,9 @@ impl ErasedState for Still {
     }
     fn active_bytes(&self) -> usize {
         self.bytes
+    }
+    fn flush_cost(&self) -> FlushCost {
+        FlushCost::Changes
     }
     fn active_logged_bytes(&self) -> u64 {
         0

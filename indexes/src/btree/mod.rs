@@ -43,7 +43,7 @@ use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::{SegmentId, SeqNo};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Placed, Remnant,
+    Aim, Debt, Edit, FlushCost, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Placed, Remnant,
     Salvage, SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
@@ -160,6 +160,7 @@ impl IndexType for Btree {
     const NAME: &'static str = "btree";
     const FORMAT: u16 = FORMAT;
     const OPERATIONS: &'static str = ordered::OPERATIONS;
+    const FLUSH: FlushCost = FlushCost::Pages;
 
     type Writer = Writer;
     type Memtable = Memtable;
