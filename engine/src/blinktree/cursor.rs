@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "kept addresses are turned into references")]
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::entry::EntryPtr;
@@ -96,6 +97,15 @@ impl Cursor {
     /// Goes to the first key that is not less than `key`.
     pub fn seek(&mut self, key: &[u8]) {
         self.place = self.settle_forward(self.tree.at_or_after(key));
+        self.prefetch(1..3);
+    }
+
+    /// Has the processor fetch the entries in the slots so far behind its own.
+    #[inline]
+    fn prefetch(&self, ahead: Range<usize>) {
+        if let Some(Spot { leaf, slot, .. }) = self.spot() {
+            ahead.for_each(|ahead| leaf.prefetch(slot + ahead));
+        }
     }
 
     /// Goes to the last key that is less than `key`.
@@ -118,6 +128,7 @@ impl Cursor {
     pub fn next(&mut self) {
         let next = self.spot().and_then(|spot| self.tree.next_of(spot));
         self.place = self.settle_forward(next);
+        self.prefetch(2..3);
     }
 
     /// Goes to the key before. A cursor that stands nowhere stays there.

@@ -46,6 +46,10 @@ pub(super) const SLOTS: usize = if cfg!(loom) { 4 } else { 30 };
 /// The digest of a free slot.
 const DIGEST_FREE: u64 = u64::MAX;
 
+/// Bytes of an entry that are fetched before it is looked at: key, first version, short value.
+#[cfg(not(loom))]
+const ENTRY_BYTES_FETCHED: usize = 192;
+
 #[repr(C, align(64))]
 pub(super) struct Node {
     low: EntryPtr,
@@ -201,6 +205,15 @@ impl Node {
         let target = NonNull::new(self.target(at))?;
         // SAFETY: targets of a leaf are entries in its arena, complete when stored.
         Some(unsafe { EntryRef::from_raw(target.cast()) })
+    }
+
+    /// Has the processor fetch the entry in a slot of a leaf, if there is one.
+    #[inline]
+    pub(super) fn prefetch(&self, at: usize) {
+        #[cfg(not(loom))]
+        crate::env::os::prefetch(self.target(at), ENTRY_BYTES_FETCHED);
+        #[cfg(loom)]
+        let _ = at;
     }
 
     /// The node in a slot of an inner node.

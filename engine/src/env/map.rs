@@ -8,9 +8,6 @@ use std::sync::Arc;
 
 use super::os;
 
-/// A cache line of the processors that this runs on, mostly.
-const LINE_BYTES: usize = 64;
-
 /// Read-only bytes of a file in memory; alive as long as any clone is.
 #[derive(Clone)]
 pub struct Map(Owner);
@@ -36,8 +33,9 @@ impl Map {
     /// where they are looked at soon, but not yet; it waits for nothing.
     #[inline]
     pub fn prefetch(&self, start: usize, len: usize) {
-        let lines = self.get(start..).unwrap_or_default().chunks(LINE_BYTES);
-        lines.take(len.div_ceil(LINE_BYTES)).for_each(os::prefetch);
+        if let Some(bytes) = self.get(start..) {
+            os::prefetch(bytes.as_ptr(), len.min(bytes.len()));
+        }
     }
 }
 

@@ -32,6 +32,12 @@ enum Way {
     Back,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tie {
+    Same,
+    Apart,
+}
+
 /// Sources, newest first, as one.
 pub(crate) struct Merging<W: Walk> {
     sources: Vec<Source<W>>,
@@ -43,6 +49,8 @@ pub(crate) struct Merging<W: Walk> {
     current: Option<usize>,
     /// The second in line, if there is one.
     rival: Option<usize>,
+    /// Whether both stand on the same key.
+    tie: Tie,
     /// What so many of the first sources say of the current key counts, if its entry is a merge:
     /// a range delete takes what all others say. The greatest number is all, with none.
     counting: usize,
@@ -57,7 +65,8 @@ impl<W: Walk> Merging<W> {
             deletes.clear();
         }
         let (way, current, rival, counting) = (Way::Forward, None, None, usize::MAX);
-        Merging { sources, deletes, heads, way, current, rival, counting }
+        let tie = Tie::Apart;
+        Merging { sources, deletes, heads, way, current, rival, tie, counting }
     }
 
     /// Bytes of memory held, about.
@@ -158,7 +167,7 @@ impl<W: Walk> Merging<W> {
             return self.turn(way);
         }
         if let Some(rival) = self.rival {
-            if self.order(current, rival) == Ordering::Equal {
+            if self.tie == Tie::Same {
                 return self.step_all(current);
             }
             self.advance(current)?;
@@ -308,12 +317,19 @@ impl<W: Walk> Merging<W> {
     /// How the keys of two sources, both standing on one, follow each other on the present way.
     #[inline]
     fn order(&self, i: usize, j: usize) -> Ordering {
-        let order = self.heads[i].cmp(&self.heads[j]);
-        let order = order.then_with(|| self.sources[i].key().cmp(self.sources[j].key()));
+        let order = match self.heads[i].cmp(&self.heads[j]) {
+            Ordering::Equal => self.order_of_keys(i, j),
+            order => order,
+        };
         match self.way {
             Way::Forward => order,
             Way::Back => order.reverse(),
         }
+    }
+
+    #[inline(never)]
+    fn order_of_keys(&self, i: usize, j: usize) -> Ordering {
+        self.sources[i].key().cmp(self.sources[j].key())
     }
 
     /// Finds the source in front, the newest among equals, and its rival.
@@ -332,6 +348,8 @@ impl<W: Walk> Merging<W> {
                 },
             }
         }
+        let same = best.zip(second).is_some_and(|(i, j)| self.order(i, j) == Ordering::Equal);
+        self.tie = if same { Tie::Same } else { Tie::Apart };
         (self.current, self.rival) = (best, second);
     }
 }

@@ -42,19 +42,23 @@ pub(super) fn read_only(file: &File, range: Range<u64>) -> io::Result<Map> {
     Ok(Map::of_system(map))
 }
 
-/// Has the processor fetch the cache line of the first byte, where there is an instruction for it.
+/// A cache line of the processors that this runs on, mostly.
+const LINE_BYTES: usize = 64;
+
+/// Has the processor fetch bytes that are looked at soon, but not yet, where there is an
+/// instruction for it. It waits for nothing, and anything may lie there.
 #[inline]
-pub(in crate::env) fn prefetch(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    {
+pub(crate) fn prefetch(start: *const u8, len: usize) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for at in (0..len).step_by(LINE_BYTES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
         // SAFETY: every processor of this kind has the instruction (SSE); it reads nothing that a
         // program could see, and fails at no address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at).cast()) };
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = (start, len);
 }
 
 /// Words in a file that several processes map.

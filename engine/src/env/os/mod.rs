@@ -28,7 +28,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::{Env, Event, Job, Running, SharedWords, Vfs};
 use file::Maps;
 pub use file::OsVfs;
-pub(super) use map::prefetch;
+pub(crate) use map::prefetch;
 use map::{HeapWords, MappedWords};
 
 /// The operating system as the engine's environment.
