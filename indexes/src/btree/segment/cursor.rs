@@ -6,9 +6,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;
+use cuesta_engine::env::Map;
 use cuesta_engine::error::Result;
 
-use super::node::{Frame, Pointer};
+use super::detail::Detail;
+use super::node::{Entry, Frame, Pointer};
 use super::tree::{Place, Tree};
 use crate::ordered::kind::Kind;
 use crate::ordered::value::Value;
@@ -23,14 +25,26 @@ struct Step {
     at: usize,
 }
 
+impl Step {
+    /// In no node.
+    fn nowhere() -> Step {
+        Step { place: Place::Mapped(0..0), frame: Frame::default(), at: 0 }
+    }
+}
+
 /// A place in a tree: on an entry, or nowhere. Reads nothing until it is moved.
 pub struct TreeCursor {
     tree: Arc<Tree>,
-    /// Nodes from the root down to a leaf.
-    path: Vec<Step>,
+    /// What mapped places lie in.
+    map: Option<Map>,
+    /// Nodes from the root down to above the leaf.
+    above: Vec<Step>,
+    leaf: Step,
     valid: bool,
     kind: Kind,
+    /// From where it lies in the map, or in the loaded leaf, on.
     key: Range<usize>,
+    /// As the key.
     stored: Range<usize>,
     /// The stored bytes, where they lie apart.
     apart: Option<Place>,
@@ -48,8 +62,10 @@ impl TreeCursor {
     /// A cursor that stands nowhere.
     pub(crate) fn new(tree: Arc<Tree>) -> TreeCursor {
         TreeCursor {
+            map: tree.map().cloned(),
+            above: Vec::with_capacity(usize::from(tree.detail().height)),
             tree,
-            path: Vec::new(),
+            leaf: Step::nowhere(),
             valid: false,
             kind: Kind::Put,
             key: 0..0,
@@ -62,7 +78,8 @@ impl TreeCursor {
     /// Bytes of memory held besides what is mapped, about.
     pub(crate) fn memory(&self) -> usize {
         let apart = self.apart.as_ref().map_or(0, Place::memory);
-        apart + self.path.iter().map(|step| step.place.memory()).sum::<usize>()
+        let above: usize = self.above.iter().map(|step| step.place.memory()).sum();
+        apart + above + self.leaf.place.memory()
     }
 
     /// Whether it stands on an entry.
@@ -71,15 +88,20 @@ impl TreeCursor {
         self.valid
     }
 
+    /// Bytes of what the leaf lies in.
     #[inline]
-    fn leaf(&self) -> &[u8] {
-        self.path.last().map_or(&[], |step| self.tree.at(&step.place))
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        let all = match &self.leaf.place {
+            Place::Mapped(_) => self.map.as_deref(),
+            Place::Loaded(block) => Some(&**block),
+        };
+        all.and_then(|all| all.get(range.clone())).unwrap_or_default()
     }
 
     /// The key that it stands on; empty when it stands nowhere.
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
-        if self.valid { self.leaf().get(self.key.clone()).unwrap_or_default() } else { &[] }
+        if self.valid { self.bytes(&self.key) } else { &[] }
     }
 
     /// What the entry says of its key.
@@ -93,24 +115,33 @@ impl TreeCursor {
     pub(crate) fn value(&self) -> &[u8] {
         match &self.apart {
             Some(place) => self.tree.at(place),
-            None => self.leaf().get(self.stored.clone()).unwrap_or_default(),
+            None => self.bytes(&self.stored),
         }
     }
 
     /// The stored bytes, to be kept.
     pub(crate) fn value_owned(&self) -> Value {
-        match (&self.apart, self.path.last()) {
-            (Some(place), _) => self.tree.keep(place, 0..self.tree.at(place).len()),
-            (None, Some(leaf)) => self.tree.keep(&leaf.place, self.stored.clone()),
-            (None, None) => Value::from(&[][..]),
+        match &self.apart {
+            Some(place) => self.tree.keep(place, 0..self.tree.at(place).len()),
+            None => {
+                let start = self.leaf.place.start();
+                self.tree.keep(&self.leaf.place, self.stored.start - start..self.stored.end - start)
+            }
         }
     }
 
     /// Stands nowhere from now on.
     pub(crate) fn leave(&mut self) {
         self.valid = false;
-        self.path.clear();
         self.apart = None;
+        self.above.clear();
+        self.leave_leaf();
+    }
+
+    /// Stands in no leaf.
+    fn leave_leaf(&mut self) {
+        self.leaf = Step::nowhere();
+        self.fetch_at = 0;
     }
 
     /// Goes to the first entry.
@@ -118,29 +149,23 @@ impl TreeCursor {
     /// # Errors
     /// Here and below: `Corrupt`, `Unsupported` or `Io`; it then stands nowhere.
     pub(crate) fn first(&mut self) -> Result<()> {
-        self.begin()?;
-        self.descend(Edge::First)
+        self.enter(|_, _| Ok(0))?;
+        self.stand_or_climb()
     }
 
     /// Goes to the last entry.
     pub(crate) fn last(&mut self) -> Result<()> {
-        self.begin()?;
-        self.descend(Edge::Last)
+        self.enter(|frame, _| Ok(frame.count - 1))?;
+        self.stand_or_climb()
     }
 
     /// Goes to the first entry at or after `key`, if there is one.
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
-        self.begin()?;
-        while let Some(step) = self.path.last_mut() {
-            let node = self.tree.at(&step.place);
-            if step.frame.level == 0 {
-                step.at = step.frame.find(node, key)?.0;
-                return if step.at < step.frame.count { self.stand() } else { self.climb_next() };
-            }
-            step.at = step.frame.child_for(node, key)?;
-            self.push()?;
-        }
-        Ok(())
+        self.enter(|frame, node| match frame.level {
+            0 => Ok(frame.find(node, key)?.0),
+            _ => frame.child_for(node, key),
+        })?;
+        self.stand_or_climb()
     }
 
     /// Goes to the last entry before `key`, if there is one.
@@ -152,9 +177,8 @@ impl TreeCursor {
     /// Goes to the next entry; past the last one it stands nowhere.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<()> {
-        let Some(step) = self.path.last_mut() else { return Ok(()) };
-        step.at += 1;
-        if step.at >= self.fetch_at {
+        self.leaf.at += 1;
+        if self.leaf.at >= self.fetch_at {
             return self.next_near_end();
         }
         self.stand()
@@ -163,12 +187,11 @@ impl TreeCursor {
     /// On the way to the next leaf: has it fetched, or goes there.
     #[inline(never)]
     fn next_near_end(&mut self) -> Result<()> {
-        let Some((leaf, above)) = self.path.split_last() else { return Ok(()) };
-        if leaf.at >= leaf.frame.count {
+        if self.leaf.at >= self.leaf.frame.count {
             return self.climb(Edge::First);
         }
-        self.fetch_at = leaf.frame.count;
-        if let Some(step) = above.last()
+        self.fetch_at = self.leaf.frame.count;
+        if let Some(step) = self.above.last()
             && step.at + 1 < step.frame.count
         {
             self.tree.prefetch(step.frame.child(self.tree.at(&step.place), step.at + 1)?);
@@ -178,105 +201,122 @@ impl TreeCursor {
 
     /// Goes to the entry before; before the first one it stands nowhere.
     pub(crate) fn prev(&mut self) -> Result<()> {
-        let Some(step) = self.path.last_mut() else { return Ok(()) };
-        if let Some(at) = step.at.checked_sub(1) {
-            step.at = at;
+        if self.leaf.frame.count == 0 {
+            return Ok(());
+        }
+        if let Some(at) = self.leaf.at.checked_sub(1) {
+            self.leaf.at = at;
             return self.stand();
         }
         self.climb(Edge::Last)
     }
 
-    #[inline(never)]
-    fn climb_next(&mut self) -> Result<()> {
-        self.climb(Edge::First)
-    }
-
-    fn begin(&mut self) -> Result<()> {
+    /// From the root down to a leaf: `choose` says where to, in each node.
+    fn enter(&mut self, choose: impl Fn(&Frame, &[u8]) -> Result<usize>) -> Result<()> {
+        let Detail { root, height, .. } = *self.tree.detail();
         self.valid = false;
         self.apart = None;
-        if self.path.is_empty() {
-            let root = self.tree.detail().root;
-            if root != 0 {
-                self.push_node(root, self.tree.detail().height)?;
-            }
+        self.above.truncate(1);
+        self.leave_leaf();
+        if let Some(step) = self.above.last_mut() {
+            step.at = choose(&step.frame, self.tree.at(&step.place))?;
+            return self.go_down(choose);
         }
-        self.path.truncate(1);
-        Ok(())
+        if root == 0 { Ok(()) } else { self.go_down_to(root, height, choose) }
     }
 
-    fn push_node(&mut self, page: u32, above: u8) -> Result<()> {
-        let (body, frame) = self.tree.node(page)?;
-        ensure_sound!(
-            frame.level + 1 == above,
-            "page {page} is of level {} below {above}",
-            frame.level
-        );
-        let place = body.into_place();
-        self.fetch_at = frame.count.saturating_sub(FETCHED_AHEAD);
-        self.path.push(Step { place, frame, at: 0 });
-        Ok(())
-    }
-
-    /// The child that the last node of the path stands on.
-    fn push(&mut self) -> Result<()> {
-        let Some(step) = self.path.last() else { return Ok(()) };
+    /// From the lowest node above down to a leaf.
+    fn go_down(&mut self, choose: impl Fn(&Frame, &[u8]) -> Result<usize>) -> Result<()> {
+        let Some(step) = self.above.last() else { return Ok(()) };
         let page = step.frame.child(self.tree.at(&step.place), step.at)?;
-        let level = step.frame.level;
-        if level == 1 {
-            self.tree.prefetch(page);
-        }
-        self.push_node(page, level)
+        let above = step.frame.level;
+        self.go_down_to(page, above, choose)
     }
 
-    /// From the last node of the path down to a leaf, along an edge.
-    fn descend(&mut self, edge: Edge) -> Result<()> {
-        while let Some(step) = self.path.last_mut() {
-            step.at = if edge == Edge::First { 0 } else { step.frame.count - 1 };
-            if step.frame.level == 0 {
-                return self.stand();
+    /// To the node at `page`, which is below level `above`, and down to a leaf.
+    fn go_down_to(
+        &mut self,
+        mut page: u32,
+        mut above: u8,
+        choose: impl Fn(&Frame, &[u8]) -> Result<usize>,
+    ) -> Result<()> {
+        loop {
+            if above == 1 {
+                self.tree.prefetch(page);
             }
-            self.push()?;
+            let (body, frame) = self.tree.node(page)?;
+            ensure_sound!(
+                frame.level + 1 == above,
+                "page {page} is of level {} below {above}",
+                frame.level
+            );
+            let at = choose(&frame, body.bytes())?;
+            if frame.level == 0 {
+                self.leaf = Step { place: body.into_place(), frame, at };
+                self.fetch_at = frame.count.saturating_sub(FETCHED_AHEAD);
+                return Ok(());
+            }
+            (page, above) = (frame.child(body.bytes(), at)?, frame.level);
+            self.above.push(Step { place: body.into_place(), frame, at });
         }
-        Ok(())
     }
 
     /// To the next leaf, or the one before.
     fn climb(&mut self, edge: Edge) -> Result<()> {
         self.valid = false;
         self.apart = None;
-        self.path.pop();
-        while let Some(step) = self.path.last_mut() {
+        self.leave_leaf();
+        while let Some(step) = self.above.last_mut() {
             let to = match edge {
                 Edge::First => step.at.checked_add(1).filter(|at| *at < step.frame.count),
                 Edge::Last => step.at.checked_sub(1),
             };
             if let Some(at) = to {
                 step.at = at;
-                self.push()?;
-                return self.descend(edge);
+                self.go_down(|frame, _| match edge {
+                    Edge::First => Ok(0),
+                    Edge::Last => Ok(frame.count - 1),
+                })?;
+                return self.stand();
             }
-            self.path.pop();
+            self.above.pop();
         }
         Ok(())
     }
 
-    /// Stands on the entry that the path leads to.
+    fn stand_or_climb(&mut self) -> Result<()> {
+        if self.leaf.at < self.leaf.frame.count { self.stand() } else { self.climb(Edge::First) }
+    }
+
+    /// Stands on the entry of the leaf that is next in line.
     #[inline]
     fn stand(&mut self) -> Result<()> {
         self.valid = false;
-        let Some(step) = self.path.last() else { return Ok(()) };
-        let node = self.tree.at(&step.place);
-        let entry = step.frame.entry(node, step.at)?;
-        if self.apart.is_some() {
-            self.apart = None;
+        let node = match &self.leaf.place {
+            Place::Mapped(range) => self.map.as_deref().and_then(|map| map.get(range.clone())),
+            Place::Loaded(block) => Some(&**block),
+        };
+        let entry = self.leaf.frame.entry(node.unwrap_or_default(), self.leaf.at)?;
+        if entry.apart || self.apart.is_some() {
+            self.stand_apart(&entry)?;
         }
+        let start = self.leaf.place.start();
+        self.kind = entry.kind;
+        self.key = start + entry.key.start..start + entry.key.end;
+        self.stored = start + entry.stored.start..start + entry.stored.end;
+        self.valid = true;
+        Ok(())
+    }
+
+    #[cold]
+    fn stand_apart(&mut self, entry: &Entry) -> Result<()> {
+        self.apart = None;
         if entry.apart {
+            let node = self.tree.at(&self.leaf.place);
             let pointer = node.get(entry.stored.clone()).unwrap_or_default();
             let body = self.tree.apart(&Pointer::decode(pointer)?)?;
             self.apart = Some(body.into_place());
         }
-        (self.kind, self.key, self.stored) = (entry.kind, entry.key, entry.stored);
-        self.valid = true;
         Ok(())
     }
 }

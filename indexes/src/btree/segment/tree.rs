@@ -170,6 +170,15 @@ pub(in crate::btree) enum Place {
 }
 
 impl Place {
+    /// Where it begins in the map, or in itself.
+    #[inline]
+    pub(in crate::btree) fn start(&self) -> usize {
+        match self {
+            Place::Mapped(range) => range.start,
+            Place::Loaded(_) => 0,
+        }
+    }
+
     /// Bytes of memory held.
     pub(in crate::btree) fn memory(&self) -> usize {
         match self {
@@ -316,13 +325,17 @@ impl Tree {
         self.detail.page_bytes as usize
     }
 
+    /// What mapped places lie in. It keeps no page from being reused: the tree does.
+    pub(in crate::btree) fn map(&self) -> Option<&Map> {
+        self.region.map().map(|(map, _)| map)
+    }
+
     /// The bytes at a place in this tree.
     #[inline]
     pub(in crate::btree) fn at<'t>(&'t self, place: &'t Place) -> &'t [u8] {
         match place {
             Place::Mapped(range) => {
-                let map = self.region.map().map(|(map, _)| map);
-                map.and_then(|map| map.get(range.clone())).unwrap_or_default()
+                self.map().and_then(|map| map.get(range.clone())).unwrap_or_default()
             }
             Place::Loaded(block) => block,
         }
