@@ -43,8 +43,8 @@ use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::{Files, Output};
 use cuesta_engine::id::{SegmentId, SeqNo};
 use cuesta_engine::index::{
-    Aim, Debt, Edit, FlushCost, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan, Placed, Remnant,
-    Salvage, SegmentMeta, Services, Work,
+    Aim, Debt, Edit, FlushCost, Footprint, Heirs, IndexType, KnownBy, Live, Load, MergePlan,
+    Placed, Remnant, Salvage, SegmentMeta, Services, Work,
 };
 use cuesta_engine::planted::{self, Bug};
 
@@ -55,7 +55,8 @@ pub use segment::Tree;
 
 use merge::{Before, Expiry, FlushWork, Job, LoadWork, Place, is_sparse};
 use segment::cursor::TreeCursor;
-use segment::tree::{FORMAT, Living};
+use segment::living::Living;
+use segment::tree::FORMAT;
 
 use crate::ordered::memtable::{Memtable, Memtables, Writer};
 use crate::ordered::operand::Rules;

@@ -15,8 +15,9 @@ use cuesta_engine::format::name;
 use cuesta_engine::index::{KnownBy, Remnant, Salvage};
 
 use super::segment::Tree;
+use super::segment::living::Living;
 use super::segment::node::{self, Pointer};
-use super::segment::tree::{Living, seed};
+use super::segment::tree::seed;
 use crate::ordered::operand::Rules;
 use crate::ordered::saving::Saving;
 

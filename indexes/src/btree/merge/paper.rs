@@ -13,9 +13,10 @@ use cuesta_engine::file::{FileKind, Output};
 use cuesta_engine::format::crc32;
 use cuesta_engine::planted::{self, Bug};
 
+use crate::btree::segment::living::Checked;
 use crate::btree::segment::node::Pointer;
 use crate::btree::segment::space::{Space, too_many};
-use crate::btree::segment::tree::{Checked, Tree};
+use crate::btree::segment::tree::Tree;
 
 /// Bytes that wait to be written.
 const BUFFER_BYTES: usize = 256 << 10;

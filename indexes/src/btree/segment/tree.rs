@@ -10,11 +10,9 @@
 //! 1. No page of a tree is written again as long as the tree, or bytes of it, are held: whoever
 //!    holds bytes of a page holds the tree's [`Token`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cuesta_engine::FileId;
 use cuesta_engine::cache::{Block, BlockCache};
@@ -27,6 +25,7 @@ use cuesta_engine::index::SegmentMeta;
 use cuesta_engine::planted::{self, Bug};
 
 use super::detail::{Detail, Facts};
+use super::living::{Checked, Living, Token};
 use super::node::{self, Entry, Frame, Pointer};
 use super::space::Space;
 use crate::ordered::expiry;
@@ -44,69 +43,6 @@ pub(in crate::btree) fn seed(file: FileId, page: u32) -> u64 {
     file.0.rotate_left(40) ^ u64::from(page)
 }
 
-/// Which trees are looked at in this process, and what is known of the pages of the newest ones.
-#[derive(Debug, Default)]
-pub(in crate::btree) struct Living(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    /// By file and generation: by how many.
-    trees: BTreeMap<(FileId, u64), usize>,
-    /// Of trees that are about to be opened.
-    checked: BTreeMap<(FileId, u64), Arc<Checked>>,
-}
-
-impl Living {
-    fn look<R>(&self, look: impl FnOnce(&mut Known) -> R) -> R {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn enter(self: &Arc<Living>, file: FileId, generation: u64) -> Token {
-        self.look(|known| *known.trees.entry((file, generation)).or_default() += 1);
-        Token { living: self.clone(), file, generation }
-    }
-
-    /// Whether nobody looks at a tree of `file` before `generation`.
-    pub(in crate::btree) fn is_over(&self, file: FileId, generation: u64) -> bool {
-        self.look(|known| known.trees.range((file, 0)..(file, generation)).next().is_none())
-    }
-
-    /// Tells which nodes need no check in a tree that will be opened.
-    pub(in crate::btree) fn hand_on(&self, file: FileId, generation: u64, checked: Checked) {
-        self.look(|known| {
-            // Of the file nothing older is opened from now on.
-            known.checked.retain(|(other, _), _| *other != file);
-            known.checked.insert((file, generation), Arc::new(checked));
-        });
-    }
-
-    fn checked(&self, file: FileId, generation: u64) -> Option<Arc<Checked>> {
-        self.look(|known| known.checked.get(&(file, generation)).cloned())
-    }
-}
-
-/// Keeps pages of a tree from being reused.
-#[derive(Debug)]
-struct Token {
-    living: Arc<Living>,
-    file: FileId,
-    generation: u64,
-}
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        let key = (self.file, self.generation);
-        self.living.look(|known| {
-            if let Some(count) = known.trees.get_mut(&key) {
-                *count -= 1;
-                if *count == 0 {
-                    known.trees.remove(&key);
-                }
-            }
-        });
-    }
-}
-
 /// A mapped file that keeps the pages of a tree from being reused.
 struct Pinned {
     map: Map,
@@ -116,47 +52,6 @@ struct Pinned {
 impl AsRef<[u8]> for Pinned {
     fn as_ref(&self) -> &[u8] {
         &self.map
-    }
-}
-
-/// Which nodes and values were found sound: a bit per page that one begins with.
-#[derive(Debug, Default)]
-pub(in crate::btree) struct Checked(Box<[AtomicU64]>);
-
-impl Checked {
-    /// Of a file of `pages` pages: nothing is known.
-    pub(in crate::btree) fn new(pages: u32) -> Checked {
-        Checked((0..=pages / 64).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    /// What is known, for a file of so many pages, of all pages but those.
-    pub(in crate::btree) fn without(
-        &self,
-        pages: u32,
-        written: impl Iterator<Item = (u32, u32)>,
-    ) -> Checked {
-        let next = Checked::new(pages);
-        for (from, to) in self.0.iter().zip(&next.0) {
-            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
-        for page in written.flat_map(|(page, len)| page..page + len) {
-            if let Some(word) = next.0.get(page as usize / 64) {
-                word.fetch_and(!(1 << (page % 64)), Ordering::Relaxed);
-            }
-        }
-        next
-    }
-
-    #[inline]
-    fn is(&self, page: u32) -> bool {
-        let word = self.0.get(page as usize / 64);
-        word.is_some_and(|word| word.load(Ordering::Relaxed) & 1 << (page % 64) > 0)
-    }
-
-    fn note(&self, page: u32) {
-        if let Some(word) = self.0.get(page as usize / 64) {
-            word.fetch_or(1 << (page % 64), Ordering::Relaxed);
-        }
     }
 }
 
@@ -294,9 +189,9 @@ impl Tree {
         let region = files.region(&extent)?;
         let known = living.checked(extent.file, detail.generation);
         let checked = known.unwrap_or_else(|| Arc::new(Checked::new(detail.pages)));
-        let map = region.map().map(|(map, _)| {
-            Map::new(Pinned { map: map.clone(), _token: token.clone() })
-        });
+        let map = region
+            .map()
+            .map(|(map, _)| Map::new(Pinned { map: map.clone(), _token: token.clone() }));
         Ok(Tree { region, detail, facts, checked, cache: cache.clone(), map, token })
     }
 
@@ -591,7 +486,7 @@ impl Tree {
 
     /// Which tree of its file it is.
     pub(in crate::btree) fn generation(&self) -> u64 {
-        self.token.generation
+        self.token.generation()
     }
 }
 
@@ -616,9 +511,7 @@ impl Held {
     #[inline]
     pub(in crate::btree) fn bytes(&self) -> &[u8] {
         match self {
-            Held::Map { map, start, len } => {
-                map.get(*start..*start + *len).unwrap_or_default()
-            }
+            Held::Map { map, start, len } => map.get(*start..*start + *len).unwrap_or_default(),
             Held::Block(block) => block,
         }
     }

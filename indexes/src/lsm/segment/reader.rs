@@ -464,9 +464,7 @@ impl Held {
     #[inline]
     pub(in crate::lsm) fn bytes(&self) -> &[u8] {
         match self {
-            Held::Map { map, start, len } => {
-                map.get(*start..*start + *len).unwrap_or_default()
-            }
+            Held::Map { map, start, len } => map.get(*start..*start + *len).unwrap_or_default(),
             Held::Block(block) => block,
         }
     }
