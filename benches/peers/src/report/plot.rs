@@ -8,7 +8,7 @@ use crate::results::Results;
 use crate::store::Engine;
 
 const PANEL_WIDTH: usize = 300;
-const NAME_WIDTH: usize = 66;
+const NAME_WIDTH: usize = 80;
 const FIGURE_WIDTH: usize = 52;
 const BAR: usize = 15;
 const GAP: usize = 4;

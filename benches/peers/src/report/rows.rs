@@ -87,7 +87,7 @@ pub fn figure(results: &Results, engine: Engine, metric: Metric, row: &str) -> O
 }
 
 /// Rows of the table of operations, by stage.
-pub const OPERATIONS: [&str; 41] = [
+pub const OPERATIONS: [&str; 46] = [
     "fill-seq-b1",
     "fill-rand-b1",
     "overwrite-b1",
@@ -105,6 +105,11 @@ pub const OPERATIONS: [&str; 41] = [
     "scan-100-compacted",
     "scan-full-compacted",
     "scan-after-delete",
+    "read-hit-fresh",
+    "read-miss-fresh",
+    "scan-100-fresh",
+    "scan-full-fresh",
+    "overwrite-sync-b100",
     "queue-take",
     "lz4-fill-b100",
     "lz4-read-hit",
@@ -172,6 +177,9 @@ pub const PLOTS: &[Plot] = &[
             "scan-100-compacted",
             "scan-full-compacted",
             "scan-after-delete",
+            "read-hit-fresh",
+            "scan-100-fresh",
+            "scan-full-fresh",
         ],
     },
     Plot {
@@ -202,7 +210,7 @@ pub const PLOTS: &[Plot] = &[
         name: "written",
         title: "Bytes written",
         metric: Metric::Amplification,
-        rows: &["fill-rand-b100", "overwrite-b100", "large-fill"],
+        rows: &["fill-rand-b100", "overwrite-b100", "overwrite-sync-b100"],
     },
     Plot {
         name: "disk",

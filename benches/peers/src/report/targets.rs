@@ -6,6 +6,8 @@ use crate::store::Engine;
 
 /// A goal, and how far Cuesta is.
 pub struct Goal {
+    /// Of which engine.
+    pub engine: Engine,
     /// The row.
     pub row: &'static str,
     /// What is asked.
@@ -23,17 +25,49 @@ pub struct Goal {
 enum Rival {
     /// The best of the peers that are log-structured merge trees.
     BestLsm,
+    /// The best of the peers that are B-trees.
+    BestTree,
+    /// The best of all peers but LMDB.
+    BestOther,
     /// One peer.
     Peer(Engine),
     /// Another row of Cuesta.
     Own(&'static str),
 }
 
-use Metric::{Disk, P99, PerProcessorSecond as Cpu, PerSecond as Wall};
-use Rival::{BestLsm, Own, Peer};
+impl Rival {
+    /// The stores that it is one of, and the row that counts.
+    fn among(self, ours: Engine, row: &'static str) -> (Vec<Engine>, &'static str) {
+        match self {
+            BestLsm => (Engine::LSM_PEERS.to_vec(), row),
+            BestTree => (Engine::TREE_PEERS.to_vec(), row),
+            BestOther => {
+                let all = Engine::ALL.into_iter();
+                (all.filter(|peer| !peer.is_ours() && *peer != Engine::Lmdb).collect(), row)
+            }
+            Peer(engine) => (vec![engine], row),
+            Own(other) => (vec![ours], other),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            BestLsm => "the best LSM peer".to_string(),
+            BestTree => "the best B-tree peer".to_string(),
+            BestOther => "the best peer but LMDB".to_string(),
+            Peer(engine) => engine.name().to_string(),
+            Own(other) => format!("{other} of Cuesta"),
+        }
+    }
+}
+
+use Metric::{Amplification, Disk, P99, PerProcessorSecond as Cpu, PerSecond as Wall};
+use Rival::{BestLsm, BestOther, BestTree, Own, Peer};
+
+type Ratio = (&'static str, Metric, Rival, f64);
 
 /// Row, what is compared, with whom, and the least ratio (or the most, where less is better).
-const RATIOS: [(&str, Metric, Rival, f64); 29] = [
+const RATIOS: [Ratio; 29] = [
     ("fill-rand-b1", Cpu, BestLsm, 1.0),
     ("fill-rand-b100", Cpu, BestLsm, 1.0),
     ("overwrite-b1", Cpu, BestLsm, 1.0),
@@ -65,6 +99,29 @@ const RATIOS: [(&str, Metric, Rival, f64); 29] = [
     ("overwrite-b100", P99, Peer(Engine::Fjall), 1.0),
 ];
 
+/// As [`RATIOS`], for keyspaces that are B+trees.
+const TREE_RATIOS: [Ratio; 19] = [
+    ("read-hit", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("read-hit", Cpu, BestOther, 1.0),
+    ("read-hit-compacted", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("read-hit-fresh", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("read-hit-fresh", Cpu, BestOther, 1.0),
+    ("scan-100", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("scan-100-compacted", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("scan-100-fresh", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("scan-full", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("scan-full-compacted", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("scan-full-fresh", Cpu, Peer(Engine::Lmdb), 0.9),
+    ("fill-seq-b100", Cpu, Peer(Engine::Lmdb), 0.7),
+    ("fill-rand-b1", Cpu, BestTree, 1.0),
+    ("fill-rand-b100", Cpu, BestTree, 1.0),
+    ("overwrite-b1", Cpu, BestTree, 1.0),
+    ("overwrite-b100", Cpu, BestTree, 1.0),
+    ("sync-1t", Wall, Peer(Engine::Cuesta), 0.9),
+    ("sync-8t", Wall, Peer(Engine::Cuesta), 0.9),
+    ("overwrite-sync-b100", Amplification, Peer(Engine::Lmdb), 0.33),
+];
+
 /// The most that opening may take, in milliseconds.
 const OPEN_MS: f64 = 50.0;
 /// The most of the budget that anonymous memory may take.
@@ -74,16 +131,19 @@ const ABORTS: f64 = 0.01;
 
 /// All goals.
 pub fn goals(results: &Results) -> Vec<Goal> {
-    let mut goals: Vec<Goal> = RATIOS.iter().map(|ratio| compared(results, *ratio)).collect();
+    let of = |ours: Engine, ratios: &[Ratio]| -> Vec<Goal> {
+        ratios.iter().map(|ratio| compared(results, ours, *ratio)).collect()
+    };
+    let mut goals = of(Engine::Cuesta, &RATIOS);
+    goals.extend(of(Engine::CuestaBtree, &TREE_RATIOS));
     goals.push(opening(results));
     goals.push(memory(results));
     goals.push(aborts(results));
     goals
 }
 
-fn compared(results: &Results, ratio: (&'static str, Metric, Rival, f64)) -> Goal {
-    let (row, metric, rival, factor) = ratio;
-    let ours = figures(results, Engine::Cuesta, metric, row);
+fn compared(results: &Results, engine: Engine, (row, metric, rival, factor): Ratio) -> Goal {
+    let ours = figures(results, engine, metric, row);
     let more = metric.more_is_better();
     // Both figures are of one round, so that what slows a round slows both.
     let ratios = ours.iter().filter_map(|(round, ours)| {
@@ -91,33 +151,25 @@ fn compared(results: &Results, ratio: (&'static str, Metric, Rival, f64)) -> Goa
             let theirs = figures(results, engine, metric, row);
             theirs.into_iter().find(|(other, _)| other == round).map(|(_, figure)| figure)
         };
-        let theirs = match rival {
-            BestLsm => {
-                let all = Engine::LSM_PEERS.into_iter().filter_map(|engine| of(engine, row));
-                all.reduce(if more { f64::max } else { f64::min })?
-            }
-            Peer(engine) => of(engine, row)?,
-            Own(other) => of(Engine::Cuesta, other)?,
-        };
+        let (peers, row) = rival.among(engine, row);
+        let theirs = peers.into_iter().filter_map(|engine| of(engine, row));
+        let theirs = theirs.reduce(if more { f64::max } else { f64::min })?;
         (theirs > 0.0).then_some(ours / theirs)
     });
     let ratios: Vec<f64> = ratios.collect();
     let rounds = ratios.len();
     let found = median(ratios);
-    let name = match rival {
-        BestLsm => "the best LSM peer".to_string(),
-        Peer(engine) => engine.name().to_string(),
-        Own(other) => format!("{other} of Cuesta"),
-    };
     let (most, what) = match metric {
         Cpu => ("at least", ""),
         Wall => ("at least", " by the wall clock"),
         Disk => ("at most", " in bytes"),
+        Amplification => ("at most", " in bytes written"),
         _ => ("at most", " at the 99th percentile"),
     };
     Goal {
         row,
-        asked: format!("{most} {factor} x {name}{what}"),
+        engine,
+        asked: format!("{most} {factor} x {}{what}", rival.name()),
         found: found.map_or_else(|| "-".into(), |ratio| format!("{ratio:.2} x")),
         rounds,
         met: found.map(|ratio| if more { ratio >= factor } else { ratio <= factor }),
@@ -130,6 +182,7 @@ fn opening(results: &Results) -> Goal {
     let rounds = all.len();
     let found = median(all.into_iter().map(|(_, figure)| figure));
     Goal {
+        engine: Engine::Cuesta,
         row,
         asked: format!("under {OPEN_MS} ms for 2,000,000 keys"),
         found: found.map_or_else(|| "-".into(), |ms| format!("{ms:.1} ms")),
@@ -148,6 +201,7 @@ fn memory(results: &Results) -> Goal {
         format!("{share:.2} x, {} MiB in {}", row.anonymous >> 20, row.row)
     });
     Goal {
+        engine: Engine::Cuesta,
         row: "anonymous memory of every row",
         asked: format!("at most {MEMORY} x the memory given"),
         found: found.unwrap_or_else(|| "-".into()),
@@ -161,6 +215,7 @@ fn aborts(results: &Results) -> Goal {
     let rounds = shares.len();
     let share = median(shares.into_values());
     Goal {
+        engine: Engine::Cuesta,
         row: "transactions-8t",
         asked: format!("at most {} % abort", ABORTS * 100.0),
         found: share.map_or_else(|| "-".into(), |share| format!("{:.3} %", share * 100.0)),
