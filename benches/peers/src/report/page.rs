@@ -242,7 +242,8 @@ after a full compaction, each after some reads that do not count; `overwrite-b10
 \
 `fresh` rows read another such store after a tenth of its keys was overwritten: where a store keeps \
 what is new in memory, it is there. `overwrite-sync-b100` then overwrites as many, 100 in a commit \
-that waits for the disk. `queue-take` looks for the first key and deletes it, 10,000 times. `lz4` rows are of a compacted \
+that waits for the disk. `queue-take` looks for the first key and deletes it, 10,000 times. `lz4` \
+rows are of a compacted \
 store of its own that compresses everything with LZ4. \
 `open-cold` opens a store that was closed in order, none of whose pages are in memory, and reads a \
 key. `1t` and `8t` are threads. The YCSB rows run one after another on one store, with nothing \
