@@ -238,13 +238,10 @@ const REST: &str = "\n## What the rows are\n\n\
 `overwrite-b1` follows `fill-rand-b1`; `read` and `scan` rows follow `fill-rand-b100`, before and \
 after a full compaction, each after some reads that do not count; `overwrite-b100`, then \
 `delete-b100` of half of the keys, then `scan-after-delete` follow those, in another process. \
-\
-\
-`fresh` rows read another such store after a tenth of its keys was overwritten: where a store keeps \
-what is new in memory, it is there. `overwrite-sync-b100` then overwrites as many, 100 in a commit \
-that waits for the disk. `queue-take` looks for the first key and deletes it, 10,000 times. `lz4` \
-rows are of a compacted \
-store of its own that compresses everything with LZ4. \
+`fresh` rows read another such store after a tenth of its keys was overwritten: where a store \
+keeps what is new in memory, it is there. `overwrite-sync-b100` then overwrites as many, 100 in a \
+commit that waits for the disk. `queue-take` looks for the first key and deletes it, 10,000 \
+times. `lz4` rows are of a compacted store of its own that compresses everything with LZ4. \
 `open-cold` opens a store that was closed in order, none of whose pages are in memory, and reads a \
 key. `1t` and `8t` are threads. The YCSB rows run one after another on one store, with nothing \
 flushed between them; `ycsb-E` scans 1 to 100 entries. `large` values have 64 KiB. \
