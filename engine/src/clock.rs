@@ -61,6 +61,18 @@ impl Clock {
         Clock { env: Some(env), shown, told, settled, relied, ahead: AtomicI64::new(i64::MIN) }
     }
 
+    /// A clock that stands, at `since_ms`, until it is put forward by [`Clock::reach`].
+    pub fn standing(since_ms: u64) -> Clock {
+        let clock = Clock::stopped();
+        clock.reach(since_ms);
+        clock
+    }
+
+    /// Puts the time forward to `now_ms`, unless it is later already.
+    pub fn reach(&self, now_ms: u64) {
+        self.shown.fetch_max(now_ms, SeqCst);
+    }
+
     /// A clock that stands at 0.
     pub fn stopped() -> Clock {
         let [shown, told, settled, relied] = [0; 4].map(AtomicU64::new);

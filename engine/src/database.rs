@@ -22,6 +22,7 @@ use crate::jobs::{
 use crate::keep::{self, BackupReport, CheckpointReport};
 use crate::options::{Access, Durability, Options};
 use crate::parts::{Parts, ScrubReport};
+use crate::reader::{self, Follower, Reader};
 use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
 use crate::transaction::{Transaction, TransactionOptions};
@@ -37,6 +38,8 @@ pub struct Engine {
     report: RecoveryReport,
     running: Mutex<Vec<Arc<dyn Running>>>,
     lock: Mutex<Option<Arc<dyn Lock>>>,
+    /// What follows the process that writes, in one that reads along.
+    reader: Option<Arc<Reader>>,
 }
 
 /// What an index is at the moment.
@@ -95,6 +98,10 @@ pub struct Gauges {
     pub feed_oldest: Option<SeqNo>,
     /// Watches, those of feeds included.
     pub watches: usize,
+    /// Processes that read along.
+    pub readers: usize,
+    /// The last commit that all of these have the log read up to.
+    pub reader_oldest: Option<SeqNo>,
     /// How far unmerged data presses: commits are slowed from 1 on and wait from 2 on.
     pub pressure: f64,
     /// What views hold.
@@ -121,18 +128,27 @@ impl Engine {
         registry: Registry,
     ) -> Result<Engine> {
         options.check()?;
-        let writable = options.access != Access::Read;
-        let recovery::Opened { parts, identity, report, lock } =
-            recovery::open(env.clone(), dir, options, registry)?;
+        let writable = options.access.is_writable();
+        let (opened, reader) = if options.access == Access::Follow {
+            let (opened, reader) = reader::open(env.clone(), dir, options, registry)?;
+            (opened, Some(reader))
+        } else {
+            (recovery::open(env.clone(), dir, options, registry)?, None)
+        };
+        let recovery::Opened { parts, identity, report, lock } = opened;
         tracing::debug!(dir = %dir.display(), ?report, "opened");
         let (running, lock) = (Mutex::default(), Mutex::new(lock));
-        let engine = Engine { parts, identity, report, running, lock };
+        let engine = Engine { parts, identity, report, running, lock, reader };
         if writable {
             if let Some(backups) = &engine.parts.options.archive {
                 begin_archive(&engine.parts, &identity, backups)?;
             }
             // From here on, whatever happens, dropping the engine ends what was spawned.
             engine.spawn(&*env);
+        } else if let Some(reader) = &engine.reader {
+            let follower = Box::new(Follower::new(engine.parts.clone(), reader.clone()));
+            let running = env.spawn("cuesta-follow", follower);
+            engine.running.lock().unwrap_or_else(PoisonError::into_inner).push(running);
         }
         Ok(engine)
     }
@@ -385,7 +401,7 @@ impl Engine {
     /// What background work fails with; `Invalid` when opened for reading.
     pub fn flush(&self) -> Result<()> {
         let last = self.rotate()?;
-        self.wait_for(|parts| {
+        self.wait_until(|parts| {
             let tail = parts.tail();
             let is_old = |writer: &crate::tail::IndexWriter| {
                 writer.frozen.iter().any(|frozen| frozen.last <= last)
@@ -403,7 +419,7 @@ impl Engine {
         self.flush()?;
         let ids: Vec<IndexId> = self.catalog().iter().map(|(id, _)| id).collect();
         self.parts.want_compacted(&ids);
-        self.wait_for(|parts| {
+        self.wait_until(|parts| {
             let mut control = parts.control();
             let current = parts.versions.current();
             control.compact.retain(|id, _| current.value.state(*id).is_ok());
@@ -427,7 +443,7 @@ impl Engine {
         self.parts.check_writable()?;
         self.parts.tail().check()?;
         self.parts.work.notify();
-        self.wait_for(|parts| {
+        self.wait_until(|parts| {
             let waiting = parts.tail().writers.iter().any(|writer| !writer.frozen.is_empty());
             let control = parts.control();
             let idle =
@@ -442,7 +458,7 @@ impl Engine {
         Ok(())
     }
 
-    fn wait_for(&self, done: impl Fn(&Parts) -> bool) -> Result<()> {
+    fn wait_until(&self, done: impl Fn(&Parts) -> bool) -> Result<()> {
         let parts = &*self.parts;
         let failed = parts.retry();
         drive(parts, || {
@@ -502,6 +518,7 @@ impl Engine {
     pub fn gauges(&self) -> Gauges {
         let parts = &*self.parts;
         let current = parts.versions.current();
+        parts.reclaim_readers();
         // Told, not enforced: reading statistics expires nothing.
         let views = parts.pins.report(&current.value);
         parts.services.budget.set(Part::Views, views.bytes);
@@ -527,6 +544,8 @@ impl Engine {
         let control = parts.control();
         let (jobs, failure) = (control.flushes + control.merges, control.failure.clone());
         drop(control);
+        let failure = failure.map(|failure| failure.to_error());
+        let failure = failure.or_else(|| self.reader.as_ref()?.failure());
         let tail = parts.tail();
         let log_bytes = tail.log.retained_bytes();
         let (log_kept_bytes, log_first) = (tail.log.kept_bytes(), tail.log.first_commit());
@@ -547,14 +566,17 @@ impl Engine {
             feeds: parts.feeds.len(),
             feed_oldest: parts.feeds.oldest(),
             watches: parts.watchers.len(),
+            readers: parts.pins.shared().slots().count(),
+            reader_oldest: parts.pins.oldest_read(),
             pressure: parts.pressure(),
             views,
             jobs,
-            failure: failure.map(|failure| failure.to_error().message().to_owned()),
+            failure: failure.map(|failure| failure.message().to_owned()),
             indexes,
         }
     }
 }
 
 mod again;
+mod along;
 mod close;

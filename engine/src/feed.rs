@@ -25,7 +25,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::jobs::trim_log;
 use crate::log::{Follow, Kind, Record, RecordHeader};
-use crate::options::Access;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::tail::Tail;
@@ -296,7 +295,7 @@ fn check_open(tail: &Tail) -> Result<()> {
 
 /// Has all that is published handed to the operating system.
 fn write_out(parts: &Parts, tail: &mut Tail) -> Result<()> {
-    if parts.options.access == Access::Read || tail.log.written() == tail.log.end() {
+    if !parts.options.access.is_writable() || tail.log.written() == tail.log.end() {
         return Ok(());
     }
     tail.check()?;

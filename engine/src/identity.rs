@@ -348,7 +348,11 @@ pub fn find(vfs: &dyn Vfs, dir: &Path) -> Result<Found> {
         match FileName::parse(file) {
             Some(FileName::Identity) => return Identity::read(vfs, dir).map(Found::Database),
             Some(
-                FileName::Manifest(1) | FileName::Temporary | FileName::Lock | FileName::Readers,
+                FileName::Manifest(1)
+                | FileName::Temporary
+                | FileName::Lock
+                | FileName::Readers
+                | FileName::Reader(_),
             ) => found = Found::Leftovers,
             Some(
                 FileName::Manifest(_) | FileName::Log(_) | FileName::Spare(_) | FileName::Data(_),

@@ -33,6 +33,19 @@ pub enum Access {
     Write,
     /// Must exist; nothing in the directory changes.
     Read,
+    /// Must exist; another process may write it meanwhile, and is followed. In the directory,
+    /// nothing changes but the slot of this process in the table of readers.
+    Follow,
+}
+
+impl Access {
+    /// Whether the database may be written.
+    pub fn is_writable(self) -> bool {
+        match self {
+            Access::Create | Access::Write => true,
+            Access::Read | Access::Follow => false,
+        }
+    }
 }
 
 /// Settings of an open database.
@@ -44,6 +57,8 @@ pub struct Options {
     pub durability: Durability,
     /// The longest that a commit of durability `Interval` waits for its sync.
     pub sync_interval: Duration,
+    /// How often a reader process looks for what the writer has published.
+    pub refresh_interval: Duration,
     /// Memory for everything: memtables, block cache, buffers.
     pub memory_budget: u64,
     /// Whether the budget may be exceeded.
@@ -90,6 +105,7 @@ impl Default for Options {
             access: Access::Create,
             durability: Durability::Sync,
             sync_interval: Duration::from_millis(100),
+            refresh_interval: Duration::from_millis(10),
             memory_budget: 256 << 20,
             strictness: Strictness::Elastic,
             memtable_limit: None,

@@ -10,6 +10,8 @@
 //!
 //! Not for: doing anything. Commits, jobs and recovery are in modules of their own.
 
+mod readers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -204,7 +206,12 @@ impl Failure {
 
     /// The failure as an error for somebody who waits for the work.
     pub fn to_error(&self) -> Error {
-        Error::new(self.kind, format!("background work fails: {}", self.message))
+        self.told("background work fails")
+    }
+
+    /// The failure as an error that begins so.
+    pub fn told(&self, what: &str) -> Error {
+        Error::new(self.kind, format!("{what}: {}", self.message))
     }
 }
 
@@ -427,7 +434,9 @@ impl Parts {
     /// `Invalid`.
     pub fn check_writable(&self) -> Result<()> {
         match self.options.access {
-            Access::Read => Err(Error::invalid("the database is open for reading only")),
+            Access::Read | Access::Follow => {
+                Err(Error::invalid("the database is open for reading only"))
+            }
             Access::Create | Access::Write => Ok(()),
         }
     }
@@ -554,10 +563,9 @@ impl Parts {
 
     /// Publishes `seq` and what is before it; the caller holds the tail.
     pub fn publish_up_to(&self, tail: &Tail, seq: SeqNo) {
-        let clock_ms = tail.log.clock_ms();
         self.versions.publish(seq.0);
         self.locks.published(seq);
-        self.pins.show_published(seq, clock_ms);
+        self.show(tail);
         self.watchers.published(seq);
         self.moved.notify();
     }

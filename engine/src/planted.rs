@@ -39,6 +39,12 @@ pub enum Bug {
     RangeDeleteDroppedTooHigh,
     /// A feed leaves out a commit where it goes on to the next segment of the log.
     ChangeDroppedAtSegmentEnd,
+    /// Files and pages are given up although reader processes may still read them.
+    ReadersForgotten,
+    /// A reader process reads the log further than the writer shows.
+    ReaderRunsAhead,
+    /// A reader process keeps what was flushed from the middle of a memtable in memory.
+    FlushedKeptByReader,
     /// A watch looks for changes before it notes what it will wait for.
     WakeUpLost,
     /// A key that is written in a run of deleted ones still counts as deleted.
@@ -57,7 +63,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 24] = [
+    pub const ALL: [Bug; 27] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -79,6 +85,9 @@ impl Bug {
         Bug::PageReusedTooEarly,
         Bug::RootBeforePages,
         Bug::OverflowPageLost,
+        Bug::ReadersForgotten,
+        Bug::ReaderRunsAhead,
+        Bug::FlushedKeptByReader,
         Bug::WakeUpLost,
         Bug::GapLeftOpen,
         Bug::BlindRangeValidation,

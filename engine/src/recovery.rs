@@ -19,7 +19,7 @@ mod loads;
 mod replay;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,9 +29,9 @@ use crate::cache::BlockCache;
 use crate::clock::Clock;
 use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
 use crate::error::{Error, Result};
-use crate::file::{FileTable, Files, LogFiles};
+use crate::file::{FileTable, LogFiles};
 use crate::format::name::{self, FileName};
-use crate::id::{LogNo, LogPos};
+use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::{FlushCost, Registry, Services};
 use crate::jobs::trim_log;
@@ -40,13 +40,14 @@ use crate::log::{
     scan,
 };
 use crate::manifest::{
-    self, Change, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
+    self, Change, Counters, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
 };
 use crate::options::{Access, Options};
 use crate::parts::{Found, Parts};
+use crate::readers::{LocalWords, Table, WORDS};
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
-use crate::version::{CatalogOp, Entry, LocalWords, Pins, Version, WORDS};
+use crate::version::{CatalogOp, Entry, Pins, Version};
 
 use loads::Loads;
 use replay::{as_damage, replay};
@@ -90,12 +91,12 @@ pub(crate) fn open(
 ) -> Result<Opened> {
     let began = env.now();
     let vfs = env.vfs();
-    let writable = options.access != Access::Read;
+    let writable = options.access.is_writable();
     let is_there = vfs.exists(&dir.join(name::IDENTITY)).unwrap_or(true);
     match options.access {
         Access::Create => make_place(vfs, dir, is_there)?,
-        Access::Write | Access::Read if is_there => {}
-        Access::Write | Access::Read => return Err(no_database(dir)),
+        Access::Write | Access::Read | Access::Follow if is_there => {}
+        Access::Write | Access::Read | Access::Follow => return Err(no_database(dir)),
     }
     let lock = take_lock(&*env, dir, options.access)?;
     let rotate_at = RotateAt { bytes_min: options.manifest_bytes, ..RotateAt::default() };
@@ -124,13 +125,14 @@ pub(crate) fn open(
     } else {
         None
     };
-    let mark = manifest.as_ref().map_or(CloseMark { manifest: 0, manifest_len: 0 }, |manifest| {
-        let position = manifest.position();
-        CloseMark { manifest: position.number, manifest_len: position.len }
-    });
-    let parts =
-        assemble(env.clone(), dir, options, registry, &identity, &state, manifest, &found, mark)?;
-    let parts = Arc::new(parts);
+    let clock = Clock::new(env.clone(), found.clock_ms);
+    let ground = Ground::new(env.clone(), dir, options, registry, clock);
+    let (version, writers) =
+        open_indexes(ground.tools(), &state, Version::empty(state.edit(), Arc::default()))?;
+    let first = found.segments.first().map_or(found.last_seq, |(header, _)| header.last_seq);
+    let counters = state.counters();
+    let indexes = Indexes { version, writers, next_index: counters.next_index, published: first };
+    let parts = Arc::new(assemble(ground, &identity, counters, indexes, manifest, &found)?);
     let lock: Option<Arc<dyn Lock>> = lock.map(Arc::from);
     if let Some(lock) = &lock {
         parts.lock.get_or_init(|| Arc::downgrade(lock));
@@ -139,17 +141,37 @@ pub(crate) fn open(
     if writable && state.log_start() == LogNo(0) {
         begin_log(&parts)?;
     }
+    report.replayed = go_on(&parts, &state, &found, &loads, &identity)?;
+    report.took = env.now().saturating_sub(began);
+    Ok(Opened { parts, identity, report, lock })
+}
+
+/// Applies what no segment holds, lets go of what is not needed, and tells reader processes.
+fn go_on(
+    parts: &Arc<Parts>,
+    state: &ManifestState,
+    found: &Scan,
+    loads: &Loads,
+    identity: &Identity,
+) -> Result<u64> {
     // A file that went with its index may be named by the log still: no other gets its number.
     if let Some(last) = loads.files.last() {
         parts.next_file.fetch_max(last.0.saturating_add(1), Ordering::SeqCst);
     }
-    report.replayed = replay(&parts, &state, &found, &loads, &identity)?;
+    let replayed = replay(parts, state, found, loads, identity)?;
     // What was loaded into an index that was dropped since goes when work begins.
     loads.files.iter().for_each(|file| parts.files.keep_released(*file));
-    trim_log(&parts, &mut parts.tail())?;
+    trim_log(parts, &mut parts.tail())?;
     parts.update_pressure();
-    report.took = env.now().saturating_sub(began);
-    Ok(Opened { parts, identity, report, lock })
+    if parts.options.access.is_writable() {
+        let table = parts.pins.shared();
+        if let Some(manifest) = parts.manifest().as_ref() {
+            table.show_edit(manifest.state().edit());
+        }
+        table.show_published(parts.published(), parts.tail().log.clock_ms());
+        table.ready();
+    }
+    Ok(replayed)
 }
 
 /// Makes the directory, unless it holds things of others and no database.
@@ -173,8 +195,8 @@ fn take_lock(env: &dyn Env, dir: &Path, access: Access) -> Result<Option<Box<dyn
     use std::io::ErrorKind;
     let path = dir.join(name::LOCK);
     let taken = match access {
-        Access::Read => env.vfs().lock_shared(&path),
-        Access::Create | Access::Write => env.vfs().lock(&path),
+        Access::Read | Access::Follow => env.vfs().lock_shared(&path),
+        Access::Create | Access::Write => lock_alone(env, &path),
     };
     match taken {
         Ok(lock) => Ok(Some(lock)),
@@ -193,6 +215,27 @@ fn take_lock(env: &dyn Env, dir: &Path, access: Access) -> Result<Option<Box<dyn
         Err(e) if e.kind() == ErrorKind::NotFound => Err(no_database(dir)),
         Err(e) => Err(Error::io(format_args!("locking {}", path.display()), e)),
     }
+}
+
+/// Takes the lock to write. Reader processes have it for a moment, to see whether anybody writes:
+/// these are waited for.
+fn lock_alone(env: &dyn Env, path: &Path) -> io::Result<Box<dyn Lock>> {
+    const TRIES: usize = 50;
+    let never = Event::new();
+    for _ in 0..TRIES {
+        match env.vfs().lock(path) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && !is_written(env.vfs(), path) => {}
+            taken => return taken,
+        }
+        env.wait(&never, never.epoch(), Some(Duration::from_millis(2)));
+    }
+    env.vfs().lock(path)
+}
+
+/// Whether some process has the directory open for writing, whose lock file is given.
+pub(crate) fn is_written(vfs: &dyn Vfs, lock: &Path) -> bool {
+    let taken = vfs.lock_shared(lock);
+    taken.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Who has the lock: a writer names himself in the file, readers leave no name.
@@ -362,19 +405,53 @@ fn is_ours(file_name: &str) -> bool {
     matches!(named, Some(FileName::Identity | FileName::Manifest(_)))
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of opening, split off for its length")]
-fn assemble(
-    env: Arc<dyn Env>,
-    dir: &Path,
-    options: Options,
-    registry: Registry,
-    identity: &Identity,
-    state: &ManifestState,
-    manifest: Option<ManifestWriter>,
-    found: &Scan,
-    mark: CloseMark,
-) -> Result<Parts> {
-    let writable = manifest.is_some();
+/// What everything of an open database stands on.
+pub(crate) struct Ground {
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) dir: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) registry: Registry,
+    pub(crate) services: Services,
+    pub(crate) files: Arc<FileTable>,
+    work: Arc<Event>,
+}
+
+/// What opening an index takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Tools<'g> {
+    pub(crate) registry: &'g Registry,
+    pub(crate) services: &'g Services,
+    pub(crate) files: &'g FileTable,
+}
+
+impl<'g> Tools<'g> {
+    /// Those of an open database.
+    pub(crate) fn of(parts: &'g Parts) -> Tools<'g> {
+        Tools { registry: &parts.registry, services: &parts.services, files: &parts.files }
+    }
+}
+
+impl Ground {
+    pub(crate) fn tools(&self) -> Tools<'_> {
+        Tools { registry: &self.registry, services: &self.services, files: &self.files }
+    }
+
+    pub(crate) fn new(
+        env: Arc<dyn Env>,
+        dir: &Path,
+        options: Options,
+        registry: Registry,
+        clock: Clock,
+    ) -> Ground {
+        let services = services_of(&options, clock);
+        let work = Arc::new(Event::new());
+        let access = if options.access.is_writable() { OpenMode::Write } else { OpenMode::Read };
+        let files = FileTable::new(env.clone(), dir.to_path_buf(), access, work.clone());
+        Ground { env, dir: dir.to_path_buf(), options, registry, services, files, work }
+    }
+}
+
+fn services_of(options: &Options, clock: Clock) -> Services {
     let stats = Arc::new(Stats::default());
     let cache = Arc::new(BlockCache::new(options.cache_bytes(), stats.clone()));
     let memtable_bytes = options.memtable_bytes(FlushCost::Changes);
@@ -385,47 +462,63 @@ fn assemble(
         options.buffer_bytes(),
         cache.clone(),
     ));
-    let clock = Arc::new(Clock::new(env.clone(), found.clock_ms));
-    let services = Services { cache, budget, stats: stats.clone(), clock, memtable_bytes };
-    let work = Arc::new(Event::new());
-    let access = if writable { OpenMode::Write } else { OpenMode::Read };
-    let files = FileTable::new(env.clone(), dir.to_path_buf(), access, work.clone());
-    let (version, writers) = open_indexes(&registry, &services, state, &*files)?;
-    let words = if writable {
-        let path = dir.join(name::READERS);
-        env.shared_words(&path, WORDS).map_err(|e| Error::io(path.display(), e))?
-    } else {
-        LocalWords::new()
-    };
-    let pins = Arc::new(Pins::new(words, stats.clone()));
-    let counters = state.counters();
+    Services { cache, budget, stats, clock: Arc::new(clock), memtable_bytes }
+}
+
+/// The table that this process shares with others: those who write tell there what they do.
+fn table_of(env: &dyn Env, dir: &Path, access: Access) -> Result<Table> {
+    if !access.is_writable() {
+        return Ok(Table::new(LocalWords::new()));
+    }
+    let path = dir.join(name::READERS);
+    let words = env.shared_words(&path, WORDS).map_err(|e| Error::io(path.display(), e))?;
+    let table = Table::new(words);
+    table.begin();
+    table.reclaim(env.vfs(), dir);
+    Ok(table)
+}
+
+/// Indexes as they are, and the writers of their memtables.
+pub(crate) struct Indexes {
+    pub(crate) version: Version,
+    pub(crate) writers: Vec<IndexWriter>,
+    pub(crate) next_index: IndexId,
+    /// The last commit that is in them, or in `found` behind them.
+    pub(crate) published: SeqNo,
+}
+
+pub(crate) fn assemble(
+    ground: Ground,
+    identity: &Identity,
+    counters: Counters,
+    indexes: Indexes,
+    manifest: Option<ManifestWriter>,
+    found: &Scan,
+) -> Result<Parts> {
+    let Ground { env, dir, options, registry, services, files, work } = ground;
+    let table = table_of(&*env, &dir, options.access)?;
+    let stats = services.stats.clone();
+    let pins = Arc::new(Pins::new(table, stats.clone()));
     let log_files = shared_logs(found);
+    let mark = manifest.as_ref().map_or(CloseMark { manifest: 0, manifest_len: 0 }, |manifest| {
+        let position = manifest.position();
+        CloseMark { manifest: position.number, manifest_len: position.len }
+    });
     let setup = LogSetup {
         env: env.clone(),
-        dir: dir.to_path_buf(),
+        dir: dir.clone(),
         uuid: identity.uuid.0,
         options: options.log,
         stats,
         files: log_files.clone(),
     };
     let log = LogWriter::resume(setup, found, counters.next_log, mark)?;
-    let tail = Tail::new(log, writers, counters.next_index);
-    let first = found.segments.first().map_or(found.last_seq, |(header, _)| header.last_seq);
-    let found = Found { version, published: first, tail, log_files, manifest };
-    let next_file = Arc::new(AtomicU64::new(counters.next_file.0.max(highest_file(&*env, dir)?)));
+    let Indexes { version, writers, next_index, published } = indexes;
+    let tail = Tail::new(log, writers, next_index);
+    let found = Found { version, published, tail, log_files, manifest };
+    let next_file = Arc::new(AtomicU64::new(counters.next_file.0.max(highest_file(&*env, &dir)?)));
     let next = (next_file, counters.next_segment);
-    Ok(Parts::new(
-        env,
-        dir.to_path_buf(),
-        options,
-        registry,
-        services,
-        pins,
-        files,
-        work,
-        found,
-        next,
-    ))
+    Ok(Parts::new(env, dir, options, registry, services, pins, files, work, found, next))
 }
 
 /// Any segment of the log may be a blob file as well: of this database, or of a copy that has taken
@@ -447,13 +540,13 @@ fn highest_file(env: &dyn Env, dir: &Path) -> Result<u64> {
     Ok(names.iter().filter_map(number).max().unwrap_or(1))
 }
 
-fn open_indexes(
-    registry: &Registry,
-    services: &Services,
+/// Adds the indexes of the manifest to a version that has none.
+pub(crate) fn open_indexes(
+    tools: Tools<'_>,
     state: &ManifestState,
-    files: &dyn Files,
+    mut version: Version,
 ) -> Result<(Version, Vec<IndexWriter>)> {
-    let mut version = Version::empty(state.edit(), Arc::default());
+    let Tools { registry, services, files } = tools;
     let mut catalog = (*version.catalog).clone();
     let mut writers = Vec::new();
     for (id, record) in state.indexes() {

@@ -191,6 +191,10 @@ counters! {
     archive_failures,
     /// Files unlinked.
     files_removed,
+    /// Reader processes that died and left a slot behind.
+    readers_died,
+    /// Times that a reader process read what there is anew: it could not follow.
+    reader_rebuilds,
     /// Transactions begun.
     transactions,
     /// Transactions that failed because something that they used was written meanwhile.

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileKind;
 use crate::format::name;
-use crate::id::{FileId, LogNo};
+use crate::id::{FileId, LogNo, SeqNo};
 use crate::ingest::Prepared;
-use crate::log::scan;
+use crate::log::{Cursor, scan};
 use crate::manifest::{self, ManifestState, ManifestWriter, label};
 use crate::options::Access;
 use crate::parts::Parts;
+
+/// How often a manifest is looked at again that is written meanwhile.
+const LOOKS: usize = 5;
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,7 +91,15 @@ fn verify_manifest(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let guard = parts.manifest();
-    let recovered = manifest::recover(parts.env.vfs(), &parts.dir, uuid);
+    let recover = || manifest::recover(parts.env.vfs(), &parts.dir, uuid);
+    let mut recovered = recover();
+    // Another process may be writing it.
+    for _ in 0..LOOKS {
+        if parts.options.access != Access::Follow || recovered.is_ok() {
+            break;
+        }
+        recovered = recover();
+    }
     let Some(found) = damage(recovered, "manifest", report)? else { return Ok(()) };
     let other = |writer: &ManifestWriter| !writer.is_poisoned() && found.state != *writer.state();
     if guard.as_ref().is_some_and(other) {
@@ -103,6 +114,25 @@ fn verify_manifest(
         }
     }
     verify_labels(parts, &found.state, report)
+}
+
+/// Reads the log from a segment on up to the commit `last`, while another process writes it;
+/// segments and commits in it.
+fn read_along(
+    parts: &Parts,
+    uuid: crate::identity::Uuid,
+    start: LogNo,
+    last: SeqNo,
+) -> Result<(usize, u64)> {
+    let vfs = parts.env.vfs();
+    let mut log = Cursor::open(vfs, &parts.dir, &uuid.0, start)?;
+    let mut commits = 0;
+    while log.next(vfs, last)?.is_some() {
+        commits += 1;
+    }
+    let done = log.done();
+    crate::ensure_sound!(done >= last, "it ends with commit {done}, but commit {last} was read");
+    Ok(((log.segment().number.0 - start.0 + 1) as usize, commits))
 }
 
 /// Whether files say of themselves what repair would need to know.
@@ -132,13 +162,21 @@ fn verify_labels(parts: &Parts, state: &ManifestState, report: &mut VerifyReport
 
 fn verify_log(parts: &Parts, uuid: crate::identity::Uuid, report: &mut VerifyReport) -> Result<()> {
     let mut tail = parts.tail();
-    if parts.options.access != Access::Read {
+    if parts.options.access.is_writable() {
         tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
     }
     let start: LogNo = match tail.log.oldest_kept() {
         Some(oldest) => oldest,
         None => return Ok(()),
     };
+    if parts.options.access == Access::Follow {
+        let last = parts.published();
+        drop(tail);
+        if let Some(read) = damage(read_along(parts, uuid, start, last), "log", report)? {
+            (report.log_segments, report.log_commits) = read;
+        }
+        return Ok(());
+    }
     let mut commits = 0;
     let count = &mut |_: LogNo, _: crate::log::Record<'_>| {
         commits += 1;

@@ -208,7 +208,7 @@ impl Database {
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until a database is opened with them"]
 pub struct Builder {
-    options: Options,
+    pub(crate) options: Options,
     env: Option<Arc<dyn Env>>,
     operators: Operators,
 }

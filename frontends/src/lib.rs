@@ -48,6 +48,7 @@ mod place;
 mod named;
 mod repair;
 mod database;
+mod along;
 mod report;
 mod keep;
 mod backup;

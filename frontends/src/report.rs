@@ -85,6 +85,8 @@ impl Stats {
                 ("feeds", gauges.feeds as u64),
                 ("feed_oldest_commit", gauges.feed_oldest.unwrap_or(gauges.published).0),
                 ("watches", gauges.watches as u64),
+                ("readers", gauges.readers as u64),
+                ("reader_oldest_commit", gauges.reader_oldest.unwrap_or(gauges.published).0),
                 ("transaction_bytes", gauges.transaction_bytes),
                 ("commit_bytes", part(Part::Commits)),
                 ("buffer_bytes", part(Part::Buffers)),

@@ -69,9 +69,10 @@ fn damaged_databases_are_used_to_very_different_degrees() {
 }
 
 /// Bugs that only show when several commits are under way, when many operands pile up, in other
-/// index types, bulk loads, feeds, watches or transactions, or across many deleted keys.
+/// index types, bulk loads, feeds, watches, transactions or reader processes, or across many
+/// deleted keys.
 #[cfg(feature = "planted-bugs")]
-const HIDDEN: [Bug; 11] = [
+const HIDDEN: [Bug; 14] = [
     Bug::FlushBeforePublish,
     Bug::MissingCatchUp,
     Bug::OperandLost,
@@ -83,6 +84,9 @@ const HIDDEN: [Bug; 11] = [
     Bug::PageReusedTooEarly,
     Bug::RootBeforePages,
     Bug::OverflowPageLost,
+    Bug::ReadersForgotten,
+    Bug::ReaderRunsAhead,
+    Bug::FlushedKeptByReader,
 ];
 
 /// Kept inputs first, then made ones.

@@ -85,7 +85,7 @@ impl Inspect {
                 ("log", log::describe(number, &load(path)?))
             }
             Some(FileName::Data(id)) => ("segments", describe_data(folder, id)?),
-            Some(FileName::Lock) => {
+            Some(FileName::Lock | FileName::Reader(_)) => {
                 let holder = String::from_utf8_lossy(&load(path)?).trim().to_owned();
                 ("lock", vec![format!("held, now or before, by {holder}")])
             }

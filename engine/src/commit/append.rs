@@ -84,6 +84,8 @@ fn log(parts: &Parts, tail: &mut Tail, commit: &mut Commit) -> Result<(SeqNo, u6
     let how = match commit.durability {
         Durability::Sync => Append::Synced,
         Durability::Interval | Durability::Buffered => Append::Written,
+        // Reader processes see what is published, and read it from the log.
+        Durability::None if parts.pins.has_readers() => Append::Written,
         Durability::None => Append::Lazily,
     };
     let kind = match &mut commit.ingesting {

@@ -7,7 +7,6 @@ use super::Engine;
 use crate::budget::Part;
 use crate::error::{ErrorKind, Result};
 use crate::jobs::{Forget, archive_all, clear_released, forget_log, note_end};
-use crate::options::Access;
 
 /// With so many log segments behind the present one, memtables are written when the database is
 /// closed, however small they are.
@@ -22,9 +21,10 @@ impl Engine {
     /// What syncing or flushing fails with; the database is closed all the same, and the next
     /// opening recovers it.
     pub fn close(&self) -> Result<()> {
-        let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if lock.is_none() && self.reader.is_none() {
             return Ok(());
-        };
+        }
         let closed = self.close_files();
         drop(lock);
         closed
@@ -40,11 +40,24 @@ impl Engine {
         much && !tail.is_poisoned()
     }
 
+    /// Waits for background work to end.
+    fn join(&self) {
+        let running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in running {
+            job.join();
+        }
+    }
+
     fn close_files(&self) -> Result<()> {
         let parts = &*self.parts;
         parts.closed.store(true, Ordering::SeqCst);
-        if parts.options.access == Access::Read {
+        if !parts.options.access.is_writable() {
+            parts.control().closing = true;
+            parts.work.notify();
+            self.join();
             parts.tail().close();
+            parts.watchers.end();
             parts.feeds.end();
             return Ok(());
         }
@@ -53,11 +66,7 @@ impl Engine {
         parts.work.notify();
         parts.syncer.notify();
         parts.moved.notify();
-        let running =
-            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for job in running {
-            job.join();
-        }
+        self.join();
         clear_released(parts);
         parts.tail().close();
         parts.locks.wake();

@@ -12,7 +12,7 @@ use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, Result};
 use crate::file::{DataFile, Extent, FileKind, Files, Region};
 use crate::format::name;
-use crate::id::FileId;
+use crate::id::{EditNo, FileId};
 
 /// The data files of a database.
 pub struct FileTable {
@@ -21,6 +21,8 @@ pub struct FileTable {
     access: OpenMode,
     open: Mutex<HashMap<FileId, Weak<OpenFile>>>,
     released: Arc<Released>,
+    /// Files that are to be removed, and the edit since which the manifest names them no more.
+    unnamed: Mutex<HashMap<FileId, EditNo>>,
 }
 
 /// Files that were let go of.
@@ -59,7 +61,14 @@ impl FileTable {
         moved: Arc<Event>,
     ) -> Arc<FileTable> {
         let released = Arc::new(Released { files: Mutex::default(), moved });
-        Arc::new(FileTable { env, dir, access, open: Mutex::default(), released })
+        Arc::new(FileTable {
+            env,
+            dir,
+            access,
+            open: Mutex::default(),
+            released,
+            unnamed: Mutex::default(),
+        })
     }
 
     /// Takes the numbers of files that were let go of since the last call.
@@ -76,6 +85,17 @@ impl FileTable {
     /// Notes again that a file was let go of: it could not be removed yet.
     pub fn keep_released(&self, file: FileId) {
         self.released.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    }
+
+    /// The edit since which the manifest is known not to name a file: `now` for one that is asked
+    /// for the first time.
+    pub fn unnamed_since(&self, file: FileId, now: EditNo) -> EditNo {
+        *self.unnamed.lock().unwrap_or_else(PoisonError::into_inner).entry(file).or_insert(now)
+    }
+
+    /// Notes that a file was removed.
+    pub fn forget_unnamed(&self, file: FileId) {
+        self.unnamed.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
     }
 
     /// Whether some region of the file lives.

@@ -5,6 +5,7 @@
 //! | `identity` | who this database is and which features it uses |
 //! | `lock` | held by the writer process; names its holder |
 //! | `readers` | shared words: published position and pins |
+//! | `reader-001` | held by a reader process, which it names |
 //! | `manifest-00000001` | the list of indexes and segments |
 //! | `0000000001.log` | a log segment |
 //! | `0000000001.seg` | a data file with segments of indexes |
@@ -29,6 +30,8 @@ pub enum FileName {
     Lock,
     /// `readers`
     Readers,
+    /// `reader-N`
+    Reader(u64),
     /// `manifest-N`
     Manifest(u64),
     /// `N.log`
@@ -53,7 +56,9 @@ impl FileName {
         if name.ends_with(".tmp") {
             return Some(FileName::Temporary);
         }
-        let parsed = if let Some(digits) = name.strip_prefix("manifest-") {
+        let parsed = if let Some(digits) = name.strip_prefix("reader-") {
+            FileName::Reader(number(digits, 3)?)
+        } else if let Some(digits) = name.strip_prefix("manifest-") {
             FileName::Manifest(number(digits, 8)?)
         } else if let Some(digits) =
             name.strip_prefix("spare-").and_then(|rest| rest.strip_suffix(".log"))
@@ -73,6 +78,11 @@ fn number(digits: &str, width: usize) -> Option<u64> {
         return None;
     }
     digits.parse().ok()
+}
+
+/// Name of the file that the owner of slot `number` of the readers has locked.
+pub fn reader(number: usize) -> String {
+    format!("reader-{number:03}")
 }
 
 /// Name of manifest file `number`.

@@ -13,6 +13,7 @@ pub(crate) fn clear_released(parts: &Parts) {
     let guard = parts.manifest();
     let Some(manifest) = guard.as_ref().filter(|manifest| !manifest.is_poisoned()) else { return };
     let released = parts.files.take_released();
+    parts.reclaim_readers();
     for file in released {
         // It comes again when it is let go of.
         if parts.files.is_open(file) {
@@ -20,15 +21,24 @@ pub(crate) fn clear_released(parts: &Parts) {
         }
         // Between the commit that drops an index and the edit that says so, the manifest still
         // names files that nobody has open.
-        let is_named = manifest.state().files().contains_key(&file);
-        if is_named || parts.pins.holds_edits_before(manifest.state().edit()) {
+        if manifest.state().files().contains_key(&file) {
+            parts.files.keep_released(file);
+            continue;
+        }
+        let since = parts.files.unnamed_since(file, manifest.state().edit());
+        if parts.pins.holds_edits_before(since) {
             parts.files.keep_released(file);
             continue;
         }
         let path = parts.dir.join(name::data(file));
         match parts.env.vfs().remove(&path) {
-            Ok(()) => Stats::add(&parts.stats.files_removed, 1),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Ok(()) => {
+                parts.files.forget_unnamed(file);
+                Stats::add(&parts.stats.files_removed, 1);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                parts.files.forget_unnamed(file);
+            }
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "a file could not be removed");
                 parts.files.keep_released(file);

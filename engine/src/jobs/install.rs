@@ -22,7 +22,6 @@ use crate::index::{Edit, ErasedState, Heirs, Listed, Opened};
 use crate::jobs::label::label;
 use crate::log::{CloseMark, Keep};
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
-use crate::options::Access;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::stats::Stats;
@@ -132,7 +131,9 @@ fn append(parts: &Parts, manifest: &mut ManifestWriter, edit: ManifestEdit) -> R
         if manifest.is_poisoned() {
             parts.poison(&mut parts.tail(), error);
         }
-    })
+    })?;
+    parts.pins.shared().show_edit(edit.no);
+    Ok(())
 }
 
 fn open_segments(parts: &Parts, installing: Vec<Installing>, no: EditNo) -> Result<Vec<Ready>> {
@@ -199,11 +200,13 @@ fn changes_of(
 
 fn needed_from(parts: &Parts, tail: &Tail, flushed: &[(IndexId, SeqNo)]) -> Option<LogNo> {
     let start = tail.log_start(flushed);
-    let read_by_others = parts.pins.oldest_log();
-    start.into_iter().chain(read_by_others).min().filter(|_| start.is_some())
+    let held = parts.pins.oldest_log();
+    start.into_iter().chain(held).min().filter(|_| start.is_some())
 }
 
 fn push_marks(parts: &Parts, tail: &Tail, start: Option<LogNo>, changes: &mut Vec<Change>) {
+    // Before anybody can read that it is in segments.
+    parts.show(tail);
     if let Some(log) = start {
         changes.push(Change::LogStart { log });
     }
@@ -253,13 +256,14 @@ fn release_log(parts: &Parts, tail: &mut Tail, start: Option<LogNo>) {
 /// `Io`; what failed stays until the database is opened again.
 pub(crate) fn trim_log(parts: &Parts, tail: &mut Tail) -> Result<()> {
     let options = &parts.options;
-    if options.access == Access::Read {
+    if !options.access.is_writable() {
         return Ok(());
     }
+    let feeds = parts.feeds.oldest();
     let keep = Keep {
         bytes: options.log_retention_bytes,
         age_ms: u64::try_from(options.log_retention_age.as_millis()).unwrap_or(u64::MAX),
-        position: parts.feeds.oldest(),
+        position: feeds.into_iter().chain(parts.pins.oldest_read()).min(),
         bytes_max: options.feed_bytes_max,
     };
     let trimmed = tail.log.trim(&keep);

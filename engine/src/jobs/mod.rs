@@ -46,6 +46,7 @@ const WAKE_MAX: Duration = Duration::from_secs(3600);
 /// The output of a job that begins now.
 pub(crate) fn output(parts: &Parts, spread: Spread) -> FileOutput {
     let oldest = parts.versions.read(|version, _| version.oldest_living());
+    parts.reclaim_readers();
     let oldest = oldest.into_iter().chain(parts.pins.oldest_edit()).min();
     let (env, dir) = (parts.env.clone(), parts.dir.clone());
     let log_files = parts.log_files.clone();
@@ -149,7 +150,9 @@ impl Worker {
             return JobState::WaitUntil(seen, *retry_at);
         }
         drop(control);
-        match self.wakes_at(now) {
+        // What reader processes may still read is removed once they have moved on.
+        let held = self.parts.files.has_released().then(|| now + WAKE_MIN);
+        match self.wakes_at(now).into_iter().chain(held).min() {
             Some(wakes_at) => JobState::WaitUntil(seen, wakes_at),
             None => JobState::Wait(seen),
         }

@@ -13,7 +13,6 @@ use crate::id::{FileId, LogNo, SeqNo};
 use crate::identity::Identity;
 use crate::log::Retained;
 use crate::manifest::{self, ManifestState};
-use crate::options::Access;
 use crate::parts::Parts;
 use crate::version::{LogHold, Sealed, Version};
 
@@ -57,7 +56,7 @@ impl Moment {
         let hold = parts.pins.hold_log(start);
         let mut tail = parts.tail();
         tail.check()?;
-        if parts.options.access != Access::Read {
+        if parts.options.access.is_writable() {
             tail.log.write_out().inspect_err(|error| parts.poison(&mut tail, error))?;
         }
         let (seq, clock_ms) = (tail.log.last_seq(), tail.log.clock_ms());

@@ -27,6 +27,19 @@ pub struct Follow {
     window: Vec<u8>,
     /// How much of `window` lies before `at`.
     taken: usize,
+    /// The last commit that [`Follow::peek`] has found.
+    done: SeqNo,
+}
+
+/// What comes next in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peek {
+    /// A commit, whole.
+    Commit,
+    /// A commit that was not asked for.
+    Later,
+    /// No record: none was written yet, or none will be.
+    Nothing,
 }
 
 impl Follow {
@@ -45,7 +58,8 @@ impl Follow {
             header.uuid == *uuid,
             "log segment {number} belongs to another database"
         );
-        Ok(Follow { header, file, at: header.base, window: Vec::new(), taken: 0 })
+        let (at, done) = (header.base, header.last_seq);
+        Ok(Follow { header, file, at, window: Vec::new(), taken: 0, done })
     }
 
     /// The segment.
@@ -77,6 +91,77 @@ impl Follow {
             self.pass(header.record_len());
         }
         self.body_here()
+    }
+
+    /// The header of the segment.
+    pub(super) fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
+    /// Where the next record begins, or would.
+    pub(super) fn at(&self) -> LogPos {
+        self.at
+    }
+
+    /// The last commit before that.
+    pub(super) fn done(&self) -> SeqNo {
+        self.done
+    }
+
+    /// Passes over the commit that was found last, and looks for the next one up to `last`.
+    ///
+    /// # Errors
+    /// `Corrupt` when the commits are out of order; `Unsupported`, `Io`.
+    pub(super) fn peek(&mut self, last: SeqNo) -> Result<Peek> {
+        loop {
+            let Some(header) = self.find_header()? else { return Ok(Peek::Nothing) };
+            let is_commit = Record { header, at: self.at, body: &[] }.kind()?.is_commit();
+            let due = self.done.next();
+            if is_commit && header.seq >= due {
+                crate::ensure_sound!(
+                    header.seq == due,
+                    "log segment {} has commit {} at {} where {due} is due",
+                    self.header.number,
+                    header.seq,
+                    self.at
+                );
+                if header.seq > last {
+                    return Ok(Peek::Later);
+                }
+                if !self.has_body(&header)? {
+                    return Ok(Peek::Nothing);
+                }
+                self.done = header.seq;
+                return Ok(Peek::Commit);
+            }
+            if !self.has_body(&header)? {
+                return Ok(Peek::Nothing);
+            }
+            self.pass(header.record_len());
+        }
+    }
+
+    /// The commit that was found last.
+    pub(super) fn found(&self) -> Option<Record<'_>> {
+        Record::decode(self.header.number, self.at, self.here())
+    }
+
+    fn find_header(&mut self) -> Result<Option<RecordHeader>> {
+        let (number, at) = (self.header.number, self.at);
+        let decode = |bytes: &[u8]| RecordHeader::decode(number, at, bytes);
+        if let Some(header) = decode(self.here()) {
+            return Ok(Some(header));
+        }
+        self.fill(RECORD_HEADER_BYTES)?;
+        Ok(decode(self.here()))
+    }
+
+    /// Whether the record here is whole; reads it if need be.
+    fn has_body(&mut self, header: &RecordHeader) -> Result<bool> {
+        if self.found().is_none() {
+            self.fill(usize::try_from(header.record_len()).unwrap_or(usize::MAX))?;
+        }
+        Ok(self.found().is_some())
     }
 
     fn pass(&mut self, bytes: u64) {

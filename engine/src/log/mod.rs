@@ -23,6 +23,7 @@
 //! Not for: what operations mean, or when they are visible.
 
 mod copy;
+mod cursor;
 mod reader;
 mod record;
 mod salvage;
@@ -37,6 +38,7 @@ mod follow;
 mod tests;
 
 pub use copy::{close_copy, copy_segment, cut_copy};
+pub use cursor::Cursor;
 pub use follow::Follow;
 pub use reader::{Scan, Torn, describe, find_logs, scan};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};

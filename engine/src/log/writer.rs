@@ -126,6 +126,8 @@ pub struct LogWriter {
     end: LogPos,
     /// Records in `buffer` begin here.
     written: LogPos,
+    /// The last commit before them.
+    written_seq: SeqNo,
     synced: LogPos,
     turn: SyncTurn,
     buffer: Vec<u8>,
@@ -172,6 +174,7 @@ impl LogWriter {
             record_ms: scan.clock_ms,
             end,
             written: end,
+            written_seq: scan.last_seq,
             synced: end,
             turn: SyncTurn::default(),
             buffer: Vec::new(),
@@ -213,6 +216,11 @@ impl LogWriter {
         self.written
     }
 
+    /// The last commit that is in the operating system's hands.
+    pub fn written_seq(&self) -> SeqNo {
+        self.written_seq
+    }
+
     /// Everything before this is durable.
     pub fn synced(&self) -> LogPos {
         self.synced
@@ -249,24 +257,6 @@ impl LogWriter {
     /// The commit clock: that of the last commit.
     pub fn clock_ms(&self) -> u64 {
         self.clock_ms
-    }
-
-    /// Older segments that are kept, oldest first.
-    pub fn retained(&self) -> impl Iterator<Item = &Retained> {
-        self.retained.iter()
-    }
-
-    /// All segments that recovery needs, the one being written included, oldest first; as far as
-    /// they are written.
-    pub fn segments(&self) -> Vec<Retained> {
-        let active = self.active.as_ref().map(|active| Retained {
-            number: active.header.number,
-            bytes: self.written.0 - active.header.base.0,
-            before: active.header.last_seq,
-            last_seq: self.last_seq,
-            clock_ms: self.clock_ms,
-        });
-        self.retained.iter().copied().chain(active).collect()
     }
 
     /// Notes how far the manifest is synced, for headers and the close record.
@@ -343,6 +333,7 @@ impl LogWriter {
             self.zero_ahead(offset + len, how)?;
             self.write(self.end, record)?;
             self.written = end;
+            self.written_seq = seq;
         } else {
             self.buffer.extend_from_slice(record);
         }
@@ -365,6 +356,7 @@ impl LogWriter {
             let buffer = std::mem::take(&mut self.buffer);
             self.write(self.written, &buffer)?;
             self.written = self.end;
+            self.written_seq = self.last_seq;
             self.buffer = buffer;
             self.buffer.clear();
         }

@@ -29,6 +29,8 @@ pub use describe::describe;
 pub use edit::{
     Change, Counters, ManifestEdit, decode as decode_changes, encode as encode_changes,
 };
-pub use recover::{ManifestPosition, Recovered, Salvaged, TornTail, check_known, recover, salvage};
+pub use recover::{
+    ManifestPosition, Recovered, Salvaged, TornTail, check_known, follow, recover, salvage,
+};
 pub use state::{FileUse, IndexRecord, Installed, ManifestState, NUMBER_MAX};
 pub use writer::{ManifestWriter, RotateAt};

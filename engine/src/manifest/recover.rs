@@ -104,6 +104,27 @@ pub fn recover(vfs: &dyn Vfs, dir: &Path, uuid: Uuid) -> Result<Recovered> {
     )))
 }
 
+/// Reads what was appended since, or the file that has taken over, while another process writes.
+/// What is being appended right now may or may not be seen.
+///
+/// # Errors
+/// As [`recover`]; what `known` says is then as it was.
+pub fn follow(vfs: &dyn Vfs, dir: &Path, known: &mut Recovered) -> Result<()> {
+    if choose(vfs, dir)?.0 == known.number
+        && let Some(bytes) = load(vfs, dir, known.number)?
+        && let Ok(at) = usize::try_from(known.len)
+    {
+        let tag = FileTag { uuid: known.uuid, number: known.number };
+        let mut next = Recovered { torn: None, ..known.clone() };
+        if replay_edits(tag, &bytes, at, &mut next).is_ok() {
+            *known = next;
+            return Ok(());
+        }
+    }
+    *known = recover(vfs, dir, known.uuid)?;
+    Ok(())
+}
+
 /// As much of a damaged manifest as can be read.
 #[derive(Debug)]
 pub struct Salvaged {

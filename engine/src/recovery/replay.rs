@@ -15,7 +15,6 @@ use crate::index::{FlushCost, Horizon, SegmentMeta};
 use crate::jobs::{flush_now, list_catalog};
 use crate::log::{Kind, Record, Scan, scan};
 use crate::manifest::ManifestState;
-use crate::options::Access;
 use crate::parts::Parts;
 use crate::tail::Tail;
 use crate::version::CatalogOp;
@@ -53,7 +52,7 @@ pub(super) fn replay(
     parts.publish_up_to(&tail, found.last_seq);
     replay_count(parts, &mut tail);
     drop(tail);
-    if unlisted && parts.options.access != Access::Read {
+    if unlisted && parts.options.access.is_writable() {
         list_catalog(parts)?;
     }
     Ok(replayed)
@@ -185,7 +184,7 @@ impl Replay<'_> {
         if full <= parts.options.write_buffer_bytes() {
             return Ok(());
         }
-        if parts.options.access == Access::Read {
+        if !parts.options.access.is_writable() {
             let budget = parts.options.memory_budget;
             if full <= budget {
                 return Ok(());

@@ -34,7 +34,7 @@ use crate::commit::{Claim, Commit, CommitHandle, Step, drive, prove};
 use crate::error::{Error, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::locks::Holder;
-use crate::options::{Access, Durability};
+use crate::options::Durability;
 use crate::oracle::{KeyHasher, Oracle, Reads, Span};
 use crate::parts::{Conflicts, Parts};
 use crate::stats::Stats;
@@ -384,7 +384,7 @@ fn conflicts(parts: &Parts) -> Result<Conflicts> {
     let tail = &mut *guard;
     let hasher = KeyHasher::new(parts.env.rand64());
     let since = tail.log.last_seq();
-    if parts.options.access != Access::Read && tail.oracle.is_none() {
+    if parts.options.access.is_writable() && tail.oracle.is_none() {
         tail.check()?;
         let bytes = parts.options.conflict_bytes();
         parts.services.budget.add(Part::Conflicts, bytes);

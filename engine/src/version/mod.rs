@@ -18,7 +18,7 @@ mod tests;
 
 pub use catalog::{Catalog, CatalogOp, Entry};
 pub use pair::{Pair, Sealed};
-pub use pins::{LocalWords, LogHold, PinReport, Pins, WORDS};
+pub use pins::{LogHold, PinReport, Pins};
 pub use view::{Shown, View};
 
 use std::collections::BTreeMap;
@@ -43,6 +43,11 @@ impl Version {
     pub fn empty(edit: EditNo, living: Arc<Living>) -> Version {
         living.enter(edit);
         Version { edit, catalog: Arc::default(), states: Vec::new(), living }
+    }
+
+    /// A version without indexes beside this one: as long as either lives, so does its edit.
+    pub fn empty_at(&self, edit: EditNo) -> Version {
+        Version::empty(edit, self.living.clone())
     }
 
     /// The same indexes, as a version of `edit`.

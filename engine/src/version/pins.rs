@@ -1,53 +1,20 @@
 //! Who looks at what: the one table that is asked before anything is reused.
 //!
-//! Views of this process are kept by token. Other processes have slots in shared words:
-//!
-//! ```text
-//! word 0 | "CUESPINS"
-//! word 1 | published sequence number of the writer
-//! word 2 | commit clock of the writer, milliseconds
-//! word 3 | slots in use, at most
-//! word 8 + 4 i | slot i: owner (0 is free), edit, sequence number, log segment pinned
-//! ```
-//!
-//! A slot with an owner pins everything from the numbers in it on.
+//! Views of this process are kept by token; other processes have slots in a table that is shared
+//! with them (see `readers`).
 //!
 //! Not for: memory of a version, which its reference count keeps.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::env::SharedWords;
 use crate::id::{EditNo, LogNo, SeqNo};
+use crate::planted::{self, Bug};
+use crate::readers::{Slot, Table};
 use crate::stats::Stats;
 use crate::version::view::Pinned;
 use crate::version::{Pair, Version};
-
-const MAGIC: u64 = u64::from_le_bytes(*b"CUESPINS");
-const FIRST_SLOT: usize = 8;
-const SLOT_WORDS: usize = 4;
-/// Slots for other processes.
-pub const SLOTS: usize = 126;
-/// Words that the table takes.
-pub const WORDS: usize = FIRST_SLOT + SLOTS * SLOT_WORDS;
-
-/// Words that no other process sees: for a database that is opened for reading.
-#[derive(Debug)]
-pub struct LocalWords(Vec<AtomicU64>);
-
-impl LocalWords {
-    /// [`WORDS`] words, all zero.
-    pub fn new() -> Arc<LocalWords> {
-        Arc::new(LocalWords((0..WORDS).map(|_| AtomicU64::new(0)).collect()))
-    }
-}
-
-impl SharedWords for LocalWords {
-    fn words(&self) -> &[AtomicU64] {
-        &self.0
-    }
-}
 
 /// The table of pins.
 #[derive(Debug)]
@@ -55,7 +22,10 @@ pub struct Pins {
     views: Mutex<Views>,
     /// Moves with every change of `views`, so that a writer need not look each time.
     epoch: AtomicU64,
-    shared: Arc<dyn SharedWords>,
+    shared: Table,
+    /// Whether slots are in use, when [`Table::moves`] was as it is beside it.
+    has_readers: AtomicBool,
+    readers_moves: AtomicU64,
     stats: Arc<Stats>,
     /// Log segments that somebody in this process reads, or has yet to copy, by token.
     logs: Mutex<BTreeMap<u64, LogNo>>,
@@ -105,28 +75,17 @@ pub struct PinReport {
 }
 
 impl Pins {
-    /// An empty table in `shared`, which has [`WORDS`] words. What dead processes left there is
-    /// cleared: whoever makes the table has the directory for itself.
-    pub fn new(shared: Arc<dyn SharedWords>, stats: Arc<Stats>) -> Pins {
-        let pins = Pins {
+    /// A table without views, beside the one that is shared with other processes.
+    pub fn new(shared: Table, stats: Arc<Stats>) -> Pins {
+        Pins {
             views: Mutex::default(),
             epoch: AtomicU64::new(1),
             shared,
+            has_readers: AtomicBool::new(true),
+            readers_moves: AtomicU64::new(u64::MAX),
             stats,
             logs: Mutex::default(),
             next_log_token: AtomicU64::new(0),
-        };
-        (0..WORDS).for_each(|word| pins.store(word, 0));
-        // Whoever opens for writing is alone: what a process left in its slot pins nothing.
-        pins.shared.words().iter().for_each(|word| word.store(0, Ordering::SeqCst));
-        pins.store(3, SLOTS as u64);
-        pins.store(0, MAGIC);
-        pins
-    }
-
-    fn store(&self, word: usize, value: u64) {
-        if let Some(word) = self.shared.words().get(word) {
-            word.store(value, Ordering::SeqCst);
         }
     }
 
@@ -134,16 +93,23 @@ impl Pins {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells other processes what is published.
+    /// The table that is shared with other processes.
     #[inline]
-    pub fn show_published(&self, seq: SeqNo, clock_ms: u64) {
-        self.store(2, clock_ms);
-        self.store(1, seq.0);
+    pub fn shared(&self) -> &Table {
+        &self.shared
     }
 
-    /// The published position as other processes see it.
-    pub fn shown(&self) -> SeqNo {
-        SeqNo(self.shared.words().get(1).map_or(0, |word| word.load(Ordering::SeqCst)))
+    /// Whether processes read what this one writes: what is published is to be seen by them.
+    #[inline]
+    pub fn has_readers(&self) -> bool {
+        let moves = self.shared.moves();
+        if self.readers_moves.load(Ordering::Acquire) == moves {
+            return self.has_readers.load(Ordering::Relaxed);
+        }
+        let has_readers = self.shared.slots().next().is_some();
+        self.has_readers.store(has_readers, Ordering::Relaxed);
+        self.readers_moves.store(moves, Ordering::Release);
+        has_readers
     }
 
     /// Pins the present: the number is loaded after the table has moved on, so a writer that
@@ -178,10 +144,9 @@ impl Pins {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    /// Sequence numbers of living views, ascending; with other processes' slots.
+    /// Sequence numbers of living views, ascending. Other processes have memtables of their own.
     pub fn numbers(&self) -> Vec<u64> {
         let mut numbers: Vec<u64> = self.lock().living.values().map(|view| view.seq.0).collect();
-        numbers.extend(self.slots().map(|slot| slot.seq.0));
         numbers.sort_unstable();
         numbers.dedup();
         numbers
@@ -198,15 +163,8 @@ impl Pins {
     }
 
     fn slots(&self) -> impl Iterator<Item = Slot> {
-        let words = self.shared.words().get(FIRST_SLOT..).unwrap_or(&[]);
-        words.chunks_exact(SLOT_WORDS).filter_map(|slot| {
-            let read = |i: usize| slot.get(i).map_or(0, |word| word.load(Ordering::SeqCst));
-            (read(0) != 0).then(|| Slot {
-                edit: EditNo(read(1)),
-                seq: SeqNo(read(2)),
-                log: LogNo(read(3)),
-            })
-        })
+        let is_blind = planted::is(Bug::ReadersForgotten);
+        self.shared.slots().map(|(_, slot)| slot).filter(move |_| !is_blind)
     }
 
     /// Whether another process may still open files that `edit` removed.
@@ -219,12 +177,15 @@ impl Pins {
         self.slots().map(|slot| slot.edit).min()
     }
 
-    /// The oldest log segment that somebody reads, in this process or another.
+    /// The commit behind which other processes need the log.
+    pub fn oldest_read(&self) -> Option<SeqNo> {
+        self.slots().map(|slot| slot.seq).min()
+    }
+
+    /// The oldest log segment that somebody in this process reads.
     pub fn oldest_log(&self) -> Option<LogNo> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = logs.values().copied().min();
-        drop(logs);
-        self.slots().map(|slot| slot.log).chain(held).min()
+        logs.values().copied().min()
     }
 
     /// Keeps log segments from `log` on from being reused. Whoever calls holds the manifest, so
@@ -263,12 +224,6 @@ impl Pins {
     pub fn report(&self, current: &Version) -> PinReport {
         self.enforce(current, u64::MAX)
     }
-}
-
-struct Slot {
-    edit: EditNo,
-    seq: SeqNo,
-    log: LogNo,
 }
 
 fn held(views: &[Arc<Pinned>], current: &BTreeMap<usize, usize>) -> u64 {

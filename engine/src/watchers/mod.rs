@@ -237,6 +237,13 @@ impl Watchers {
         self.count(&inner);
     }
 
+    /// Notes that everything may have been written by the commit `seq`, or before.
+    pub fn note_all(&self, seq: SeqNo) {
+        let watched: Vec<IndexId> = self.inner().indexes.keys().copied().collect();
+        let all = Footprint { whole: true, ..Footprint::default() };
+        watched.into_iter().for_each(|index| self.note(seq, index, &all));
+    }
+
     /// Marks whoever is due: everything up to `seq` is published now. Called under the commit lock.
     /// Futures are woken by [`Watchers::wake`].
     pub fn published(&self, seq: SeqNo) {

@@ -11,7 +11,8 @@ use cuesta_engine::clock::Now;
 use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{SimDisk, SimEnv};
 use cuesta_engine::index::{Handle, Horizon};
-use cuesta_engine::version::{View, WORDS};
+use cuesta_engine::readers::{Slot, Table, WORDS};
+use cuesta_engine::version::View;
 use cuesta_engine::{Batch, Durability, ErrorKind, IndexId, Options, Result, SegmentId, SeqNo};
 
 use crate::kinds::rows::LOOKED;
@@ -97,10 +98,10 @@ fn what_another_process_pins_is_neither_reused_nor_removed() {
         paths.iter().map(|path| disk.read_file(path)).collect()
     };
     let before = contents(&files);
-    let slot = &words.words()[8..12];
-    for (word, value) in slot.iter().zip([77, edit.0, world.engine.view().seq().0, u64::MAX]) {
-        word.store(value, Ordering::SeqCst);
-    }
+    let table = Table::new(words);
+    let seq = world.engine.view().seq();
+    let slot = table.take(world.env.vfs(), Path::new(DIR), edit, seq).unwrap();
+    slot.stand(Slot { edit, seq });
     for round in 0..20 {
         world.fill(round, 100, Durability::Buffered);
         rewrite(&mut world, id, round);
@@ -111,7 +112,7 @@ fn what_another_process_pins_is_neither_reused_nor_removed() {
         // Pages in use then are as they were; a file written in place has grown.
         assert!(now.starts_with(bytes), "a file that another process reads has changed");
     }
-    slot[0].store(0, Ordering::SeqCst);
+    drop(slot);
     for round in 0..4 {
         rewrite(&mut world, id, round);
     }

@@ -24,6 +24,8 @@ mod model;
 mod operators;
 mod pages;
 mod point_in_time;
+mod reader_processes;
+mod readers;
 mod refusals;
 mod repair;
 mod set_back;

@@ -15,6 +15,7 @@ mod copies;
 mod failing;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod readers;
 mod regressions;
 mod space;
 mod trees;

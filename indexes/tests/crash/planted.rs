@@ -3,12 +3,14 @@
 
 use cuesta_engine::planted::{self, Bug};
 
+use crate::harness::cast::Cast;
 use crate::harness::examine::{Depth, Examiner};
 use crate::harness::search::examine;
 use crate::harness::workload::{Source, Workload};
 use crate::lsm::{
     cast, cast_of_keys, cast_of_large_values, cast_of_operands, cast_of_passing_values,
 };
+use crate::readers::read_along;
 use crate::trees::cast_of_trees;
 use crate::{large, lively, loads};
 
@@ -45,12 +47,21 @@ fn find(bug: Bug) {
         Bug::IngestedUnsynced => (cast(), loads::workload),
         Bug::PageReusedTooEarly | Bug::RootBeforePages => (cast_of_trees(), random),
         Bug::OverflowPageLost => (cast_of_trees(), large::workload),
+        Bug::ReadersForgotten | Bug::ReaderRunsAhead => (cast_of_trees(), random),
+        Bug::FlushedKeptByReader => (cast_of_operands(), lively::operands),
         _ => (cast(), random),
     };
-    let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
+    let is_of_readers =
+        matches!(bug, Bug::ReadersForgotten | Bug::ReaderRunsAhead | Bug::FlushedKeptByReader);
+    let cast: &'static Cast = Box::leak(Box::new(cast));
+    let mut examiner = Examiner::new(cast, Depth::SAMPLED);
     let planted = Planted::new(bug);
     for seed in 0..WORKLOADS_MAX {
-        if let Err(what) = examine(&cast, &mut examiner, &workload(seed)) {
+        let found = match is_of_readers {
+            true => read_along(cast, &workload(seed)).err(),
+            false => examine(cast, &mut examiner, &workload(seed)).err(),
+        };
+        if let Some(what) = found {
             drop(planted);
             let counts = &examiner.counts;
             let first = what.lines().next().unwrap_or_default();
@@ -102,4 +113,7 @@ found! {
     a_page_reused_too_early_is_found: PageReusedTooEarly,
     a_root_published_before_its_pages_is_found: RootBeforePages,
     a_lost_overflow_page_is_found: OverflowPageLost,
+    forgotten_readers_are_found: ReadersForgotten,
+    a_reader_that_runs_ahead_is_found: ReaderRunsAhead,
+    what_a_reader_keeps_of_what_was_flushed_is_found: FlushedKeptByReader,
 }

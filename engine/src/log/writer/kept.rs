@@ -8,9 +8,9 @@
 use super::{LogWriter, offset_of};
 use crate::error::{Error, Result};
 use crate::format::name;
-use crate::id::{LogNo, SeqNo};
+use crate::id::{LogNo, LogPos, SeqNo};
 use crate::log::retained::Keep;
-use crate::log::{Place, Retained};
+use crate::log::{Place, Retained, SegmentHeader};
 use crate::planted::{self, Bug};
 
 impl LogWriter {
@@ -30,6 +30,64 @@ impl LogWriter {
         // Whether they are blob files as well is not known.
         kept.iter().for_each(|segment| self.files.share(segment.number));
         self.kept = kept.into();
+    }
+
+    /// Older segments that are kept, oldest first.
+    pub fn retained(&self) -> impl Iterator<Item = &Retained> {
+        self.retained.iter()
+    }
+
+    /// All segments that recovery needs, the one being written included, oldest first; as far as
+    /// they are written.
+    pub fn segments(&self) -> Vec<Retained> {
+        let active = self.active.as_ref().map(|active| Retained {
+            number: active.header.number,
+            bytes: self.written.0 - active.header.base.0,
+            before: active.header.last_seq,
+            last_seq: self.last_seq,
+            clock_ms: self.clock_ms,
+        });
+        self.retained.iter().copied().chain(active).collect()
+    }
+
+    /// Notes how far another process has written the log: up to the commit `last_seq`, which ends
+    /// at `end` in the segment of `header`.
+    pub fn note_followed(
+        &mut self,
+        header: &SegmentHeader,
+        last_seq: SeqNo,
+        end: LogPos,
+        clock_ms: u64,
+    ) {
+        if self.retained.back().is_some_and(|newest| newest.number > header.number) {
+            return;
+        }
+        if self.retained.back().is_none_or(|newest| newest.number < header.number) {
+            if let Some(newest) = self.retained.back_mut() {
+                newest.last_seq = header.last_seq;
+            }
+            self.retained.push_back(Retained {
+                number: header.number,
+                bytes: 0,
+                before: header.last_seq,
+                last_seq: header.last_seq,
+                clock_ms: header.clock_ms,
+            });
+        }
+        self.clock_ms = self.clock_ms.max(clock_ms);
+        if let Some(newest) = self.retained.back_mut() {
+            newest.bytes = end.0.saturating_sub(header.base.0);
+            newest.last_seq = last_seq;
+            newest.clock_ms = self.clock_ms;
+        }
+        (self.last_seq, self.written_seq) = (last_seq, last_seq);
+        (self.end, self.written, self.synced) = (end, end, end);
+    }
+
+    /// Notes that another process has let go of the segments before `number`.
+    pub fn forget_before(&mut self, number: LogNo) {
+        self.kept.retain(|segment| segment.number >= number);
+        self.retained.retain(|segment| segment.number >= number);
     }
 
     /// Bytes of records in segments that recovery does not need.

@@ -1,23 +1,28 @@
 //! What views and other processes hold, and what they do not.
 
 use super::*;
+use crate::env::SharedWords;
 use crate::id::IndexId;
+use crate::readers::LocalWords;
 use crate::version::tests::still;
 use crate::version::{Living, View};
 
 fn pins() -> (Arc<Pins>, Arc<LocalWords>, Arc<Stats>) {
     let (words, stats) = (LocalWords::new(), Arc::new(Stats::default()));
-    (Arc::new(Pins::new(words.clone(), stats.clone())), words, stats)
+    (Arc::new(Pins::new(Table::new(words.clone()), stats.clone())), words, stats)
 }
 
-fn fill(words: &LocalWords, slot: usize, values: [u64; SLOT_WORDS]) {
-    for (word, value) in words.0[FIRST_SLOT + SLOT_WORDS * slot..].iter().zip(values) {
+/// Fills slot `slot` in: owner, edit, sequence number.
+fn fill(words: &LocalWords, slot: usize, values: [u64; 3]) {
+    for (word, value) in words.words()[8 + 4 * slot..].iter().zip(values) {
         word.store(value, Ordering::SeqCst);
     }
+    // As who takes a slot, or gives it back.
+    words.words()[6].fetch_add(1, Ordering::SeqCst);
 }
 
 #[test]
-fn numbers_are_those_of_views_and_of_other_processes() {
+fn numbers_are_those_of_views_of_this_process() {
     let (pins, words, _) = pins();
     let versions = Pair::new(Version::empty(EditNo(1), Arc::new(Living::default())), 5);
     let first = View::take(&versions, &pins, || 0);
@@ -25,47 +30,34 @@ fn numbers_are_those_of_views_and_of_other_processes() {
     versions.publish(9);
     let third = View::take(&versions, &pins, || 0);
     assert_eq!(pins.numbers(), [5, 9]);
-    fill(&words, 3, [77, 1, 4, 1]);
-    fill(&words, SLOTS - 1, [78, 1, 9, 1]);
-    // Nobody owns this one.
-    fill(&words, 1, [0, 1, 2, 1]);
-    assert_eq!(pins.numbers(), [4, 5, 9]);
+    // Another process has memtables of its own.
+    fill(&words, 3, [77, 1, 4]);
     let before = pins.epoch();
     let clone = first.clone();
     drop(first);
-    assert_eq!(pins.numbers(), [4, 5, 9]);
+    assert_eq!(pins.numbers(), [5, 9]);
     drop((clone, second));
-    assert_eq!(pins.numbers(), [4, 9]);
+    assert_eq!(pins.numbers(), [9]);
     assert_ne!(pins.epoch(), before);
     drop(third);
-    assert_eq!(pins.numbers(), [4, 9]);
+    assert_eq!(pins.numbers(), []);
 }
 
 #[test]
 fn a_slot_holds_its_edit_and_its_log_back_until_it_is_free() {
     let (pins, words, _) = pins();
-    assert_eq!((pins.oldest_edit(), pins.oldest_log()), (None, None));
-    assert!(!pins.holds_edits_before(EditNo(u64::MAX)));
-    fill(&words, 0, [77, 6, 1, 30]);
-    fill(&words, 5, [78, 8, 1, 20]);
-    assert_eq!((pins.oldest_edit(), pins.oldest_log()), (Some(EditNo(6)), Some(LogNo(20))));
+    assert_eq!((pins.oldest_edit(), pins.oldest_read()), (None, None));
+    assert!(!pins.holds_edits_before(EditNo(u64::MAX)) && !pins.has_readers());
+    fill(&words, 0, [77, 6, 30]);
+    fill(&words, 5, [78, 8, 20]);
+    assert_eq!((pins.oldest_edit(), pins.oldest_read()), (Some(EditNo(6)), Some(SeqNo(20))));
     assert!(!pins.holds_edits_before(EditNo(6)));
-    assert!(pins.holds_edits_before(EditNo(7)));
-    fill(&words, 0, [0, 6, 1, 30]);
+    assert!(pins.holds_edits_before(EditNo(7)) && pins.has_readers());
+    fill(&words, 0, [0, 6, 30]);
     assert!(!pins.holds_edits_before(EditNo(8)));
-    assert!(pins.holds_edits_before(EditNo(9)));
-    // Whoever opens for writing is alone.
-    let again = Pins::new(words, Arc::default());
-    assert_eq!((again.oldest_edit(), again.shown()), (None, SeqNo(0)));
-}
-
-#[test]
-fn other_processes_see_what_is_published() {
-    let (pins, words, _) = pins();
-    pins.show_published(SeqNo(12), 34);
-    assert_eq!(pins.shown(), SeqNo(12));
-    let head: Vec<u64> = words.0[..4].iter().map(|word| word.load(Ordering::SeqCst)).collect();
-    assert_eq!(head, [MAGIC, 12, 34, SLOTS as u64]);
+    assert!(pins.holds_edits_before(EditNo(9)) && pins.has_readers());
+    fill(&words, 5, [0, 8, 20]);
+    assert!(!pins.has_readers());
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub mod examine;
 pub mod fail;
 pub mod model;
 pub mod process;
+pub mod readers;
 pub mod run;
 pub mod search;
 pub mod workload;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cuesta_engine::env::Env;
 use cuesta_engine::env::sim::{SimDisk, SimEnv};
 use cuesta_engine::format::name::FileName;
+use cuesta_engine::version::View;
 use cuesta_engine::{Engine, Error, Options, Result, SeqNo};
 
 use super::cast::Cast;
@@ -67,17 +68,7 @@ impl Process {
     /// # Errors
     /// What reading fails with.
     pub fn content(&self, cast: &Cast) -> Result<(SeqNo, Content, u64)> {
-        let view = self.engine.view();
-        let mut content = Content::new();
-        for (id, entry) in view.catalog()?.iter() {
-            let shape = cast.shapes.iter().find(|shape| shape.kind == entry.kind);
-            let shape = shape.ok_or_else(|| Error::internal("an index of another type"))?;
-            let map = (shape.dump)(&view, id);
-            let map = Arc::new(map.map_err(|e| e.context(format_args!("{:?}", entry.name)))?);
-            let (name, kind) = (entry.name.clone(), entry.kind.clone());
-            content.insert(id, Keyspace { name, kind, map, expiries: Arc::default() });
-        }
-        Ok((view.seq(), content, view.clock_ms()))
+        content_of(&self.engine.view(), cast)
     }
 
     /// Whether everything that is stored is sound.
@@ -106,7 +97,8 @@ impl Process {
         let names = self.env.vfs().list(&parts.dir).map_err(|e| e.to_string())?;
         for name in names {
             let needed = match FileName::parse(&name) {
-                Some(FileName::Identity | FileName::Lock | FileName::Readers) => true,
+                Some(FileName::Identity | FileName::Lock) => true,
+                Some(FileName::Readers | FileName::Reader(_)) => true,
                 Some(FileName::Spare(_)) => true,
                 Some(FileName::Manifest(_)) => {
                     manifests += 1;
@@ -124,6 +116,23 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// Everything that a view holds, and its last commit and time.
+///
+/// # Errors
+/// What reading fails with.
+pub fn content_of(view: &View, cast: &Cast) -> Result<(SeqNo, Content, u64)> {
+    let mut content = Content::new();
+    for (id, entry) in view.catalog()?.iter() {
+        let shape = cast.shapes.iter().find(|shape| shape.kind == entry.kind);
+        let shape = shape.ok_or_else(|| Error::internal("an index of another type"))?;
+        let map = (shape.dump)(view, id);
+        let map = Arc::new(map.map_err(|e| e.context(format_args!("{:?}", entry.name)))?);
+        let (name, kind) = (entry.name.clone(), entry.kind.clone());
+        content.insert(id, Keyspace { name, kind, map, expiries: Arc::default() });
+    }
+    Ok((view.seq(), content, view.clock_ms()))
 }
 
 /// What was done to the disk around an operation.

@@ -22,6 +22,7 @@ use super::claims::Claims;
 use super::copies::Copies;
 use super::model::{Change, Model, Write, difference, living};
 use super::process::Process;
+use super::readers::Readers;
 use super::workload::{Beginning, INTERVAL, Op, Put, Step, Workload};
 
 /// One life of a database, from an opening to a crash.
@@ -61,6 +62,7 @@ pub struct Run<'a> {
     /// Errors met, oldest first.
     pub met: Vec<Error>,
     noted: RefCell<Noted>,
+    readers: Option<Readers>,
 }
 
 /// What a run knows of its database.
@@ -93,7 +95,12 @@ impl<'a> Run<'a> {
         let env = SimEnv::new(workload.seed);
         let noted = RefCell::new(noted);
         let (open, life, from, met) = (None, 0, 0, Vec::new());
-        Run { cast, workload, errors, env, open, life, from, met, noted }
+        Run { cast, workload, errors, env, open, life, from, met, noted, readers: None }
+    }
+
+    /// With processes that read along.
+    pub fn with_readers(self, readers: Readers) -> Run<'a> {
+        Run { readers: Some(readers), ..self }
     }
 
     /// The simulated process.
@@ -131,9 +138,11 @@ impl<'a> Run<'a> {
                 self.from = self.env.disk().op_count();
             }
             let what = format!("operation {number}, {op:?}");
+            self.readers.iter().for_each(Readers::nudge);
             self.perform(&what, |run| run.op(op))?;
         }
         self.end(end)?;
+        self.readers.iter().for_each(Readers::leave);
         match self.errors {
             Errors::Unexpected => self.check_recovery(),
             Errors::Expected => Ok(()),
@@ -176,6 +185,9 @@ impl<'a> Run<'a> {
         self.note_failed_sync();
         let noted = self.noted.borrow();
         let Noted { claims, model, copies, .. } = &*noted;
+        if let Some(readers) = &self.readers {
+            readers.check(model)?;
+        }
         let disk = self.env.disk();
         end(&Life { number: self.life, disk, claims, model, copies, from: self.from })
     }
@@ -207,6 +219,7 @@ impl<'a> Run<'a> {
     /// Opens the database and makes its first keyspaces.
     fn begin(&mut self) -> Result<()> {
         self.open = Some(Process::open(&self.env, self.cast, &self.workload.options)?);
+        self.readers.iter().for_each(|readers| readers.join(&self.env));
         for shape in 0..3 {
             self.create(shape)?;
         }
@@ -276,7 +289,9 @@ impl<'a> Run<'a> {
     }
 
     fn reopen(&mut self) -> Result<()> {
+        let is_killed = self.readers.as_ref().is_some_and(Readers::kills_writer);
         let closed = match &self.open {
+            Some(_) if is_killed => Ok(()),
             Some(_) => self.promise(Engine::close),
             None => Ok(()),
         };
@@ -291,6 +306,7 @@ impl<'a> Run<'a> {
         let open = Process::open(&self.env, self.cast, &self.workload.options)?;
         let seq = open.last();
         self.open = Some(open);
+        self.readers.iter().for_each(|readers| readers.join(&self.env));
         self.note_failed_sync();
         let noted = self.noted.get_mut();
         let (least, last) = noted.claims.bounds(op, mode);

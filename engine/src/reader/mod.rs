@@ -1,0 +1,285 @@
+//! A process that reads what another one writes: how it keeps up.
+//!
+//! ```text
+//! writer:  log ──► published ─────────────► shown (readers::Table)
+//!          manifest: edits ───────────────► shown
+//!                                             │ looked at: by a job, or when asked to
+//!          log, manifest, segments ◄── read ──┤
+//!                                             ▼
+//!                        memtables of its own + the same segments = versions, views
+//! ```
+//!
+//! A reader applies commits from the log to memtables of its own, up to the last one that the
+//! writer shows, and opens the segments that the manifest names. What a flush has moved into
+//! segments goes from its memtables when the manifest says so; where its memtables do not end
+//! where those of the writer did, they are made anew from the log.
+//!
+//! Invariants:
+//! 1. No commit is applied before the writer shows it; all up to one are published together.
+//! 2. The manifest is read before the commit up to which the log is then read: so everything that
+//!    it says is in segments was published, and has been applied.
+//! 3. The slot of this process names the oldest edit that any of its versions is of, and the log
+//!    that it may have to read again.
+//! 4. Its clock stands while it does not look. So nothing expires for it that a commit, which it
+//!    has not read yet, has renewed in time.
+//!
+//! Not for: changing anything. A reader writes nothing but its slot.
+
+mod job;
+mod open;
+mod switch;
+mod world;
+
+pub use job::Follower;
+pub(crate) use open::open;
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::batch::Body;
+use crate::commit::{change_catalog, ingest};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{IndexId, LogPos, SeqNo};
+use crate::index::{Footprint, Horizon, SegmentMeta};
+use crate::log::{Cursor, Kind, Record};
+use crate::manifest::{self, Recovered};
+use crate::parts::{Failure, Parts};
+use crate::planted::{self, Bug};
+use crate::readers::{Own, Shown, Slot, Table};
+use crate::stats::Stats;
+use crate::tail::Tail;
+use crate::version::{CatalogOp, Version};
+
+/// Commits that are applied in one go, before others get at the memtables.
+const STEPS: usize = 256;
+
+/// What a reader process has besides what every open database has.
+pub struct Reader {
+    table: Table,
+    slot: Own,
+    following: Mutex<Following>,
+    failure: Mutex<Option<Failure>>,
+}
+
+/// Where a reader is.
+pub(crate) struct Following {
+    /// What the manifest said when it was read last.
+    manifest: Recovered,
+    log: Cursor,
+    writer: Writer,
+}
+
+/// Whose word counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writer {
+    /// That of who opened the directory for writing as this number.
+    opening: u64,
+    /// Whether there was one. Else, what is shown may be from before the machine was started.
+    is_there: bool,
+}
+
+impl Reader {
+    pub(crate) fn new(table: Table, slot: Own, following: Following) -> Reader {
+        Reader { table, slot, following: Mutex::new(following), failure: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Following> {
+        self.following.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why this process does not keep up, if it does not.
+    pub fn failure(&self) -> Option<Error> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().map(|failure| failure.told("following the writer fails"))
+    }
+
+    /// Reads what the writer has published up to now; returns the last commit there is now.
+    ///
+    /// Without anything new: a few loads.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unsupported`, `Full`, `Io`: what was read before stays as it was.
+    pub fn refresh(&self, parts: &Parts) -> Result<SeqNo> {
+        parts.check_open()?;
+        self.catch_up(parts, self.lock())
+    }
+
+    /// As [`Reader::refresh`], unless somebody is at it already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn refresh_unless_busy(&self, parts: &Parts) -> Result<()> {
+        match self.following.try_lock() {
+            Ok(following) => self.catch_up(parts, following).map(drop),
+            Err(TryLockError::WouldBlock) => Ok(()),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                self.catch_up(parts, poisoned.into_inner()).map(drop)
+            }
+        }
+    }
+
+    fn catch_up(&self, parts: &Parts, mut following: MutexGuard<'_, Following>) -> Result<SeqNo> {
+        let caught_up = following.refresh(parts, &self.table);
+        self.stand(parts, &following);
+        drop(following);
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *failure = caught_up.as_ref().err().map(Failure::of);
+        drop(failure);
+        caught_up.map(|()| parts.published())
+    }
+
+    /// Says what this process may still read.
+    fn stand(&self, parts: &Parts, following: &Following) {
+        let current = parts.versions.current();
+        let edit = current.value.oldest_living().unwrap_or(current.value.edit);
+        let tail = parts.tail();
+        let start = following.manifest.state.log_start();
+        let read_again = tail.log.retained().find(|segment| segment.number >= start);
+        let behind = read_again.map_or(SeqNo(0), |segment| segment.before);
+        let seq = parts.feeds.oldest().into_iter().chain([behind]).min().unwrap_or(behind);
+        drop(tail);
+        self.slot.stand(Slot { edit, seq });
+    }
+}
+
+impl Following {
+    pub(crate) fn new(manifest: Recovered, log: Cursor, writer: Writer) -> Following {
+        Following { manifest, log, writer }
+    }
+
+    /// What the writer shows, if there is one and it is ready.
+    fn shown(&mut self, table: &Table) -> Option<Shown> {
+        let opening = table.openings();
+        if opening == self.writer.opening && !self.writer.is_there {
+            return None;
+        }
+        let shown = table.shown(opening)?;
+        self.writer = Writer { opening, is_there: true };
+        Some(shown)
+    }
+
+    fn refresh(&mut self, parts: &Parts, table: &Table) -> Result<()> {
+        // Before what is shown: at this time, that was the last commit.
+        let now_ms = parts.env.wall_ms();
+        let Some(shown) = self.shown(table) else { return Ok(()) };
+        let mut caught_up = self.catch_up(parts, table, shown);
+        if caught_up.as_ref().is_err_and(|error| is_worth_another_try(error.kind())) {
+            // What it had to read was let go of meanwhile; or it is damaged, and stays so.
+            Stats::add(&parts.stats.reader_rebuilds, 1);
+            caught_up = self.rebuild(parts, table);
+        }
+        caught_up?;
+        if parts.published() <= shown.published {
+            parts.services.clock.reach(now_ms);
+        }
+        Ok(())
+    }
+
+    fn catch_up(&mut self, parts: &Parts, table: &Table, shown: Shown) -> Result<()> {
+        self.follow(parts, shown.published)?;
+        if shown.edit <= self.manifest.state.edit() {
+            return Ok(());
+        }
+        let mut next = self.manifest.clone();
+        manifest::follow(parts.env.vfs(), &parts.dir, &mut next)?;
+        // What the manifest says was flushed was shown before.
+        let Some(shown) = self.shown(table) else { return Ok(()) };
+        self.follow(parts, shown.published)?;
+        self.switch(parts, next)
+    }
+
+    /// Applies commits up to `last`, which is written.
+    fn follow(&mut self, parts: &Parts, last: SeqNo) -> Result<()> {
+        let vfs = parts.env.vfs();
+        let last = if planted::is(Bug::ReaderRunsAhead) { SeqNo(last.0 + 1) } else { last };
+        while self.log.done() < last {
+            let mut tail = parts.tail();
+            let mut read = 0;
+            while read < STEPS
+                && let Some((segment, record)) = self.log.next(vfs, last)?
+            {
+                let header = record.header;
+                let end = LogPos(record.at.0 + header.record_len());
+                apply(parts, &mut tail, &record)?;
+                tail.log.note_followed(&segment, header.seq, end, header.clock_ms);
+                read += 1;
+            }
+            let done = self.log.done();
+            if read == 0 && planted::is(Bug::ReaderRunsAhead) {
+                break;
+            }
+            crate::ensure_sound!(
+                read > 0,
+                "the log ends with commit {done}, but commit {last} was published"
+            );
+            for writer in &mut tail.writers {
+                switch::count(parts, writer);
+            }
+            parts.services.clock.reach(tail.log.clock_ms());
+            parts.publish_up_to(&tail, done);
+        }
+        Ok(())
+    }
+}
+
+/// Applies a commit to the memtables of this process.
+fn apply(parts: &Parts, tail: &mut Tail, record: &Record<'_>) -> Result<()> {
+    let (seq, clock_ms) = (record.header.seq, record.header.clock_ms);
+    let kind = record.kind()?;
+    let named = |e: Error, id: IndexId| e.context(format_args!("commit {seq}, index {id}"));
+    for (id, ops) in Body::decode(record.body)?.parts {
+        if id == IndexId::CATALOG {
+            change_catalog(parts, tail, seq, &CatalogOp::decode(ops)?)?;
+        } else if tail.writer(id).is_none() {
+            let known = tail.next_index;
+            crate::ensure_sound!(id < known, "commit {seq} writes to index {id}, which never was");
+        } else if kind == Kind::Ingest {
+            take_segments(parts, tail, (seq, record.at), id, ops).map_err(|e| named(e, id))?;
+        } else {
+            // Bytes that the checksum covers may be of a newer version: check before applying.
+            let mut checked = ops.to_vec();
+            let mut written = parts.watchers.has_ranges_of(id).then(Footprint::default);
+            let prepare = |version: &Version, _| {
+                version.state(id).and_then(|state| state.prepare(&mut checked, written.as_mut()))
+            };
+            parts.versions.read(prepare).map_err(|e| named(e, id))?;
+            let epoch = parts.pins.epoch();
+            if tail.pins_epoch != epoch {
+                (tail.pins, tail.pins_epoch) = (parts.pins.numbers(), epoch);
+            }
+            let pins = std::mem::take(&mut tail.pins);
+            let horizon = Horizon { published: parts.versions.published(), pins: &pins };
+            if let Some(writer) = tail.writer(id) {
+                writer.writer.apply(seq, clock_ms, &checked, &horizon);
+                writer.first.get_or_insert(seq);
+            }
+            tail.pins = pins;
+            if let Some(written) = written {
+                parts.watchers.note(seq, id, &written);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts segments that a commit ingests on top of what is before it.
+fn take_segments(
+    parts: &Parts,
+    tail: &mut Tail,
+    (seq, at): (SeqNo, LogPos),
+    id: IndexId,
+    metas: &[u8],
+) -> Result<()> {
+    let metas = SegmentMeta::decode_all(metas)?;
+    let current = parts.versions.current();
+    let given = current.value.state(id)?.accept(&metas, &*parts.files, None)?;
+    if parts.watchers.has_ranges_of(id) {
+        parts.watchers.note(seq, id, &given.footprint);
+    }
+    let before = SeqNo(seq.0.saturating_sub(1));
+    ingest(parts, tail, (before, at), (seq, at), &[(id, given)])
+}
+
+/// Whether what failed may be right when it is read anew: things go while they are looked at.
+fn is_worth_another_try(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Corrupt | ErrorKind::NotFound | ErrorKind::Io)
+}

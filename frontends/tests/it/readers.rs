@@ -1,0 +1,180 @@
+//! Processes that read along, here as handles of one process: nothing of what they share is within
+//! one.
+
+use std::time::Duration;
+
+use cuesta::{Database, Durability, ErrorKind, Keyspace, KeyspaceEngine, KeyspaceOptions};
+
+fn key(n: u32) -> [u8; 4] {
+    n.wrapping_mul(2_654_435_761).to_be_bytes()
+}
+
+fn small(path: &std::path::Path) -> cuesta::Builder {
+    let _ = path;
+    Database::builder()
+        .engine_options(|options| options.memtable_limit = Some(64 << 10))
+        .log_segment_bytes(64 << 10)
+}
+
+/// All that is in a keyspace.
+fn content(keys: &Keyspace) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut cursor = keys.cursor::<&str>(..).unwrap();
+    let mut found = Vec::new();
+    while cursor.next().unwrap() {
+        found.push((cursor.key().to_vec(), cursor.value().to_vec()));
+    }
+    found
+}
+
+#[test]
+fn a_reader_sees_what_was_published_when_it_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    keys.put("a", "1").unwrap();
+    let reader =
+        Database::builder().reader().refresh_interval(Duration::from_secs(3600)).open(dir.path());
+    let reader = reader.unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    keys.put("a", "2").unwrap();
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    let snapshot = reader.snapshot();
+    let place = writer.snapshot().commit();
+    assert_eq!(reader.refresh().unwrap(), place);
+    assert_eq!(read.get("a").unwrap().unwrap(), "2");
+    assert_eq!(snapshot.get(&read, "a").unwrap().unwrap(), "1");
+    assert!(reader.wait_for(place, Some(Duration::ZERO)).unwrap());
+    assert!(!reader.wait_for(place + 1, Some(Duration::from_millis(5))).unwrap());
+    assert_eq!(read.put("b", "1").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(reader.keyspace("new").unwrap_err().kind(), ErrorKind::Invalid);
+    writer.keyspace("new").unwrap().put("x", "y").unwrap();
+    reader.refresh().unwrap();
+    assert_eq!(reader.keyspace("new").unwrap().get("x").unwrap().unwrap(), "y");
+}
+
+/// Flushes, merges, and pages that are reused, on either engine: what a reader sees is always what
+/// the writer has.
+#[test]
+fn a_reader_keeps_up_with_flushes_and_merges() {
+    for engine in [KeyspaceEngine::Lsm, KeyspaceEngine::Btree] {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = small(dir.path()).durability(Durability::Buffered).open(dir.path()).unwrap();
+        let options = KeyspaceOptions::new().engine(engine);
+        let keys = writer.keyspace_with("keys", &options).unwrap();
+        let reader = small(dir.path()).reader().open(dir.path()).unwrap();
+        reader.refresh().unwrap();
+        let read = reader.keyspace("keys").unwrap();
+        let mut held = Vec::new();
+        for round in 0..40_u32 {
+            for n in 0..400 {
+                let value = format!("{round} {n} {}", "x".repeat(64));
+                keys.put(key((round * 211 + n * 7) % 3000), value).unwrap();
+            }
+            keys.delete(key(round)).unwrap();
+            if round % 7 == 0 {
+                writer.flush().unwrap();
+            }
+            if round % 11 == 0 {
+                writer.settle().unwrap();
+            }
+            reader.refresh().unwrap();
+            assert_eq!(content(&read), content(&keys), "{engine:?} in round {round}");
+            if round % 10 == 3 {
+                held.push((reader.snapshot(), content(&keys)));
+            }
+        }
+        writer.compact().unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(content(&read), content(&keys));
+        for (snapshot, then) in held {
+            let all = snapshot.iter(&read).unwrap();
+            let all: Vec<_> =
+                all.map(|entry| entry.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap()).collect();
+            assert!(all == then, "a snapshot of a reader has changed, {engine:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_outlives_the_writer_and_meets_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    writer.keyspace("keys").unwrap().put("a", "1").unwrap();
+    writer.close().unwrap();
+    let reader = Database::open_reader(dir.path()).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    for round in 0..5 {
+        let writer = Database::open(dir.path()).unwrap();
+        let value = format!("round {round}");
+        writer.keyspace("keys").unwrap().put("a", &value).unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(read.get("a").unwrap().unwrap(), value.as_bytes());
+        writer.keyspace("keys").unwrap().put("b", &value).unwrap();
+        if round % 2 == 0 {
+            writer.close().unwrap();
+        } else {
+            drop(writer);
+        }
+        reader.refresh().unwrap();
+        assert_eq!(read.get("b").unwrap().unwrap(), value.as_bytes());
+    }
+}
+
+#[test]
+fn a_second_writer_is_told_who_writes_and_readers_are_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    writer.keyspace("keys").unwrap().put("a", "1").unwrap();
+    let readers: Vec<_> = (0..4).map(|_| Database::open_reader(dir.path()).unwrap()).collect();
+    let refused = Database::open(dir.path()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Locked);
+    assert!(refused.message().contains(&std::process::id().to_string()), "{refused}");
+    writer.close().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    writer.keyspace("keys").unwrap().put("a", "2").unwrap();
+    for reader in readers {
+        reader.refresh().unwrap();
+        let read = reader.keyspace("keys").unwrap();
+        assert_eq!(read.get("a").unwrap().unwrap(), "2");
+    }
+}
+
+#[test]
+fn a_reader_is_told_of_changes_and_reads_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    keys.put("a", "1").unwrap();
+    let reader = Database::open_reader(dir.path()).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    let mut watch = read.watch("b".."c").unwrap();
+    let mut changes = reader.changes_since(reader.snapshot().commit()).unwrap();
+    keys.put("a", "2").unwrap();
+    keys.put("b", "3").unwrap();
+    let told = watch.wait(Some(Duration::from_secs(20))).unwrap().unwrap();
+    assert_eq!(told, writer.snapshot().commit());
+    assert_eq!(read.get("b").unwrap().unwrap(), "3");
+    let mut seen = Vec::new();
+    while seen.len() < 2 {
+        let change = changes.next_timeout(Duration::from_secs(20)).unwrap().unwrap();
+        seen.push(change.commit());
+    }
+    assert_eq!(seen, [told - 1, told]);
+}
+
+/// A commit that is not durable at all is seen, too, from the moment on at which there are readers.
+#[test]
+fn a_reader_sees_commits_that_nobody_writes_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::builder().durability(Durability::None).open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    let reader = Database::open_reader(dir.path()).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    for n in 0..100 {
+        keys.put("a", n.to_string()).unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(read.get("a").unwrap().unwrap(), n.to_string().as_bytes());
+    }
+}
