@@ -11,6 +11,9 @@
 //! Numbers are varints where nothing else is said. A tree without entries has no root: page 0. The
 //! *space* says which pages are not in the tree (`space.rs`); it lies in pages of its own.
 
+#[cfg(test)]
+mod tests;
+
 use cuesta_engine::ensure_sound;
 use cuesta_engine::error::{Error, Result};
 use cuesta_engine::format::{Reader, put_bytes, put_u32, put_varint};
@@ -178,7 +181,8 @@ impl Facts {
         }
     }
 
-    /// About how many values have expired at `now_ms`, if they expire evenly.
+    /// About how many values have expired at `now_ms`, if they expire evenly; at least one if any
+    /// may have, all of them only if all have.
     pub(in crate::btree) fn expired(&self, now_ms: u64) -> u64 {
         if self.expiring == 0 || now_ms < self.expiry_first {
             return 0;
@@ -187,7 +191,8 @@ impl Facts {
             return self.expiring;
         }
         let part = u128::from(now_ms - self.expiry_first) * u128::from(self.expiring);
-        (part / u128::from(self.expiry_last - self.expiry_first)) as u64
+        let even = (part / u128::from(self.expiry_last - self.expiry_first)) as u64;
+        even.min(self.expiring - 1).max(1)
     }
 
     /// When about `count` values will have expired; `None` when fewer expire.
