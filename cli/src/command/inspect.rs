@@ -19,6 +19,7 @@ use cuesta_engine::index::{IndexType, SegmentMeta, Services};
 use cuesta_engine::manifest::{self, IndexRecord, ManifestState};
 use cuesta_engine::moment;
 use cuesta_engine::{FileId, SegmentId, log};
+use cuesta_indexes::btree::Btree;
 use cuesta_indexes::lsm::Lsm;
 use serde_json::json;
 
@@ -198,15 +199,16 @@ fn describe_segment(
     for extent in &meta.extents {
         lines.push(format!("  {} bytes at {}", extent.len, extent.offset));
     }
-    if index.kind != Lsm::NAME {
-        lines.push(format!("  of type {}", index.kind));
-        return;
-    }
     let moved = Arc::new(Event::new());
     let files = FileTable::new(environment.clone(), folder.to_owned(), OpenMode::Read, moved);
     let services = Services::alone(CACHE_BYTES, CACHE_BYTES);
-    let described = Lsm::configure(&index.options, &services)
-        .and_then(|lsm| lsm.open(meta, &*files)?.summary());
+    let described = match index.kind.as_str() {
+        Lsm::NAME => Lsm::configure(&index.options, &services)
+            .and_then(|lsm| lsm.open(meta, &*files)?.summary()),
+        Btree::NAME => Btree::configure(&index.options, &services)
+            .and_then(|btree| Ok(btree.open(meta, &*files)?.summary())),
+        other => Ok(vec![format!("of type {other}")]),
+    };
     match described {
         Ok(described) => lines.extend(described.iter().map(|line| format!("  {line}"))),
         Err(error) => lines.push(format!("  {error}")),

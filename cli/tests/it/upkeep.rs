@@ -43,6 +43,7 @@ fn a_sound_database_is_verified_and_compacted() {
 #[test]
 fn every_file_of_a_database_is_explained() {
     let desk = filled();
+    desk.text("put db tree a 1 --engine btree --ttl 1h");
     desk.text("compact db");
     desk.text("put db notes b 2");
     let mut kinds = Vec::new();
@@ -62,6 +63,9 @@ fn every_file_of_a_database_is_explained() {
         .collect();
     assert!(segments.contains("of \"rows\""), "{segments}");
     assert!(segments.contains("  from 0 to 999"), "{segments}");
+    assert!(segments.contains("of \"tree\", format 1, 1 entries up to commit"), "{segments}");
+    assert!(segments.contains("  1 level of nodes, the top in page 1"), "{segments}");
+    assert!(segments.contains("  1 entries expire"), "{segments}");
     let text = desk.text("inspect db");
     assert!(text.contains("index 1 \"rows\" of type lsm: 1 segment of"), "{text}");
     assert!(!text.contains("not in the manifest"), "{text}");

@@ -10,6 +10,7 @@ pub(super) mod detail;
 pub(super) mod living;
 pub(super) mod tree;
 pub(super) mod cursor;
+mod summary;
 mod verify;
 
 pub use tree::Tree;
