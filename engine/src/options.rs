@@ -220,3 +220,23 @@ impl Options {
         self.log_limit.unwrap_or(most)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memtables_are_larger_where_flushes_cost_by_the_page() {
+        let of = |memory_budget, memtable_limit| {
+            let options = Options { memory_budget, memtable_limit, ..Options::default() };
+            [FlushCost::Changes, FlushCost::Pages].map(|flush| options.memtable_bytes(flush))
+        };
+        assert_eq!(of(256 << 20, None), [32 << 20, 64 << 20]);
+        assert_eq!(of(64 << 30, None), [64 << 20, 1 << 30]);
+        let options = Options::default();
+        let large = options.memtable_bytes(FlushCost::Pages);
+        assert!(large < options.write_buffer_bytes(), "there is room beside one that is flushed");
+        // What is asked for counts for all.
+        assert_eq!(of(256 << 20, Some(1 << 20)), [1 << 20; 2]);
+    }
+}

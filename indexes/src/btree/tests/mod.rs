@@ -2,6 +2,7 @@
 //! use.
 
 mod format;
+mod turning;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -106,3 +106,18 @@ fn a_node_holds_the_longest_key() {
     assert_eq!(frame.find(&node, &key[..100]).unwrap(), (0, false));
     assert_eq!(pages_of(&node), 65);
 }
+
+proptest! {
+    #[test]
+    fn equal_heads_are_found_wherever_they_are(
+        heads in prop::collection::vec(0_u32..90, 0..300),
+        head in 0_u32..90,
+    ) {
+        let mut heads = heads;
+        heads.sort_unstable();
+        let stored: Vec<[u8; 4]> = heads.iter().map(|head| head.to_le_bytes()).collect();
+        let first = heads.partition_point(|other| *other < head);
+        let end = heads.partition_point(|other| *other <= head);
+        prop_assert_eq!(equal(&stored, head), (first, end));
+    }
+}
