@@ -222,16 +222,40 @@ impl Place {
         Place { wait: Duration::ZERO, ..self.clone() }
     }
 
-    /// Opens the database for reading.
+    /// Opens the database for reading; as one that reads along while another process writes it.
     ///
     /// # Errors
-    /// `NotFound`, `Locked`, `Corrupt`, `Unsupported`, `Io`; `Invalid` for options that are for
-    /// writing.
+    /// `NotFound`, `Corrupt`, `Unsupported`, `Io`; `Invalid` for options that are for writing.
     pub fn read(&self) -> Result<Database> {
-        if self.keeping.is_given() {
-            return Err(Error::invalid("what becomes of the log is for commands that write"));
+        match self.at_once().read_alone() {
+            Err(error) if error.kind() == ErrorKind::Locked => self.read_along(),
+            opened => opened,
         }
+    }
+
+    /// Opens the database for reading, while nobody writes it.
+    ///
+    /// # Errors
+    /// As [`Place::read`]; `Locked`.
+    pub fn read_alone(&self) -> Result<Database> {
+        self.check_reading()?;
         self.open_existing(Database::builder().read_only())
+    }
+
+    /// Opens the database to read along with whoever writes it, now or later.
+    ///
+    /// # Errors
+    /// As [`Place::read`].
+    pub fn read_along(&self) -> Result<Database> {
+        self.check_reading()?;
+        self.open_existing(Database::builder().reader())
+    }
+
+    fn check_reading(&self) -> Result<()> {
+        match self.keeping.is_given() {
+            true => Err(Error::invalid("what becomes of the log is for commands that write")),
+            false => Ok(()),
+        }
     }
 
     /// Opens the database, which must exist, for writing.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cuesta::{Builder, Existing, KeyspaceOptions};
+use cuesta::{Builder, Error, Existing, KeyspaceOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -20,6 +20,7 @@ use crate::operator;
 use crate::report::{self, RecoveryReport, VerifyReport};
 use crate::snapshot::Snapshot;
 use crate::transaction::{self, Transaction};
+use crate::waiting::in_slices;
 use crate::watch::Watch;
 
 /// An open database. From cuesta.open().
@@ -31,11 +32,11 @@ pub struct Database {
 /// Opens the database in a directory, which is created when missing.
 #[pyfunction]
 #[pyo3(signature = (
-    path, durability="sync", memory_budget=None, read_only=false, *, create=true,
+    path, durability="sync", memory_budget=None, read_only=false, *, create=true, mode=None,
     sync_interval=None, background_threads=None, use_mmap=true, strict_memory=false,
     snapshot_budget=None, log_segment_bytes=None, log_retention_bytes=None, log_retention_age=None,
     feed_retention_bytes=None, background_rate=None, scrub=None, archive_log=None,
-    merge_operators=None
+    merge_operators=None, refresh_interval=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are what Python's callers name")]
 fn open(
@@ -45,6 +46,7 @@ fn open(
     memory_budget: Option<Number<u64>>,
     read_only: bool,
     create: bool,
+    mode: Option<&str>,
     sync_interval: Option<f64>,
     background_threads: Option<Number<usize>>,
     use_mmap: bool,
@@ -58,6 +60,7 @@ fn open(
     scrub: Option<Number<u64>>,
     archive_log: Option<PathBuf>,
     merge_operators: Option<&Bound<'_, PyDict>>,
+    refresh_interval: Option<f64>,
 ) -> Outcome<Database> {
     let mut builder = cuesta::Database::builder().durability(convert::durability(durability)?);
     let memory_budget = convert::number("memory_budget", memory_budget)?;
@@ -91,14 +94,33 @@ fn open(
     if !create {
         builder = builder.must_exist();
     }
-    if read_only {
-        builder = builder.read_only();
+    if let Some(interval) = refresh_interval {
+        builder = builder.refresh_interval(convert::seconds("refresh_interval", interval)?);
     }
+    builder = in_mode(builder, mode, read_only)?;
     if !use_mmap {
         builder = builder.without_maps();
     }
     let database = py.detach(|| builder.open(&path))?;
     Ok(Database { open: Arc::new(Open::new(database, path)) })
+}
+
+/// What may be done with the database.
+fn in_mode(builder: Builder, mode: Option<&str>, read_only: bool) -> Outcome<Builder> {
+    Ok(match (mode, read_only) {
+        (Some("reader"), false) => builder.reader(),
+        (Some("read"), _) | (None, true) => builder.read_only(),
+        (Some("write"), false) | (None, false) => builder,
+        (Some("reader" | "write"), true) => {
+            return Err(Error::invalid("read_only=True is mode=\"read\", and no other").into());
+        }
+        (Some(other), _) => {
+            return Err(Error::invalid(format!(
+                "mode must be \"write\", \"read\" or \"reader\", not {other:?}"
+            ))
+            .into());
+        }
+    })
 }
 
 #[pymethods]
@@ -152,6 +174,23 @@ impl Database {
             false => database.existing_keyspace(name),
         })?;
         Ok(Keyspace::new(&self.open, inner))
+    }
+
+    /// Sees all that the writer has published by now; gives the last commit that is seen.
+    fn refresh(&self, py: Python<'_>) -> Outcome<u64> {
+        let database = self.open.database()?;
+        Ok(py.detach(|| database.refresh())?)
+    }
+
+    /// Waits until a commit is seen here; whether it is, in time.
+    #[pyo3(signature = (commit, timeout=None))]
+    fn wait_for(&self, py: Python<'_>, commit: u64, timeout: Option<f64>) -> Outcome<bool> {
+        let database = self.open.database()?;
+        let timeout = convert::timeout("timeout", timeout)?;
+        let seen = in_slices(py, timeout, |slice| {
+            Ok(database.wait_for(commit, Some(slice))?.then_some(()))
+        })?;
+        Ok(seen.is_some())
     }
 
     /// Names of all keyspaces, sorted.

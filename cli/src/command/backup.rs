@@ -22,7 +22,7 @@ pub struct Backup {
 
 impl Backup {
     pub fn run(self, output: &mut Output) -> Result<()> {
-        let made = self.place.read()?.backup(&self.backups)?;
+        let made = self.place.read_alone()?.backup(&self.backups)?;
         output.show(
             || {
                 format!(

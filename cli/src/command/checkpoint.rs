@@ -22,7 +22,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     pub fn run(self, output: &mut Output) -> Result<()> {
-        let made = self.place.read()?.checkpoint(&self.target)?;
+        let made = self.place.read_alone()?.checkpoint(&self.target)?;
         output.show(
             || {
                 format!(

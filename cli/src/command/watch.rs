@@ -1,20 +1,12 @@
 //! `watch`: waits for what is committed, and prints it.
 //!
-//! One process at a time may have a database open for writing, so what there is to see comes when
-//! it has closed it. Between looks the database is not open, and what files say of themselves tells
-//! when to look again.
+//! It reads along with whoever writes the database, and outlives them.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs;
 use std::ops::Bound;
-use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use cuesta::{Action, Database, Error, ErrorKind, Operation, Result};
-use cuesta_engine::format::name::FileName;
+use cuesta::{Action, Database, Error, Operation, Result};
 use serde_json::json;
 
 use crate::output::{Form, Output};
@@ -24,14 +16,8 @@ use crate::{changes, lifetime};
 
 type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// How often files are looked at.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Changes of a file that come closer to each other may have the same time.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Prints what is committed from now on as changes does, once the process that writes has closed
-/// the database; until it is ended, or --limit or --timeout say so. Exit code 7 when nothing came
-/// in time.
+/// Prints what is committed from now on as changes does, whichever process commits it; until it is
+/// ended, or --limit or --timeout say so. Exit code 7 when nothing came in time.
 #[derive(Debug, Args)]
 pub struct Watch {
     #[command(flatten)]
@@ -66,85 +52,30 @@ pub struct Watch {
     spelling: Spelling,
 }
 
-/// What files say of themselves.
-#[derive(PartialEq, Eq)]
-struct Looks(BTreeMap<OsString, (u64, Option<SystemTime>)>);
-
-impl Looks {
-    fn of(path: &Path) -> Looks {
-        let files = fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| {
-            let name = entry.file_name();
-            match FileName::parse(&name.to_string_lossy())? {
-                FileName::Log(_) | FileName::Manifest(_) => {}
-                _ => return None,
-            }
-            let data = entry.metadata().ok()?;
-            Some((name, (data.len(), data.modified().ok())))
-        });
-        Looks(files.collect())
-    }
-
-    /// Whether what is written now might leave all as it looks.
-    fn is_fresh(&self) -> bool {
-        let newest = self.0.values().filter_map(|(_, modified)| *modified).max();
-        newest.is_none_or(|newest| newest.elapsed().unwrap_or_default() < TICK)
-    }
-}
-
-/// That nothing came in time, and who had the database meanwhile.
-fn timeout(busy: Option<Error>) -> Error {
-    Error::timeout(match busy {
-        Some(busy) => format!(
-            "nothing was seen in time: {}, and what it commits is seen once it has closed the \
-             database",
-            busy.message()
-        ),
-        None => "nothing was committed in time".to_owned(),
-    })
-}
-
 impl Watch {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let range = self.range()?;
         let (mut since, mut left) = (self.since, self.limit.unwrap_or(u64::MAX));
+        let db = self.place.read_along()?;
+        // From before the first look on: what comes between is told.
+        let mut news = db.watch()?;
         let mut heard = Instant::now();
-        if !self.place.exists()? {
-            return self.place.read().map(drop);
+        if self.keyspace.is_some() {
+            self.tell_missing(&db, output.form());
         }
-        let place = self.place.at_once();
-        let mut is_told = self.keyspace.is_none();
         loop {
-            let looks = Looks::of(&self.place.path);
-            let fresh = looks.is_fresh();
-            let busy = match place.read() {
-                Ok(db) => {
-                    if !std::mem::replace(&mut is_told, true) {
-                        self.tell_missing(&db, output.form());
-                    }
-                    let shown = self.show(&db, &range, &mut since, left, output)?;
-                    if shown > 0 {
-                        heard = Instant::now();
-                    }
-                    left -= shown;
-                    None
-                }
-                // Whoever writes is not done yet.
-                Err(error) if error.kind() == ErrorKind::Locked => Some(error),
-                Err(error) => return Err(error),
-            };
+            let shown = self.show(&db, &range, &mut since, left, output)?;
+            if shown > 0 {
+                heard = Instant::now();
+            }
+            left -= shown;
             output.finish()?;
             if left == 0 {
                 return Ok(());
             }
-            loop {
-                if self.timeout.is_some_and(|timeout| heard.elapsed() >= timeout) {
-                    return Err(timeout(busy));
-                }
-                thread::sleep(if fresh { TICK } else { PAUSE });
-                // Whoever has it may end without a trace.
-                if fresh || busy.is_some() || Looks::of(&self.place.path) != looks {
-                    break;
-                }
+            let rest = self.timeout.map(|timeout| timeout.saturating_sub(heard.elapsed()));
+            if news.wait(rest)?.is_none() {
+                return Err(Error::timeout("nothing was committed in time"));
             }
         }
     }

@@ -123,12 +123,17 @@ fn a_database_in_use_gives_four_and_names_its_holder() {
     let desk = Desk::new();
     let db = Database::open(desk.path("db")).unwrap();
     db.keyspace("k").unwrap().put("a", "1").unwrap();
-    for command in ["put db k a 2", "compact db", "keyspaces db drop k", "get db k a", "verify db"]
-    {
+    for command in ["put db k a 2", "compact db", "keyspaces db drop k", "backup db kept"] {
         let (code, kind, message) = desk.failure(command);
         assert_eq!((code, kind.as_str()), (4, "Locked"), "{command}: {message}");
         assert!(message.contains(&format!("pid {}", std::process::id())), "{command}: {message}");
     }
+    // Who only reads reads along.
+    assert_eq!(desk.text("get db k a"), "1\n");
+    db.keyspace("k").unwrap().put("b", "2").unwrap();
+    assert_eq!(desk.text("scan db k --keys-only").lines().count(), 2);
+    desk.text("verify db");
+    desk.text("stats db");
     assert_eq!(desk.json("inspect db/lock")["kind"], "lock");
     db.close().unwrap();
     assert_eq!(desk.text("get db k a"), "1\n");

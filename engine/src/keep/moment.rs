@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::{Extent, FileKind, Files, Region};
 use crate::format::name;
 use crate::id::{FileId, LogNo, SeqNo};
 use crate::identity::Identity;
 use crate::log::Retained;
 use crate::manifest::{self, ManifestState};
+use crate::options::Access;
 use crate::parts::Parts;
 use crate::version::{LogHold, Sealed, Version};
 
@@ -44,6 +45,12 @@ impl Moment {
     /// `Poisoned` when a write failed earlier, `Invalid` when the database is closed; `Corrupt`
     /// when a data file is missing; `Io`.
     pub(super) fn take(parts: &Parts, identity: &Identity) -> Result<Moment> {
+        if parts.options.access == Access::Follow {
+            return Err(Error::unsupported(
+                "a process that reads along makes no copies: ask the one that writes, or open the \
+                 database for reading while nobody does",
+            ));
+        }
         let guard = parts.manifest();
         let (mut state, manifest) = match guard.as_ref() {
             Some(manifest) => (manifest.state().clone(), manifest.position().number),

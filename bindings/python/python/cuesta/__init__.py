@@ -22,7 +22,8 @@ a key has at most 65,535 bytes, a value less than 4 GiB.
 All handles may be used from many threads at once, and none of them holds up other threads while it
 reads, writes or waits. In a process made by os.fork() handles of its parent raise InvalidError, and
 letting go of them does nothing: open the database there once the parent has closed it, or start
-processes by "spawn". One process at a time may write (LockedError).
+processes by "spawn". One process at a time may write (LockedError); others read along, by
+mode="reader".
 
 Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's own TypeError,
 memory that is not contiguous is BufferError.

@@ -30,6 +30,7 @@ def open(
     read_only: bool = False,
     *,
     create: bool = True,
+    mode: Literal["write", "read", "reader"] | None = None,
     sync_interval: float | None = None,
     background_threads: int | None = None,
     use_mmap: bool = True,
@@ -43,6 +44,7 @@ def open(
     scrub: int | None = None,
     archive_log: str | os.PathLike[str] | None = None,
     merge_operators: _Operators | None = None,
+    refresh_interval: float | None = None,
 ) -> Database:
     """Opens the database in the directory path, recovering what a crash left.
 
@@ -56,8 +58,12 @@ def open(
     memory_budget is the one budget, in bytes, for all memory: what is to be written, the block cache,
     buffers; 256 MiB by default, at least 1 MiB. Pages of mapped files are not counted.
 
-    read_only opens a database that must exist, and changes nothing in its directory. Any number of
-    handles and processes may read when none has it open for writing.
+    mode="reader" opens a database that must exist, and that another process may have open for
+    writing, now or later: any number of processes read along. They see what was published
+    refresh_interval seconds (0.01) ago at the latest, and by Database.refresh() and wait_for() at
+    once. They change nothing, and no writer waits for them.
+    read_only, or mode="read", opens a database that must exist, and changes nothing in its
+    directory. Any number of handles and processes may read when none has it open for writing.
     create=False fails instead of creating a database.
     background_threads write and merge segments; 2 by default.
     use_mmap=False reads files instead of mapping them: damaged hardware then gives an IoError
@@ -144,6 +150,20 @@ class Database:
         in a database open for reading; as Batch.commit() when it is created.
 
             cities = db.keyspace("cities", engine="btree", page_bytes=8192)
+        """
+
+    def refresh(self) -> int:
+        """Sees, with mode="reader", all that the writer has published by now. Gives the number of
+        the last commit that is seen; without mode="reader", of the last one.
+
+        Raises CorruptError, UnsupportedError, IoError: what was seen before is seen on.
+        """
+
+    def wait_for(self, commit: int, timeout: float | None = None) -> bool:
+        """Waits until the commit of this number is seen here, for timeout seconds at most. Gives
+        whether it is. Ctrl-C ends it.
+
+        Raises what refresh() raises.
         """
 
     def keyspaces(self) -> list[str]:
