@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cuesta::{Database, ErrorKind, KeyspaceEngine, KeyspaceOptions, SegmentBuilder};
+use cuesta::{Database, Durability, ErrorKind, KeyspaceEngine, KeyspaceOptions, SegmentBuilder};
 
 fn tree() -> KeyspaceOptions {
     KeyspaceOptions::new().engine(KeyspaceEngine::Btree)
@@ -68,7 +68,8 @@ fn file_bytes(dir: &std::path::Path) -> u64 {
 #[test]
 fn compacting_gives_space_back() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Database::open(dir.path()).unwrap();
+    let buffered = Database::builder().durability(Durability::Buffered);
+    let db = buffered.open(dir.path()).unwrap();
     let places = db.keyspace_with("places", &tree()).unwrap();
     for n in 0..20_000 {
         places.put_with_ttl(key(n), [7; 100], Duration::from_secs(3600)).unwrap();
@@ -129,7 +130,8 @@ fn prepared_files_go_into_trees() {
         prepare("early", &tree(), 100..1000),
         prepare("middle", &lsm.clone().block_bytes(512), 2000..4000),
     ];
-    let db = Database::open(dir.path().join("db")).unwrap();
+    let buffered = Database::builder().durability(Durability::Buffered);
+    let db = buffered.open(dir.path().join("db")).unwrap();
     let (places, sorted) =
         (db.keyspace_with("k", &tree()).unwrap(), db.keyspace_with("lsm", &lsm).unwrap());
     let all: Vec<u32> = (100..1000).chain(2000..4000).chain(5000..5500).chain(6000..9000).collect();
