@@ -39,6 +39,7 @@ use crate::log::{
     CloseMark, LogSetup, LogWriter, Record, RecordHeader, Scan, SegmentHeader, Torn, find_kept,
     scan,
 };
+use crate::manifest::label::front::clear_vain;
 use crate::manifest::{
     self, Change, Counters, ManifestEdit, ManifestPosition, ManifestState, ManifestWriter, RotateAt,
 };
@@ -121,6 +122,8 @@ pub(crate) fn open(
         let manifest = ManifestWriter::resume(vfs, dir, recovered, rotate_at)?;
         let keep_from = kept.first().map_or(start, |oldest| oldest.number);
         report.removed = clear_leftovers(vfs, dir, &state, &loads, keep_from)?;
+        let segments = state.indexes().values().flat_map(|record| record.segments.values());
+        clear_vain(vfs, dir, segments.map(|segment| &*segment.meta))?;
         Some(manifest)
     } else {
         None

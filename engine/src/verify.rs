@@ -8,6 +8,7 @@ use crate::format::name;
 use crate::id::{FileId, LogNo, SeqNo};
 use crate::ingest::Prepared;
 use crate::log::{Cursor, scan};
+use crate::manifest::label::front::{Front, has_front};
 use crate::manifest::{self, ManifestState, ManifestWriter, label};
 use crate::options::Access;
 use crate::parts::Parts;
@@ -138,6 +139,23 @@ fn read_along(
 /// Whether files say of themselves what repair would need to know.
 fn verify_labels(parts: &Parts, state: &ManifestState, report: &mut VerifyReport) -> Result<()> {
     let segments = state.indexes().values().flat_map(|record| record.segments.values());
+    let numbered = state.indexes().values().flat_map(|record| record.segments.iter());
+    for (id, segment) in numbered {
+        let in_place = segment.meta.extents.iter().filter(|extent| has_front(extent));
+        for file in in_place.map(|extent| extent.file) {
+            let front = Front::read(parts.env.vfs(), &parts.dir, file);
+            let front = damage(front, "label", report)?;
+            // Of a database that another process writes, they may tell of a later one by now.
+            let tells = |front: Front| match parts.options.access {
+                Access::Read | Access::Follow => front.newest().is_ok(),
+                Access::Create | Access::Write => front.slot_of(&segment.meta).is_some(),
+            };
+            if front.is_some_and(|front| !tells(front)) {
+                let name = name::data(file);
+                report.problems.push(format!("label: {name}: none tells of segment {id}"));
+            }
+        }
+    }
     let extents = segments.flat_map(|segment| segment.meta.extents.iter());
     let sealed = extents.filter(|extent| extent.kind == FileKind::Sealed);
     let files: BTreeSet<FileId> = sealed.map(|extent| extent.file).collect();

@@ -8,7 +8,7 @@
 use cuesta_engine::env::sim::SimDisk;
 use cuesta_engine::env::{OpenMode, Vfs};
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::file::{DataFile, Extent, FileKind, Files, Output, Region};
+use cuesta_engine::file::{DataFile, Extent, FRONT_BYTES, FileKind, Files, Output, Region};
 use cuesta_engine::format::{Reader, crc32, crc32_seeded};
 use cuesta_engine::id::{EditNo, FileId, LogNo, SegmentId, SeqNo};
 use cuesta_engine::index::{Edit, IndexType, Live, SegmentMeta, Work};
@@ -57,13 +57,14 @@ pub(crate) fn answers_of(bytes: &[u8]) -> Option<Answers> {
     // A node that two others lead to is compared with its checksum once where it is mapped.
     let trust = if switches.on(CHECKSUMS) { Trust::IfSound } else { Trust::Always };
     let meta = meta_of(entries, detail, pages.len() as u64);
+    pages.splice(..0, [0; FRONT_BYTES as usize]);
     questions::check::<Btree>(&pages, &meta, &options.encode(), trust)
 }
 
 fn meta_of(entries: u64, detail: Vec<u8>, len: u64) -> SegmentMeta {
     SegmentMeta {
         format: Btree::FORMAT,
-        extents: vec![Extent { file: FILE, offset: 0, len, kind: FileKind::InPlace }],
+        extents: vec![Extent { file: FILE, offset: FRONT_BYTES, len, kind: FileKind::InPlace }],
         entries,
         newest: SeqNo(7),
         detail,
@@ -247,6 +248,6 @@ fn joined(meta: &SegmentMeta, pages: &[u8]) -> Vec<u8> {
     input.extend_from_slice(&(meta.entries as u32).to_le_bytes());
     input.extend_from_slice(&(meta.detail.len() as u16).to_le_bytes());
     input.extend_from_slice(&meta.detail);
-    input.extend_from_slice(pages);
+    input.extend_from_slice(&pages[FRONT_BYTES as usize..]);
     input
 }

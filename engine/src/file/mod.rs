@@ -21,6 +21,9 @@ pub use writer::{FileOutput, Spread};
 use crate::error::Result;
 use crate::id::{EditNo, FileId, LogNo};
 
+/// So many bytes in front of a file that is written in place are not for segments: labels go there.
+pub const FRONT_BYTES: u64 = 8 << 10;
+
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileKind {

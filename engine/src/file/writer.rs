@@ -273,6 +273,19 @@ impl FileOutput {
         Ok(())
     }
 
+    /// As [`FileOutput::sync`], of files written in place alone: what was written to them since.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sync_in_place(&self) -> Result<()> {
+        for (id, written) in self.files.iter().filter(|(_, one)| one.kind == FileKind::InPlace) {
+            let file = written.file.as_ref().filter(|_| !planted::is(Bug::RootBeforePages));
+            let synced = file.map_or(Ok(()), |file| file.sync(SyncKind::Data));
+            synced.map_err(|e| Error::io(format_args!("syncing {}", name::data(*id)), e))?;
+        }
+        Ok(())
+    }
+
     /// Files that this output created.
     pub fn new_files(&self) -> impl Iterator<Item = FileId> {
         let written = self.files.iter().filter(|(_, written)| written.is_new).map(|(id, _)| *id);

@@ -1,7 +1,7 @@
 //! The one function that orders syncs: what background work made becomes part of the database.
 //!
 //! ```text
-//!  1. label and sync the data files
+//!  1. label and sync the data files   labels in place come behind what they tell of
 //!  2. sync the directory                  their names are durable
 //!  3. append the edit to the manifest,
 //!     which syncs it                      from here on a crash finds the new segments
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Edit, ErasedState, Heirs, Listed, Opened};
-use crate::jobs::label::label;
+use crate::jobs::label::{label, label_in_place, unlabel};
 use crate::log::{CloseMark, Keep};
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
 use crate::parts::Parts;
@@ -73,10 +73,11 @@ pub(crate) fn install(
         let synced = parts.env.vfs().sync_dir(&parts.dir);
         synced.map_err(|e| Error::io(format_args!("syncing {}", parts.dir.display()), e))?;
     }
+    let slots = label_in_place(parts, &installing, out)?;
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("installing while read-only"))?;
     let no = manifest.next_edit();
-    let ready = open_segments(parts, installing, no)?;
+    let ready = open_segments(parts, installing, no).inspect_err(|_| unlabel(&slots, out))?;
     if ready.is_empty() {
         remove_unlisted(parts, manifest, out);
         return Ok(());
@@ -88,6 +89,8 @@ pub(crate) fn install(
     if let Err(error) = append(parts, manifest, ManifestEdit { no, changes }) {
         if manifest.is_poisoned() {
             out.leave();
+        } else {
+            unlabel(&slots, out);
         }
         return Err(error);
     }

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::Result;
-use crate::file::{FileKind, FileOutput, Output};
+use crate::error::{ErrorKind, Result};
+use crate::file::{FRONT_BYTES, FileKind, FileOutput, Output};
 use crate::id::{EditNo, FileId, IndexId, SeqNo};
 use crate::index::SegmentMeta;
 use crate::jobs::Installing;
 use crate::manifest::ManifestWriter;
-use crate::manifest::label::{self, Living, Owner};
+use crate::manifest::label::front::{self, Front, has_front};
+use crate::manifest::label::{self, Label, Living, Owner};
 use crate::parts::Parts;
 
 /// Appends its label to each new sealed file of `out` in which segments of `installing` lie.
@@ -39,7 +40,91 @@ pub(super) fn label(parts: &Parts, installing: &[Installing], out: &mut FileOutp
     append(parts, labels, out)
 }
 
-/// Appends its label to each file that a bulk load has written: `metas` are all of its segments.
+/// Slots that labels were put into.
+pub(super) type Slots = Vec<(FileId, usize)>;
+
+/// Has files that are written in place, in which segments of `installing` lie, tell of these. All
+/// that was written to them is durable, and so are the labels then.
+///
+/// # Errors
+/// `Full`, `Io`.
+pub(super) fn label_in_place(
+    parts: &Parts,
+    installing: &[Installing],
+    out: &mut FileOutput,
+) -> Result<Slots> {
+    let mut slots = Slots::new();
+    for one in installing {
+        let in_place = |meta: &&SegmentMeta| meta.extents.iter().any(has_front);
+        let made: Vec<&SegmentMeta> = one.edit.add.iter().filter(in_place).collect();
+        if made.is_empty() {
+            continue;
+        }
+        let Some(owner) = owner(parts, one) else { continue };
+        let current = parts.versions.current();
+        let listed = current.value.state(one.id).map(|state| state.listed()).unwrap_or_default();
+        let current: Vec<&SegmentMeta> = listed.iter().map(|listed| &*listed.meta).collect();
+        for meta in made {
+            let owner = Owner { segments: vec![meta.clone()], ..owner.clone() };
+            let files: BTreeSet<FileId> = meta.extents.iter().map(|extent| extent.file).collect();
+            for file in files {
+                let slot = read_front(file, out)?.next(&current);
+                put(parts, (file, slot), &owner, out)?;
+                slots.push((file, slot));
+            }
+        }
+    }
+    if !slots.is_empty() {
+        out.sync_in_place()?;
+    }
+    Ok(slots)
+}
+
+/// Takes labels back: what they tell of was not installed.
+pub(super) fn unlabel(slots: &Slots, out: &mut FileOutput) {
+    let clear = |(file, slot): &(FileId, usize)| {
+        out.write_at(*file, front::slot_at(*slot), &front::empty_slot())
+    };
+    let cleared = slots.iter().try_for_each(clear).and_then(|()| match slots.is_empty() {
+        true => Ok(()),
+        false => out.sync_in_place(),
+    });
+    if let Err(error) = cleared {
+        tracing::warn!(%error, "left a label of what was not installed");
+    }
+}
+
+fn read_front(file: FileId, out: &mut FileOutput) -> Result<Front> {
+    let mut bytes = vec![0; FRONT_BYTES as usize];
+    match out.read_at(file, 0, &mut bytes) {
+        Ok(()) => Ok(Front::decode(file, &bytes)),
+        // Nothing was written behind it.
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Front::decode(file, &[])),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a label into a slot. One that has no room is left out: better none than that of another
+/// tree.
+fn put(
+    parts: &Parts,
+    (file, slot): (FileId, usize),
+    owner: &Owner,
+    out: &mut FileOutput,
+) -> Result<()> {
+    let database = parts.manifest().as_ref().map(ManifestWriter::uuid).unwrap_or_default();
+    for living in [living(parts), Living::default()] {
+        let label = Label { database, living, owners: vec![owner.clone()] };
+        if let Some(bytes) = front::encode_slot(file, &label)? {
+            return out.write_at(file, front::slot_at(slot), &bytes);
+        }
+    }
+    tracing::warn!(%file, "a label has no room");
+    out.write_at(file, 0, &vec![0; FRONT_BYTES as usize])
+}
+
+/// Appends its label to each file that a bulk load has written, or puts it in front: `metas` are
+/// all of its segments.
 ///
 /// # Errors
 /// `Full`, `Io`.
@@ -56,8 +141,20 @@ pub(crate) fn label_load(
     for (index, metas) in metas {
         let Some(entry) = current.value.catalog.get(*index) else { continue };
         let mut here: BTreeMap<FileId, Vec<SegmentMeta>> = BTreeMap::new();
+        let owner = Owner {
+            index: *index,
+            name: entry.name.clone(),
+            kind: entry.kind.clone(),
+            options: entry.options.clone(),
+            edit,
+            loaded_after,
+            ..Owner::default()
+        };
         for meta in metas {
-            // What is written in place has none: it is written over.
+            for file in meta.extents.iter().filter(|one| has_front(one)).map(|one| one.file) {
+                let owner = Owner { segments: vec![meta.clone()], ..owner.clone() };
+                put(parts, (file, 0), &owner, out)?;
+            }
             let sealed = meta.extents.iter().filter(|extent| extent.kind == FileKind::Sealed);
             let files: BTreeSet<FileId> = sealed.map(|extent| extent.file).collect();
             for file in files.intersection(&written) {
@@ -65,16 +162,7 @@ pub(crate) fn label_load(
             }
         }
         for (file, segments) in here {
-            labels.entry(file).or_default().push(Owner {
-                index: *index,
-                name: entry.name.clone(),
-                kind: entry.kind.clone(),
-                options: entry.options.clone(),
-                edit,
-                loaded_after,
-                segments,
-                ..Owner::default()
-            });
+            labels.entry(file).or_default().push(Owner { segments, ..owner.clone() });
         }
     }
     append(parts, labels, out)

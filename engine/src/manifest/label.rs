@@ -6,9 +6,11 @@
 //! tail      | payload bytes u32 | format u16 | reserved u16 | file u64 | magic 8 | crc 4 |
 //! ```
 //!
-//! It lies behind everything else in a sealed file with segments. Blob files, files written in
-//! place, and those that were prepared apart from any database have none. The checksum covers the
-//! payload and the tail before it.
+//! It lies behind everything else in a sealed file with segments, and in [front] of one that is
+//! written in place. Blob files, and those that were prepared apart from any database have none.
+//! The checksum covers the payload and the tail before it.
+//!
+//! [front]: front
 //!
 //! The payload begins with the database that wrote the file: numbers of files and indexes mean
 //! nothing in others. Copies of it, which may share the file, have UUIDs of the same family.
@@ -31,6 +33,7 @@ use crate::index::SegmentMeta;
 use crate::manifest::NUMBER_MAX;
 use crate::manifest::edit::index_id;
 
+pub mod front;
 #[cfg(test)]
 mod tests;
 

@@ -16,6 +16,7 @@ use super::survey::{Index, Seen};
 use crate::format::name;
 use crate::id::{EditNo, IndexId};
 use crate::index::{Lost, SegmentMeta};
+use crate::manifest::label::front::has_front;
 use crate::manifest::label::{Owner, Places, places};
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ impl Jobs {
         id: IndexId,
         loaded: BTreeMap<Places, Arc<SegmentMeta>>,
         labels: &[Owner],
-        index: &Index,
+        (index, later): (&Index, &BTreeMap<EditNo, Vec<&Owner>>),
     ) -> Jobs {
         let mut segments = loaded;
         let jobs = |owner: &&Owner| owner.index == id && !loads::is_load(owner);
@@ -40,6 +41,10 @@ impl Jobs {
         }
         // The manifest knows of moves, too.
         segments.extend(index.segments.iter().map(|meta| (places(meta), meta.clone())));
+        // What is written in place is another segment where the one before lay.
+        let later = later.values().flatten().flat_map(|job| &job.segments);
+        let again = later.filter(|meta| meta.extents.iter().any(has_front));
+        segments.extend(again.map(|meta| (places(meta), Arc::new(meta.clone()))));
         Jobs(segments)
     }
 

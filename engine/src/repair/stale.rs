@@ -65,5 +65,8 @@ pub(super) fn came_later(
     };
     let had = job.removed.len() + job.kept.len();
     let has_all = || job.removed.iter().chain(&job.kept).all(|places| listed.contains(places));
-    job.flushed > record.flushed || !job.removed.is_empty() && had == listed.len() && has_all()
+    // Where a job has written in place, what it made lies where what it found did.
+    let is_listed = || job.made.iter().any(|places| listed.contains(places));
+    let found = !job.removed.is_empty() && had == listed.len() && has_all() && !is_listed();
+    job.flushed > record.flushed || found
 }

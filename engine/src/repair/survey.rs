@@ -25,7 +25,8 @@ use crate::identity::{Identity, Uuid};
 use crate::index::{KnownBy, Lost, Remnant, SegmentMeta};
 use crate::ingest::Prepared;
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
-use crate::manifest::label::{self, Fate, Living, Owner, Places, places};
+use crate::manifest::label::front::Front;
+use crate::manifest::label::{self, Fate, Label, Living, Owner, Places, places};
 use crate::manifest::{self, ManifestState};
 use crate::version::{CatalogOp, Entry};
 
@@ -200,12 +201,22 @@ fn read_labels(
     report: &mut RepairReport,
 ) -> Said {
     let Said { labels: mut owners, mut prepared, mut living } = Said::default();
-    let (mut unread, mut families) = (Vec::new(), BTreeMap::new());
+    let mut families: BTreeMap<_, Vec<(FileId, Label)>> = BTreeMap::new();
+    let mut unread = Vec::new();
     for file in files {
+        // Files that are written in place say it in front, all others at their ends.
+        let in_front = Front::read(vfs, dir, *file).and_then(Front::newest);
+        if let Ok((label, damage)) = in_front {
+            if let Some(damage) = damage {
+                let why = format!("a label is damaged, and may have been later: {damage}");
+                report.lose(None, Lost::File { name: name::data(*file) }, why);
+            }
+            families.entry(label.database.family()).or_default().push((*file, label));
+            continue;
+        }
         match label::read(vfs, dir, *file) {
             Ok(label) => {
-                let family: &mut Vec<_> = families.entry(label.database.family()).or_default();
-                family.push((*file, label));
+                families.entry(label.database.family()).or_default().push((*file, label));
             }
             Err(error) => match Prepared::read(vfs, &dir.join(name::data(*file))) {
                 Ok(said) => drop(prepared.insert(*file, said)),
@@ -407,7 +418,7 @@ impl<'s> Found<'s> {
             }
             jobs.values_mut().for_each(|owners| owners.retain(|owner| !loads::is_load(owner)));
             let known = loads::known(id, &index.entry.kind, labels, prepared, seen);
-            Jobs::new(id, known, labels, index).follow(&jobs, index, seen, report);
+            Jobs::new(id, known, labels, (index, &jobs)).follow(&jobs, index, seen, report);
             loads::settle((id, index), labels, seen, report);
             index.loaded_after = loads::loaded_after(id, labels, &seen.loads);
         }

@@ -255,7 +255,8 @@ fn statistics_count_what_happened() {
     assert_eq!(stats.keyspaces.len(), 1);
     assert_eq!((stats.keyspaces[0].segments, stats.keyspaces[0].entries), (1, 10));
     assert!(stats.latencies.iter().any(|(name, q)| *name == "commit_time" && q.count >= 10));
-    assert!(stats.to_text().contains("keyspace \"k\" engine lsm segments 1"));
+    let engine = cuesta::KeyspaceEngine::default().name();
+    assert!(stats.to_text().contains(&format!("keyspace \"k\" engine {engine} segments 1")));
 }
 
 #[test]

@@ -237,7 +237,12 @@ impl IndexType for Btree {
         current: &[Live<Btree>],
     ) -> Result<Box<dyn Work>> {
         if current.is_empty() && given.len() == 1 {
-            let meta = |live: &Live<Btree>| SegmentMeta { newest: at, ..(*live.meta).clone() };
+            let meta = |live: &Live<Btree>| SegmentMeta {
+                newest: at,
+                // Its keys matter to the log alone.
+                detail: live.segment.detail().encode(live.segment.facts()),
+                ..(*live.meta).clone()
+            };
             let add = given.iter().map(meta).collect();
             return Ok(Box::new(Placed::new(Edit { remove: Vec::new(), add })));
         }

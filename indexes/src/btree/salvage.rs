@@ -3,23 +3,24 @@
 //! From the root down: where a node is damaged, all keys that may lie below it are lost, and what
 //! lies beside it is not.
 //!
-//! Not for: trees that nothing but their pages tells of.
+//! Not for: trees that neither the manifest nor a label tells of.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cuesta_engine::ensure_sound;
-use cuesta_engine::error::Result;
+use cuesta_engine::error::{Error, Result};
 use cuesta_engine::file::Files;
 use cuesta_engine::format::name;
 use cuesta_engine::index::{KnownBy, Remnant, Salvage};
 
 use super::segment::Tree;
 use super::segment::living::Living;
-use super::segment::node::{self, Pointer};
+use super::segment::node::{self, Frame, Pointer};
 use super::segment::tree::seed;
 use crate::ordered::operand::Rules;
 use crate::ordered::saving::Saving;
+use crate::ordered::span::is_before;
 
 /// Hands on what is intact of `remnants`.
 ///
@@ -48,6 +49,15 @@ pub(super) fn salvage(
     saving.hand_on()
 }
 
+/// Whether the keys of a leaf are from `low` on and before `high`.
+fn is_within(bytes: &[u8], frame: &Frame, low: &[u8], high: Option<&[u8]>) -> Result<bool> {
+    if frame.level > 0 || frame.count == 0 {
+        return Ok(true);
+    }
+    let key = |i| Ok::<_, Error>(bytes.get(frame.entry(bytes, i)?.key).unwrap_or_default());
+    Ok(key(0)? >= low && is_before(key(frame.count - 1)?, high))
+}
+
 struct Salvaging<'t, 's, 'f> {
     tree: &'t Tree,
     saving: &'s mut Saving<'f>,
@@ -65,6 +75,10 @@ impl Salvaging<'_, '_, '_> {
             node::verify(body.bytes())?;
             ensure_sound!(is_first, "it has two uses");
             ensure_sound!(frame.level == level, "it is of level {}", frame.level);
+            // Where labels tell of the tree, its pages may have been written over since.
+            let newest = tree.detail().generation;
+            ensure_sound!(frame.generation <= newest, "it is of another tree");
+            ensure_sound!(is_within(body.bytes(), &frame, low, high)?, "its keys are others");
             Ok((body, frame))
         });
         let (body, frame) = match read {

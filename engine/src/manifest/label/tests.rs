@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::ErrorKind;
 use crate::file::{Extent, FileKind};
 use crate::index::Blob;
 
@@ -74,7 +75,7 @@ fn a_label_of_another_format_is_refused_by_name() {
         let crc = crc32(&bytes[..covered]);
         bytes[covered..].copy_from_slice(&crc.to_le_bytes());
         let error = decode(FileId(12), &bytes).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains(&format!("format {format},")), "{error}");
     }
 }
@@ -132,4 +133,71 @@ fn an_index_that_had_a_number_and_is_not_listed_was_dropped() {
         }
         assert!(Living::decode(&mut Reader::new(&payload, "label")).is_err());
     }
+}
+
+/// What lies in front of a file whose slots have these labels.
+fn front(labels: [Option<&Label>; 2]) -> Vec<u8> {
+    let slot = |label: Option<&Label>| match label {
+        Some(label) => front::encode_slot(FileId(12), label).unwrap().unwrap(),
+        None => front::empty_slot(),
+    };
+    labels.map(slot).concat()
+}
+
+fn in_place(edit: u64) -> (Label, SegmentMeta) {
+    let mut label = label();
+    let owner = &mut label.owners[0];
+    (owner.edit, owner.segments[0].newest) = (EditNo(edit), SeqNo(edit));
+    let meta = owner.segments[0].clone();
+    (label, meta)
+}
+
+#[test]
+fn of_two_labels_in_front_the_later_one_counts_and_the_current_one_stays() {
+    let ((old, before), (new, current)) = (in_place(7), in_place(8));
+    for turned in [false, true] {
+        let (slots, slot) =
+            if turned { ([Some(&new), Some(&old)], 0) } else { ([Some(&old), Some(&new)], 1) };
+        let read = || front::Front::decode(FileId(12), &front(slots));
+        let (newest, damage) = read().newest().unwrap();
+        assert!(newest == new && damage.is_none());
+        assert_eq!((read().slot_of(&current), read().next(&[&current])), (Some(slot), 1 - slot));
+        // While the one before is current, the later one is of what came to nothing.
+        assert_eq!((read().next(&[&before]), read().vain(&before)), (slot, Some(slot)));
+        assert_eq!(read().vain(&current), None);
+    }
+}
+
+#[test]
+fn a_damaged_label_in_front_is_told_and_the_other_one_read() {
+    let ((old, before), (new, current)) = (in_place(7), in_place(8));
+    let sound = front([Some(&old), Some(&new)]);
+    let label = encoded(&new).len();
+    for at in (8192 - label..8192).chain([4096, 6000]) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 4;
+        let read = || front::Front::decode(FileId(12), &bytes);
+        let (newest, damage) = read().newest().unwrap();
+        assert!(newest == old && damage.is_some(), "byte {at}");
+        assert_eq!((read().slot_of(&current), read().next(&[&before])), (None, 1), "byte {at}");
+    }
+    for bytes in [&[][..], &sound[..4000], &[0; 8192]] {
+        let error = front::Front::decode(FileId(12), bytes).newest().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+    let error = front::Front::decode(FileId(13), &sound).newest().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_slot_has_room_for_a_label_or_there_is_none() {
+    let (mut label, _) = in_place(7);
+    let room = 4096 - encoded(&label).len();
+    // The length takes a byte more.
+    label.owners[0].options.resize(3 + room - 1, 7);
+    let bytes = front::encode_slot(FileId(12), &label).unwrap().unwrap();
+    let found = front::Front::decode(FileId(12), &bytes).newest().unwrap();
+    assert!(found.0 == label);
+    label.owners[0].options.push(7);
+    assert_eq!(front::encode_slot(FileId(12), &label).unwrap(), None);
 }

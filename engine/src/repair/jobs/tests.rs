@@ -36,7 +36,7 @@ fn followed(jobs: &[Owner], loaded: &[u64]) -> (Vec<u64>, u64) {
     let mut by_edit: BTreeMap<EditNo, Vec<&Owner>> = BTreeMap::new();
     jobs.iter().for_each(|job| by_edit.entry(job.edit).or_default().push(job));
     let mut report = RepairReport::default();
-    let known = Jobs::new(ID, loaded, jobs, &index);
+    let known = Jobs::new(ID, loaded, jobs, (&index, &BTreeMap::new()));
     known.follow(&by_edit, &mut index, &Seen::default(), &mut report);
     let files = index.segments.iter().map(|meta| meta.extents[0].file.0);
     (files.collect(), report.loss_count)

@@ -261,9 +261,34 @@ fn commits_in_front_of_the_log_are_told_without_a_manifest() {
 
 #[test]
 fn a_keyspace_that_was_dropped_does_not_come_back_or_it_is_told_that_it_may_have_been() {
+    for options in [KeyspaceOptions::new(), crate::lsm()] {
+        let (stored, _) = with_one_dropped(&options);
+        let world = SimEnv::new(2);
+        restore(&world, &stored);
+        let report = repair(&world).unwrap();
+        let found = contents(&world, NEW);
+        assert_eq!(found["plain"].len(), 301);
+        assert!(!found.contains_key("dropped"), "{:?}", report.losses);
+        assert_eq!(missing(&report, "dropped"), [], "{:?}", report.losses);
+    }
+
+    // Where no file was written since, nothing shows it.
+    let (mut stored, early) = with_one_dropped(&crate::lsm());
+    stored.retain(|file| early.contains(&file.0) || is_log(file));
+    let world = SimEnv::new(2);
+    restore(&world, &stored);
+    let report = repair(&world).unwrap();
+    assert!(contents(&world, NEW).contains_key("dropped"));
+    assert_eq!(missing(&report, "dropped").len(), 1, "{:?}", report.losses);
+}
+
+/// The files of a database without its manifest, in which a keyspace was dropped, and those from
+/// before.
+fn with_one_dropped(options: &KeyspaceOptions) -> (Stored, Vec<PathBuf>) {
     let env = SimEnv::new(1);
     let db = builder(&env).open(DIR).unwrap();
-    let (dropped, plain) = (db.keyspace("dropped").unwrap(), db.keyspace("plain").unwrap());
+    let of = |name| db.keyspace_with(name, options).unwrap();
+    let (dropped, plain) = (of("dropped"), of("plain"));
     dropped.put("key", "value").unwrap();
     plain.put("key", "value").unwrap();
     // Both into one file.
@@ -275,19 +300,5 @@ fn a_keyspace_that_was_dropped_does_not_come_back_or_it_is_told_that_it_may_have
     close(&env, db);
     let mut stored = files(&env, DIR);
     stored.retain(|file| !loads::is_manifest(file));
-    let world = SimEnv::new(2);
-    restore(&world, &stored);
-    let report = repair(&world).unwrap();
-    let found = contents(&world, NEW);
-    assert_eq!(found["plain"].len(), 301);
-    assert!(!found.contains_key("dropped"), "{:?}", report.losses);
-    assert_eq!(missing(&report, "dropped"), [], "{:?}", report.losses);
-
-    // Where no file was written since, nothing shows it.
-    stored.retain(|file| early.contains(&file.0) || is_log(file));
-    let world = SimEnv::new(2);
-    restore(&world, &stored);
-    let report = repair(&world).unwrap();
-    assert!(contents(&world, NEW).contains_key("dropped"));
-    assert_eq!(missing(&report, "dropped").len(), 1, "{:?}", report.losses);
+    (stored, early)
 }

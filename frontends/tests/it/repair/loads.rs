@@ -190,7 +190,8 @@ fn prepare(env: &Arc<SimEnv>, path: &str, value: &str) {
 /// A database into which two prepared files of the same keys were loaded, one after the other.
 fn with_two_files(env: &Arc<SimEnv>) -> (Database, Keyspace) {
     let db = builder(env).open(DIR).unwrap();
-    let plain = db.keyspace("plain").unwrap();
+    // Trees have nothing of a prepared file but what was in it.
+    let plain = db.keyspace_with("plain", &crate::lsm()).unwrap();
     for value in ["first", "second"] {
         prepare(env, value, value);
         db.ingest(&plain, [value]).unwrap();

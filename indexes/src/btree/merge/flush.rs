@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cuesta_engine::cache::BlockCache;
 use cuesta_engine::clock::Clock;
 use cuesta_engine::error::Result;
-use cuesta_engine::file::{Extent, FileKind, Output};
+use cuesta_engine::file::{Extent, FRONT_BYTES, FileKind, Output};
 use cuesta_engine::id::SegmentId;
 use cuesta_engine::index::{Edit, SegmentMeta, Work};
 use cuesta_engine::{EditNo, SeqNo};
@@ -246,7 +246,7 @@ pub(super) fn meta_of(rebuild: &mut Rebuild, out: &mut dyn Output) -> Result<Seg
     let file = rebuild.paper().file;
     Ok(SegmentMeta {
         format: FORMAT,
-        extents: vec![Extent { file, offset: 0, len, kind: FileKind::InPlace }],
+        extents: vec![Extent { file, offset: FRONT_BYTES, len, kind: FileKind::InPlace }],
         entries,
         detail: detail.encode(&facts),
         ..SegmentMeta::default()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cuesta_engine::FileId;
 use cuesta_engine::cache::BlockCache;
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::file::{FileKind, Output};
+use cuesta_engine::file::{FRONT_BYTES, FileKind, Output};
 use cuesta_engine::format::crc32;
 use cuesta_engine::planted::{self, Bug};
 
@@ -156,7 +156,7 @@ impl Paper {
     /// What writing fails with.
     pub(in crate::btree) fn flush(&mut self, out: &mut dyn Output) -> Result<()> {
         if !self.buffer.is_empty() {
-            let offset = u64::from(self.buffer_at) * self.page_bytes as u64;
+            let offset = FRONT_BYTES + u64::from(self.buffer_at) * self.page_bytes as u64;
             out.write_at(self.file, offset, &self.buffer)?;
             self.buffer.clear();
         }

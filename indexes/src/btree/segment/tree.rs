@@ -19,7 +19,7 @@ use cuesta_engine::cache::{Block, BlockCache};
 use cuesta_engine::ensure_sound;
 use cuesta_engine::env::Map;
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::file::{FileKind, Files, Region};
+use cuesta_engine::file::{FRONT_BYTES, FileKind, Files, Region};
 use cuesta_engine::format::{crc32, name};
 use cuesta_engine::index::SegmentMeta;
 use cuesta_engine::planted::{self, Bug};
@@ -177,7 +177,7 @@ impl Tree {
         };
         let len = u64::from(detail.pages) * u64::from(detail.page_bytes);
         ensure_sound!(
-            extent.kind == FileKind::InPlace && extent.offset == 0 && extent.len == len,
+            extent.kind == FileKind::InPlace && extent.offset == FRONT_BYTES && extent.len == len,
             "an extent at {}+{} is not that of a tree of {} pages of {} bytes",
             extent.offset,
             extent.len,
@@ -269,7 +269,7 @@ impl Tree {
                 check(bytes).map_err(|e| self.at_page(page, e))?;
                 self.checked.note(page);
             }
-            return Ok(Body::Mapped(bytes, offset as usize));
+            return Ok(Body::Mapped(bytes, (self.region.offset() + offset) as usize));
         }
         let load = || {
             let bytes = self.region.load(offset, len)?;
@@ -300,7 +300,7 @@ impl Tree {
         let (offset, len) = (u64::from(page) * size as u64, pages as usize * size);
         // It is not to pass for one that was checked.
         let body = match self.region.mapped(offset, len) {
-            Some(bytes) => Body::Mapped(bytes, offset as usize),
+            Some(bytes) => Body::Mapped(bytes, (self.region.offset() + offset) as usize),
             None => Body::Loaded(self.region.load(offset, len)?.into()),
         };
         let frame = Frame::parse(body.bytes()).map_err(|e| self.at_page(page, e))?;
@@ -322,7 +322,7 @@ impl Tree {
         let pages = match self.region.mapped(offset, size) {
             // What was found sound lies where a node may.
             Some(first) if node::pages_of(first) == 1 && self.checked.is(page) => {
-                return Ok(Body::Mapped(first, offset as usize));
+                return Ok(Body::Mapped(first, (self.region.offset() + offset) as usize));
             }
             Some(first) => node::pages_of(first),
             None => self.pages_of(page)?,

@@ -1,5 +1,7 @@
 //! The stored sample of the format, and what damage does.
 
+use cuesta_engine::file::FRONT_BYTES;
+
 use super::*;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/");
@@ -74,7 +76,7 @@ fn damage_of_a_page_is_found_and_never_read() {
         for at in [0, 5, 47, 300, page_bytes - 1] {
             driver.disk.edit(file, |bytes| {
                 bytes.clone_from(&sound);
-                bytes[page as usize * page_bytes + at] ^= 0x10;
+                bytes[FRONT_BYTES as usize + page as usize * page_bytes + at] ^= 0x10;
             });
             let found = !driver.problems().is_empty();
             assert_eq!(found, !unused.contains(&page), "page {page}, byte {at}");
