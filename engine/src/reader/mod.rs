@@ -175,14 +175,16 @@ impl Following {
     }
 
     fn catch_up(&mut self, parts: &Parts, table: &Table, shown: Shown) -> Result<()> {
-        self.follow(parts, shown.published)?;
         if shown.edit <= self.manifest.state.edit() {
-            return Ok(());
+            return self.follow(parts, shown.published);
         }
         let mut next = self.manifest.clone();
         manifest::follow(parts.env.vfs(), &parts.dir, &mut next)?;
         // What the manifest says was flushed was shown before.
         let Some(shown) = self.shown(table) else { return Ok(()) };
+        if self.jump(parts, &next, shown)? {
+            return Ok(());
+        }
         self.follow(parts, shown.published)?;
         self.switch(parts, next)
     }

@@ -27,7 +27,7 @@ use crate::log::{Cursor, Scan, SegmentHeader, find_kept};
 use crate::manifest::{self, Recovered};
 use crate::options::Options;
 use crate::readers::{Shown, Table, WORDS};
-use crate::recovery::{Ground, Indexes, Opened, RecoveryReport, Tools, assemble, is_written};
+use crate::recovery::{Ground, Indexes, Opened, RecoveryReport, assemble, is_written};
 use crate::version::Version;
 
 /// How long it is tried: so long a writer may take to recover.
@@ -148,12 +148,13 @@ pub(super) fn settle<R>(
 /// Reads manifest and log, and opens all segments.
 fn read(ground: &Ground, identity: &Identity, limit: Limit) -> Result<Read> {
     let manifest = manifest::recover(ground.env.vfs(), &ground.dir, identity.uuid)?;
-    read_from(ground.tools(), ground.env.vfs(), &ground.dir, manifest, limit)
+    let world = World::of_manifest(ground.tools(), &manifest.state)?;
+    read_from(world, ground.env.vfs(), &ground.dir, manifest, limit)
 }
 
-/// As [`read`], behind a manifest that was read.
+/// As [`read`], behind a manifest that was read, whose indexes are in `world`.
 pub(super) fn read_from(
-    tools: Tools<'_>,
+    mut world: World<'_>,
     vfs: &dyn Vfs,
     dir: &Path,
     manifest: Recovered,
@@ -172,7 +173,6 @@ pub(super) fn read_from(
         }
         Limit::End => SeqNo::MAX,
     };
-    let mut world = World::of_manifest(tools, state)?;
     let uuid = manifest.uuid.0;
     let mut log = Cursor::open(vfs, dir, &uuid, state.log_start().max(LogNo(1)))?;
     let mut found = Scan { clock_ms: state.wall_ms(), ..Scan::default() };

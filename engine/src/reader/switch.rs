@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Following;
-use super::open::{Read, read_from, settle};
+use super::open::{Limit, Read, read_from, settle};
 use super::world::{Making, World};
 use crate::budget::Part;
 use crate::error::Result;
 use crate::id::{IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{ErasedState, Listed};
-use crate::log::{Cursor, find_logs};
+use crate::log::{Cursor, find_kept, find_logs};
 use crate::manifest::{self, Recovered};
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
-use crate::readers::Table;
+use crate::readers::{Shown, Table};
 use crate::recovery::Tools;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::Version;
@@ -56,10 +56,7 @@ impl Following {
             let left = writer.frozen.get(frozen).map(|frozen| frozen.first).or(writer.first);
             let is_cut = left.is_some_and(|left| left <= flushed);
             if is_cut && !planted::is(Bug::FlushedKeptByReader) {
-                let opened = old.open(&come, &*parts.files)?;
-                let (fresh, rotated) = old.rotated();
-                let all = rotated.frozen_bytes().len();
-                let state = rotated.installed(all, &gone, &opened)?;
+                let (fresh, state) = old.with_segments(&listed, &*parts.files)?;
                 let mut fresh = IndexWriter::new(id, fresh);
                 fresh.unlisted = writer.unlisted;
                 anew.insert(id, Making::new(fresh, state, flushed));
@@ -123,8 +120,32 @@ impl Following {
         let (vfs, tools) = (parts.env.vfs(), Tools::of(parts));
         let (read, writer) = settle(&*parts.env, &parts.dir, table, |limit| {
             let manifest = manifest::recover(vfs, &parts.dir, self.manifest.uuid)?;
-            read_from(tools, vfs, &parts.dir, manifest, limit)
+            let world = World::of_manifest(tools, &manifest.state)?;
+            read_from(world, vfs, &parts.dir, manifest, limit)
         })?;
+        self.writer = writer;
+        self.go_to(parts, read)
+    }
+
+    /// Passes over commits that are in segments of `next` already, if there are any: goes on with
+    /// what `next` and the log behind it say, up to what is shown. Whether it did.
+    pub(super) fn jump(&mut self, parts: &Parts, next: &Recovered, shown: Shown) -> Result<bool> {
+        let done = self.log.done();
+        let flushed = next.state.indexes().values().map(|index| index.flushed).max();
+        // Who watches ranges is told what was written in each of them.
+        if flushed.is_none_or(|flushed| flushed <= done) || parts.watchers.has_ranges() {
+            return Ok(false);
+        }
+        let current = parts.versions.current();
+        let world = World::beside(Tools::of(parts), &next.state, &current.value)?;
+        let limit = Limit::Shown(Shown { edit: next.state.edit(), ..shown });
+        let read = read_from(world, parts.env.vfs(), &parts.dir, next.clone(), limit)?;
+        self.go_to(parts, read)?;
+        Ok(true)
+    }
+
+    /// Goes over to what was read out of sight.
+    fn go_to(&mut self, parts: &Parts, read: Read) -> Result<()> {
         let Read { made, manifest, log, found } = read;
         let before = parts.published();
         crate::ensure_sound!(
@@ -141,11 +162,16 @@ impl Following {
         }
         tail.writers.iter().for_each(|writer| take_memory(parts, writer));
         (tail.next_index, tail.unlisted) = (next_index, unlisted);
+        if let Some((first, _)) = found.segments.first()
+            && tail.log.newest().is_some_and(|newest| newest.next() < first.number)
+        {
+            tail.log.forget_before(first.number);
+            tail.log.adopt(find_kept(parts.env.vfs(), &parts.dir, first));
+        }
         for (segment, end) in &found.segments {
             tail.log.note_followed(segment, found.last_seq, *end, found.clock_ms);
         }
         self.log = log;
-        self.writer = writer;
         self.install(parts, &mut tail, manifest, version, before)?;
         // What lies between was not noted for anybody who watches.
         parts.watchers.note_all(found.last_seq);

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use crate::batch::Body;
 use crate::error::{Error, Result};
-use crate::id::{IndexId, LogPos, SeqNo};
-use crate::index::{ErasedState, Horizon, SegmentMeta};
+use crate::file::Files;
+use crate::id::{IndexId, LogPos, SegmentId, SeqNo};
+use crate::index::{ErasedState, Horizon, Listed, MemtableWriter, SegmentMeta};
 use crate::log::{Kind, Record};
-use crate::manifest::ManifestState;
+use crate::manifest::{IndexRecord, ManifestState};
 use crate::recovery::{Tools, open_indexes};
 use crate::tail::{Content, Frozen, IndexWriter};
 use crate::version::{Catalog, CatalogOp, Entry, Version};
@@ -24,6 +25,29 @@ pub(super) struct Making {
     flushed: SeqNo,
     /// Why it could not be made. Of an index that is dropped later, files may be gone.
     failure: Option<Error>,
+}
+
+impl dyn ErasedState {
+    /// This index with an empty memtable and the segments `listed`, of which those that are open
+    /// stay open.
+    ///
+    /// # Errors
+    /// What opening the others fails with.
+    pub(super) fn with_segments(
+        &self,
+        listed: &[Listed],
+        files: &dyn Files,
+    ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)> {
+        let had = self.listed();
+        let has = |those: &[Listed], one: &Listed| those.iter().any(|that| that.id == one.id);
+        let come: Vec<Listed> = listed.iter().filter(|one| !has(&had, one)).cloned().collect();
+        let gone = had.iter().filter(|one| !has(listed, one)).map(|one| one.id);
+        let gone: Vec<SegmentId> = gone.collect();
+        let opened = self.open(&come, files)?;
+        let (writer, rotated) = self.rotated();
+        let memtables = rotated.frozen_bytes().len();
+        Ok((writer, rotated.installed(memtables, &gone, &opened)?))
+    }
 }
 
 /// Which commits matter.
@@ -90,15 +114,51 @@ impl<'g> World<'g> {
             let opened = version.state(writer.id)?.clone();
             indexes.insert(writer.id, Making::new(writer, opened, flushed));
         }
-        Ok(World {
+        let catalog = (*version.catalog).clone();
+        Ok(World::of_all(tools, state, indexes, catalog))
+    }
+
+    /// Everything that the manifest lists; segments that `version` has open stay open.
+    pub(super) fn beside(
+        tools: Tools<'g>,
+        state: &ManifestState,
+        version: &Version,
+    ) -> Result<World<'g>> {
+        let (mut indexes, mut catalog) = (BTreeMap::new(), Catalog::default());
+        for (id, record) in state.indexes() {
+            let IndexRecord { name, kind, options, flushed, .. } = record;
+            let (name, kind, options) = (name.clone(), kind.clone(), options.clone());
+            let (writer, listed) = match version.state(*id) {
+                Ok(old) => old.with_segments(&record.listed(), tools.files)?,
+                Err(_) => {
+                    let (writer, empty) =
+                        tools.registry.get(&kind)?.make(&options, tools.services)?;
+                    let opened = empty.open(&record.listed(), tools.files)?;
+                    (writer, empty.installed(0, &[], &opened)?)
+                }
+            };
+            let entry = Entry { name, kind, options };
+            catalog.apply(&CatalogOp::Create { id: *id, entry })?;
+            indexes.insert(*id, Making::new(IndexWriter::new(*id, writer), listed, *flushed));
+        }
+        Ok(World::of_all(tools, state, indexes, catalog))
+    }
+
+    fn of_all(
+        tools: Tools<'g>,
+        state: &ManifestState,
+        indexes: BTreeMap<IndexId, Making>,
+        catalog: Catalog,
+    ) -> World<'g> {
+        World {
             tools,
             extent: Extent::All,
             indexes,
-            catalog: (*version.catalog).clone(),
+            catalog,
             catalog_flushed: state.catalog_flushed(),
             next_index: state.counters().next_index,
             unlisted: Vec::new(),
-        })
+        }
     }
 
     /// These indexes alone.
