@@ -85,7 +85,8 @@ impl Following {
                 take_memory(parts, writer);
             }
         }
-        self.install(parts, &mut tail, next, version, now)
+        self.install(parts, &mut tail, next, version, (now, now));
+        Ok(())
     }
 
     fn install(
@@ -94,25 +95,29 @@ impl Following {
         tail: &mut Tail,
         next: Recovered,
         version: Version,
-        now: SeqNo,
-    ) -> Result<()> {
+        (before, now): (SeqNo, SeqNo),
+    ) {
         let listed = next.state.catalog_flushed();
         tail.unlisted.retain(|seq| *seq > listed);
         for writer in &mut tail.writers {
             writer.unlisted = writer.unlisted.filter(|seq| *seq > listed);
         }
-        // What is current goes with these memtables, and what comes from here on with others.
-        parts.services.clock.reach(next.state.wall_ms());
-        parts.versions.seal_and_replace(now.0, version);
+        let wall_ms = next.state.wall_ms();
+        if before == now {
+            parts.services.clock.reach(wall_ms);
+        }
+        self.manifest = next;
+        parts.versions.pass_over(before.0, now.0, version);
+        // What is passed over may have renewed in time what would expire by then.
+        parts.services.clock.reach(wall_ms);
         for writer in &mut tail.writers {
             count(parts, writer);
         }
-        let logs = find_logs(parts.env.vfs(), &parts.dir)?;
-        tail.log.forget_before(logs.first().copied().unwrap_or(LogNo(0)));
-        self.manifest = next;
+        if let Ok(logs) = find_logs(parts.env.vfs(), &parts.dir) {
+            tail.log.forget_before(logs.first().copied().unwrap_or(LogNo(0)));
+        }
         parts.update_pressure();
         parts.enforce_view_budget();
-        Ok(())
     }
 
     /// Reads everything anew, and goes on from there.
@@ -172,7 +177,7 @@ impl Following {
             tail.log.note_followed(segment, found.last_seq, *end, found.clock_ms);
         }
         self.log = log;
-        self.install(parts, &mut tail, manifest, version, before)?;
+        self.install(parts, &mut tail, manifest, version, (before, found.last_seq));
         // What lies between was not noted for anybody who watches.
         parts.watchers.note_all(found.last_seq);
         parts.services.clock.reach(found.clock_ms);

@@ -17,6 +17,10 @@
 //! 5. What a flush moves into segments was published before the version with these segments is
 //!    installed: so a reader of that version sees all of it.
 //!
+//! 6. Whoever passes over commits, whose effects are in segments of the next version, seals the
+//!    current one at the last commit before them, publishes the last of them, and then installs the
+//!    next version: its segments hold more than any earlier number may show.
+//!
 //! Any other order gives mixed views; `tests.rs` and `pair_loom.rs` check this one.
 
 use std::sync::Arc;
@@ -178,6 +182,14 @@ impl<V> Pair<V> {
     /// there. One caller at a time; everything before `number` is published.
     pub fn publish_and_replace(&self, number: u64, value: V) {
         self.seal(number - 1);
+        self.publish(number);
+        self.install(value);
+    }
+
+    /// Passes over commits: values so far are good up to `last`, and the new one from `number` on,
+    /// which is published before it is there. One caller at a time.
+    pub fn pass_over(&self, last: u64, number: u64, value: V) {
+        self.seal(last);
         self.publish(number);
         self.install(value);
     }

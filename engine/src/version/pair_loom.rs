@@ -85,6 +85,24 @@ fn what_is_loaded_beside_a_rotation_stays_unmixed() {
     });
 }
 
+/// Two commits at once, one of which is in a segment of the next version.
+#[test]
+fn what_is_passed_over_is_never_mixed() {
+    explore(|| {
+        let old = || (0, vec![Memtable::new()]);
+        let pair = Arc::new(Pair::new(Listing([old(), old()]), 0));
+        let reading = {
+            let pair = pair.clone();
+            thread::spawn(move || pair.read(Listing::assert_shows))
+        };
+        let other = Memtable::new();
+        other.apply(1);
+        other.apply(2);
+        pair.pass_over(0, 2, Listing([(1 << 1 | 1 << 2, Vec::new()), (0, vec![other])]));
+        reading.join().unwrap();
+    });
+}
+
 #[test]
 fn a_name_comes_with_its_commit() {
     explore(|| {
