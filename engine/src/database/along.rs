@@ -17,7 +17,7 @@ impl Engine {
     /// last commit there is here now. Elsewhere it is the last published one, without a look.
     ///
     /// # Errors
-    /// As [`Reader::refresh`].
+    /// As [`Reader::refresh`](crate::reader::Reader::refresh).
     pub fn refresh(&self) -> Result<SeqNo> {
         match &self.reader {
             Some(reader) => reader.refresh(&self.parts),
