@@ -302,7 +302,9 @@ fn write_out(parts: &Parts, tail: &mut Tail) -> Result<()> {
     tail.log.write_out().map_err(|error| {
         parts.poison(tail, &error);
         error.into_kind(ErrorKind::Poisoned)
-    })
+    })?;
+    parts.show(tail);
+    Ok(())
 }
 
 fn expired(tail: &Tail, next: SeqNo) -> Error {

@@ -17,6 +17,7 @@
 
 mod loads;
 mod replay;
+mod shared;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,13 +46,14 @@ use crate::manifest::{
 };
 use crate::options::{Access, Options};
 use crate::parts::{Found, Parts};
-use crate::readers::{LocalWords, Table, WORDS};
+use crate::readers::Table;
 use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::{CatalogOp, Entry, Pins, Version};
 
 use loads::Loads;
 use replay::{as_damage, replay};
+use shared::{has_readers, table_of, table_there};
 
 /// What opening a database found and did.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +102,7 @@ pub(crate) fn open(
         Access::Write | Access::Read | Access::Follow => return Err(no_database(dir)),
     }
     let lock = take_lock(&*env, dir, options.access)?;
+    let table = table_there(&*env, dir, options.access)?;
     let rotate_at = RotateAt { bytes_min: options.manifest_bytes, ..RotateAt::default() };
     let mut report = RecoveryReport::default();
     let identity = identify(&*env, dir, options.access, rotate_at, &mut report)?;
@@ -114,7 +117,9 @@ pub(crate) fn open(
     report.torn_manifest = recovered.torn.as_ref().map(|torn| torn.to_string());
     let state = recovered.state.clone();
     let kept = match found.segments.first() {
-        Some((first, _)) if options.keeps_log() || !writable => find_kept(vfs, dir, first),
+        Some((first, _)) if options.keeps_log() || !writable || has_readers(&table) => {
+            find_kept(vfs, dir, first)
+        }
         _ => Vec::new(),
     };
     let manifest = if writable {
@@ -135,7 +140,8 @@ pub(crate) fn open(
     let first = found.segments.first().map_or(found.last_seq, |(header, _)| header.last_seq);
     let counters = state.counters();
     let indexes = Indexes { version, writers, next_index: counters.next_index, published: first };
-    let parts = Arc::new(assemble(ground, &identity, counters, indexes, manifest, &found)?);
+    let table = table.map_or_else(|| table_of(&*env, dir, ground.options.access), Ok)?;
+    let parts = Arc::new(assemble(ground, &identity, counters, indexes, manifest, &found, table)?);
     let lock: Option<Arc<dyn Lock>> = lock.map(Arc::from);
     if let Some(lock) = &lock {
         parts.lock.get_or_init(|| Arc::downgrade(lock));
@@ -468,19 +474,6 @@ fn services_of(options: &Options, clock: Clock) -> Services {
     Services { cache, budget, stats, clock: Arc::new(clock), memtable_bytes }
 }
 
-/// The table that this process shares with others: those who write tell there what they do.
-fn table_of(env: &dyn Env, dir: &Path, access: Access) -> Result<Table> {
-    if !access.is_writable() {
-        return Ok(Table::new(LocalWords::new()));
-    }
-    let path = dir.join(name::READERS);
-    let words = env.shared_words(&path, WORDS).map_err(|e| Error::io(path.display(), e))?;
-    let table = Table::new(words);
-    table.begin();
-    table.reclaim(env.vfs(), dir);
-    Ok(table)
-}
-
 /// Indexes as they are, and the writers of their memtables.
 pub(crate) struct Indexes {
     pub(crate) version: Version,
@@ -497,9 +490,9 @@ pub(crate) fn assemble(
     indexes: Indexes,
     manifest: Option<ManifestWriter>,
     found: &Scan,
+    table: Table,
 ) -> Result<Parts> {
     let Ground { env, dir, options, registry, services, files, work } = ground;
-    let table = table_of(&*env, &dir, options.access)?;
     let stats = services.stats.clone();
     let pins = Arc::new(Pins::new(table, stats.clone()));
     let log_files = shared_logs(found);

@@ -59,6 +59,9 @@ impl Engine {
             parts.tail().close();
             parts.watchers.end();
             parts.feeds.end();
+            if let Some(reader) = &self.reader {
+                reader.leave(parts);
+            }
             return Ok(());
         }
         let flushed = if self.is_flushed_when_closed() { self.flush() } else { Ok(()) };

@@ -14,9 +14,7 @@ impl Parts {
 
     /// Frees the slots of reader processes that died.
     pub fn reclaim_readers(&self) {
-        if self.pins.has_readers() {
-            let freed = self.pins.shared().reclaim(self.env.vfs(), &self.dir);
-            Stats::add(&self.stats.readers_died, freed as u64);
-        }
+        let freed = self.pins.shared().reclaim(self.env.vfs(), &self.dir);
+        Stats::add(&self.stats.readers_died, freed as u64);
     }
 }

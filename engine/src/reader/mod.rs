@@ -55,7 +55,8 @@ const STEPS: usize = 256;
 /// What a reader process has besides what every open database has.
 pub struct Reader {
     table: Table,
-    slot: Own,
+    /// `None` once it was given back.
+    slot: Mutex<Option<Own>>,
     following: Mutex<Following>,
     failure: Mutex<Option<Failure>>,
 }
@@ -66,6 +67,9 @@ pub(crate) struct Following {
     manifest: Recovered,
     log: Cursor,
     writer: Writer,
+    /// Whether a commit may have been applied in part: then nothing goes on from there, and
+    /// everything is read anew.
+    is_broken: bool,
 }
 
 /// Whose word counts.
@@ -79,7 +83,8 @@ pub(crate) struct Writer {
 
 impl Reader {
     pub(crate) fn new(table: Table, slot: Own, following: Following) -> Reader {
-        Reader { table, slot, following: Mutex::new(following), failure: Mutex::default() }
+        let (slot, following) = (Mutex::new(Some(slot)), Mutex::new(following));
+        Reader { table, slot, following, failure: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Following> {
@@ -127,6 +132,15 @@ impl Reader {
         caught_up.map(|()| parts.published())
     }
 
+    /// Gives the slot back, unless views still show what it keeps: then it goes with the last
+    /// handle.
+    pub(crate) fn leave(&self, parts: &Parts) {
+        let current = parts.versions.current();
+        if parts.pins.report(&current.value).views == 0 {
+            drop(self.slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+
     /// Says what this process may still read.
     fn stand(&self, parts: &Parts, following: &Following) {
         let current = parts.versions.current();
@@ -137,13 +151,16 @@ impl Reader {
         let behind = read_again.map_or(SeqNo(0), |segment| segment.before);
         let seq = parts.feeds.oldest().into_iter().chain([behind]).min().unwrap_or(behind);
         drop(tail);
-        self.slot.stand(Slot { edit, seq });
+        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = &*slot {
+            slot.stand(Slot { edit, seq });
+        }
     }
 }
 
 impl Following {
     pub(crate) fn new(manifest: Recovered, log: Cursor, writer: Writer) -> Following {
-        Following { manifest, log, writer }
+        Following { manifest, log, writer, is_broken: false }
     }
 
     /// What the writer shows, if there is one and it is ready.
@@ -161,11 +178,16 @@ impl Following {
         // Before what is shown: at this time, that was the last commit.
         let now_ms = parts.env.wall_ms();
         let Some(shown) = self.shown(table) else { return Ok(()) };
-        let mut caught_up = self.catch_up(parts, table, shown);
+        let mut caught_up = match self.is_broken {
+            true => Err(Error::corrupt("a commit could not be applied before")),
+            false => self.catch_up(parts, table, shown),
+        };
+        self.is_broken = caught_up.is_err();
         if caught_up.as_ref().is_err_and(|error| is_worth_another_try(error.kind())) {
             // What it had to read was let go of meanwhile; or it is damaged, and stays so.
             Stats::add(&parts.stats.reader_rebuilds, 1);
             caught_up = self.rebuild(parts, table);
+            self.is_broken = caught_up.is_err();
         }
         caught_up?;
         if parts.published() <= shown.published {

@@ -23,14 +23,14 @@ use crate::format::name;
 use crate::id::{EditNo, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::Registry;
-use crate::log::{Cursor, Scan, SegmentHeader, find_kept};
-use crate::manifest::{self, Recovered};
+use crate::log::{CloseMark, Cursor, Scan, SegmentHeader, find_kept, scan};
+use crate::manifest::{self, ManifestPosition, Recovered};
 use crate::options::Options;
-use crate::readers::{Shown, Table, WORDS};
+use crate::readers::{LocalWords, Shown, Table, WORDS};
 use crate::recovery::{Ground, Indexes, Opened, RecoveryReport, assemble, is_written};
 use crate::version::Version;
 
-/// How long it is tried: so long a writer may take to recover.
+/// How long opening is tried: so long a writer may take to recover.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often something that looks damaged is looked at again: it may be changing just now.
 const LOOKS: u32 = 12;
@@ -58,15 +58,18 @@ pub(crate) fn open(
     let table = Table::new(words);
     let slot = table.take(vfs, dir, EditNo(0), SeqNo(0))?;
     let ground = Ground::new(env.clone(), dir, options, registry, Clock::standing(0));
-    let (read, writer) = settle(&*env, dir, &table, |limit| read(&ground, &identity, limit))?;
+    let (read, writer) =
+        settle(&*env, dir, &table, PATIENCE, |limit| read(&ground, &identity, limit))?;
     let Read { made, manifest, log, found } = read;
     let counters = manifest.state.counters();
+    // Its views are its own affair.
+    let own = Table::new(LocalWords::new());
     let (next_index, unlisted) = (made.next_index, made.unlisted.clone());
     let empty = Version::empty(manifest.state.edit(), Arc::default());
     let (version, writers) = made.into_version(empty);
     let published = found.last_seq;
     let indexes = Indexes { version, writers, next_index, published };
-    let parts = Arc::new(assemble(ground, &identity, counters, indexes, None, &found)?);
+    let parts = Arc::new(assemble(ground, &identity, counters, indexes, None, &found, own)?);
     let mut tail = parts.tail();
     tail.unlisted = unlisted;
     if let Some((first, _)) = found.segments.first() {
@@ -110,10 +113,11 @@ pub(super) fn settle<R>(
     env: &dyn Env,
     dir: &Path,
     table: &Table,
+    patience: Duration,
     mut read: impl FnMut(Limit) -> Result<R>,
 ) -> Result<(R, Writer)> {
     let lock = dir.join(name::LOCK);
-    let (never, deadline) = (Event::new(), env.now() + PATIENCE);
+    let (never, deadline) = (Event::new(), env.now() + patience);
     let mut looks = 0;
     loop {
         let opening = table.openings();
@@ -191,12 +195,35 @@ pub(super) fn read_from(
     found.last_seq = log.done();
     found.synced = found.segments.last().map_or(LogPos(0), |(_, end)| *end);
     let flushed = state.indexes().values().map(|index| index.flushed);
-    let due = flushed.chain([state.catalog_flushed()]).max().unwrap_or_default();
+    let known = [state.catalog_flushed(), state.published()];
+    let due = flushed.chain(known).max().unwrap_or_default();
     let due = if last == SeqNo::MAX { due } else { due.max(last) };
+    if last == SeqNo::MAX {
+        check_end(vfs, dir, &manifest, &found)?;
+    }
     crate::ensure_sound!(
         found.last_seq >= due,
         "the log ends with commit {}, but commit {due} was published",
         found.last_seq
     );
     Ok(Read { made: world.finish()?, manifest, log, found })
+}
+
+/// Whether the log ends there where nobody writes it, as who recovers it would look: nothing that
+/// is known to have been synced is missing.
+fn check_end(vfs: &dyn Vfs, dir: &Path, manifest: &Recovered, found: &Scan) -> Result<()> {
+    let start = manifest.state.log_start().max(LogNo(1));
+    let whole = scan(vfs, dir, &manifest.uuid.0, start, &mut |_, _| Ok(()))?;
+    crate::ensure_sound!(
+        whole.last_seq == found.last_seq,
+        "the log ended with commit {}, now with {}",
+        found.last_seq,
+        whole.last_seq
+    );
+    match whole.manifest {
+        Some(CloseMark { manifest: number, manifest_len: len }) => {
+            manifest::check_known(&mut manifest.clone(), ManifestPosition { number, len })
+        }
+        None => Ok(()),
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Following;
 use super::open::{Limit, Read, read_from, settle};
@@ -18,8 +19,12 @@ use crate::parts::Parts;
 use crate::planted::{self, Bug};
 use crate::readers::{Shown, Table};
 use crate::recovery::Tools;
+use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::Version;
+
+/// How long reading anew waits for a writer to recover; it is tried again at the next look.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An index whose segments change.
 struct Change {
@@ -116,6 +121,8 @@ impl Following {
         if let Ok(logs) = find_logs(parts.env.vfs(), &parts.dir) {
             tail.log.forget_before(logs.first().copied().unwrap_or(LogNo(0)));
         }
+        let lost = parts.feeds.lose_before(tail.log.first_commit());
+        Stats::add(&parts.stats.feeds_lost, lost);
         parts.update_pressure();
         parts.enforce_view_budget();
     }
@@ -123,7 +130,7 @@ impl Following {
     /// Reads everything anew, and goes on from there.
     pub(super) fn rebuild(&mut self, parts: &Parts, table: &Table) -> Result<()> {
         let (vfs, tools) = (parts.env.vfs(), Tools::of(parts));
-        let (read, writer) = settle(&*parts.env, &parts.dir, table, |limit| {
+        let (read, writer) = settle(&*parts.env, &parts.dir, table, PATIENCE, |limit| {
             let manifest = manifest::recover(vfs, &parts.dir, self.manifest.uuid)?;
             let world = World::of_manifest(tools, &manifest.state)?;
             read_from(world, vfs, &parts.dir, manifest, limit)

@@ -110,11 +110,12 @@ impl Table {
     /// Begins a writer's time: nothing is shown until [`Table::ready`]. Slots stay as they are.
     pub fn begin(&self) {
         self.store(READY, 0);
+        // First the number: who saw the words before sees by it that they are not meant.
+        self.bump(OPENINGS);
         for word in [PUBLISHED, CLOCK, EDIT] {
             self.store(word, 0);
         }
         self.store(COUNT, SLOTS as u64);
-        self.bump(OPENINGS);
         self.bump(MOVES);
     }
 
@@ -159,7 +160,7 @@ impl Table {
         }
         let shown = Shown { published: self.published(), edit: EditNo(self.load(EDIT)) };
         // Nothing of a later writer has got in between.
-        (self.openings() == opening).then_some(shown)
+        (self.openings() == opening && self.load(READY) == MAGIC).then_some(shown)
     }
 
     /// Moves whenever a slot is taken or given back.
@@ -202,6 +203,7 @@ impl Table {
     /// # Errors
     /// `Busy` when all are taken; `Io` when the file that goes with one cannot be locked.
     pub fn take(&self, vfs: &dyn Vfs, dir: &Path, edit: EditNo, seq: SeqNo) -> Result<Own> {
+        let mut refused = None;
         for i in 0..SLOTS {
             let path = dir.join(name::reader(i));
             match vfs.lock(&path) {
@@ -215,9 +217,18 @@ impl Table {
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(error) => {
-                    return Err(Error::io(format_args!("locking {}", path.display()), error));
+                    let is_refused = error.kind() == std::io::ErrorKind::PermissionDenied;
+                    let error = Error::io(format_args!("locking {}", path.display()), error);
+                    if !is_refused {
+                        return Err(error);
+                    }
+                    // The file of another user: the next one may be ours.
+                    refused.get_or_insert(error);
                 }
             }
+        }
+        if let Some(error) = refused {
+            return Err(error);
         }
         Err(Error::busy(format!("{SLOTS} processes read {} already", dir.display())))
     }

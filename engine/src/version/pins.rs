@@ -6,7 +6,7 @@
 //! Not for: memory of a version, which its reference count keeps.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::id::{EditNo, LogNo, SeqNo};
@@ -23,9 +23,8 @@ pub struct Pins {
     /// Moves with every change of `views`, so that a writer need not look each time.
     epoch: AtomicU64,
     shared: Table,
-    /// Whether slots are in use, when [`Table::moves`] was as it is beside it.
-    has_readers: AtomicBool,
-    readers_moves: AtomicU64,
+    /// Twice what [`Table::moves`] was, and one more if slots were in use.
+    readers: AtomicU64,
     stats: Arc<Stats>,
     /// Log segments that somebody in this process reads, or has yet to copy, by token.
     logs: Mutex<BTreeMap<u64, LogNo>>,
@@ -81,8 +80,7 @@ impl Pins {
             views: Mutex::default(),
             epoch: AtomicU64::new(1),
             shared,
-            has_readers: AtomicBool::new(true),
-            readers_moves: AtomicU64::new(u64::MAX),
+            readers: AtomicU64::new(u64::MAX),
             stats,
             logs: Mutex::default(),
             next_log_token: AtomicU64::new(0),
@@ -103,12 +101,12 @@ impl Pins {
     #[inline]
     pub fn has_readers(&self) -> bool {
         let moves = self.shared.moves();
-        if self.readers_moves.load(Ordering::Acquire) == moves {
-            return self.has_readers.load(Ordering::Relaxed);
+        let known = self.readers.load(Ordering::Relaxed);
+        if known >> 1 == moves & (u64::MAX >> 1) {
+            return known & 1 == 1;
         }
         let has_readers = self.shared.slots().next().is_some();
-        self.has_readers.store(has_readers, Ordering::Relaxed);
-        self.readers_moves.store(moves, Ordering::Release);
+        self.readers.store(moves << 1 | u64::from(has_readers), Ordering::Relaxed);
         has_readers
     }
 

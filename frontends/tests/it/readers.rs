@@ -178,3 +178,56 @@ fn a_reader_sees_commits_that_nobody_writes_out() {
         assert_eq!(read.get("a").unwrap().unwrap(), n.to_string().as_bytes());
     }
 }
+
+#[test]
+fn what_nobody_wrote_out_is_seen_after_a_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::builder().durability(Durability::None).open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    keys.put("a", "1").unwrap();
+    let commit = writer.snapshot().commit();
+    let reader = Database::open_reader(dir.path()).unwrap();
+    writer.sync().unwrap();
+    assert!(reader.wait_for(commit, Some(Duration::from_secs(20))).unwrap());
+    assert_eq!(reader.keyspace("keys").unwrap().get("a").unwrap().unwrap(), "1");
+}
+
+#[test]
+fn a_closed_reader_holds_nothing_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    writer.keyspace("keys").unwrap().put("a", "1").unwrap();
+    let reader = Database::open_reader(dir.path()).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    assert_eq!(writer.stats().get("readers"), Some(1));
+    reader.close().unwrap();
+    assert_eq!(writer.stats().get("readers"), Some(0));
+    drop(read);
+}
+
+/// Without a writer nobody shows where the log ends: what is missing of it is noticed, as by those
+/// who recover it.
+#[test]
+fn a_log_that_lost_its_end_is_no_shorter_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    for n in 0..100 {
+        keys.put(key(n), "value").unwrap();
+    }
+    drop(keys);
+    writer.close().unwrap();
+    assert!(Database::open_reader(dir.path()).is_ok());
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut logs: Vec<_> = names
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        .filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with("spare"))
+        .collect();
+    logs.sort();
+    let last = logs.pop().unwrap();
+    let mut bytes = std::fs::read(&last).unwrap();
+    let middle = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&last, bytes).unwrap();
+    assert_eq!(Database::open_reader(dir.path()).unwrap_err().kind(), ErrorKind::Corrupt);
+}
