@@ -209,25 +209,15 @@ impl Follow {
     }
 
     fn header_here(&mut self) -> Result<RecordHeader> {
-        let (number, at) = (self.header.number, self.at);
-        let decode = |bytes: &[u8]| RecordHeader::decode(number, at, bytes);
-        if let Some(header) = decode(self.here()) {
-            return Ok(header);
-        }
-        self.fill(RECORD_HEADER_BYTES)?;
-        decode(self.here()).ok_or_else(|| self.damaged())
+        self.find_header()?.ok_or_else(|| self.damaged())
     }
 
     fn body_here(&mut self) -> Result<Record<'_>> {
-        let (number, at) = (self.header.number, self.at);
-        if Record::decode(number, at, self.here()).is_none() {
-            let len = self.header_here()?.record_len();
-            self.fill(usize::try_from(len).unwrap_or(usize::MAX))?;
+        let header = self.header_here()?;
+        if !self.has_body(&header)? {
+            return Err(self.damaged());
         }
-        match Record::decode(number, at, self.window.get(self.taken..).unwrap_or(&[])) {
-            Some(record) => Ok(record),
-            None => Err(self.damaged()),
-        }
+        self.found().ok_or_else(|| self.damaged())
     }
 
     fn damaged(&self) -> Error {

@@ -11,8 +11,8 @@ use super::open::{Limit, Read, read_from, settle};
 use super::world::{Making, World};
 use crate::budget::Part;
 use crate::error::Result;
-use crate::id::{IndexId, LogNo, SegmentId, SeqNo};
-use crate::index::{ErasedState, Listed};
+use crate::id::{IndexId, LogNo, SeqNo};
+use crate::index::ErasedState;
 use crate::log::{Cursor, find_kept, find_logs};
 use crate::manifest::{self, Recovered};
 use crate::parts::Parts;
@@ -38,7 +38,7 @@ impl Following {
     /// Goes over to what `next` says: all that was flushed by then has been applied.
     pub(super) fn switch(&mut self, parts: &Parts, next: Recovered) -> Result<()> {
         let state = &next.state;
-        let now = SeqNo(parts.published().0);
+        let now = parts.published();
         let current = parts.versions.current();
         let mut tail = parts.tail();
         let (mut changed, mut anew) = (Vec::new(), BTreeMap::new());
@@ -50,11 +50,7 @@ impl Following {
                 "index {id} is flushed up to commit {flushed}, but commit {now} is the last"
             );
             let listed = record.map(|record| record.listed()).unwrap_or_default();
-            let had = old.listed();
-            let has = |those: &[Listed], one: &Listed| those.iter().any(|that| that.id == one.id);
-            let come: Vec<Listed> = listed.iter().filter(|one| !has(&had, one)).cloned().collect();
-            let gone = had.iter().filter(|one| !has(&listed, one)).map(|one| one.id);
-            let gone: Vec<SegmentId> = gone.collect();
+            let (come, gone) = old.changed(&listed);
             let Some(writer) = tail.writer(id) else { continue };
             let in_segments = |frozen: &&crate::tail::Frozen| frozen.last <= flushed;
             let frozen = writer.frozen.iter().take_while(in_segments).count();

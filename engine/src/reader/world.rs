@@ -28,6 +28,15 @@ pub(super) struct Making {
 }
 
 impl dyn ErasedState {
+    /// Segments that come and go when `listed` are the current ones.
+    pub(super) fn changed(&self, listed: &[Listed]) -> (Vec<Listed>, Vec<SegmentId>) {
+        let had = self.listed();
+        let has = |those: &[Listed], one: &Listed| those.iter().any(|that| that.id == one.id);
+        let come = listed.iter().filter(|one| !has(&had, one)).cloned();
+        let gone = had.iter().filter(|one| !has(listed, one)).map(|one| one.id);
+        (come.collect(), gone.collect())
+    }
+
     /// This index with an empty memtable and the segments `listed`, of which those that are open
     /// stay open.
     ///
@@ -38,11 +47,7 @@ impl dyn ErasedState {
         listed: &[Listed],
         files: &dyn Files,
     ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)> {
-        let had = self.listed();
-        let has = |those: &[Listed], one: &Listed| those.iter().any(|that| that.id == one.id);
-        let come: Vec<Listed> = listed.iter().filter(|one| !has(&had, one)).cloned().collect();
-        let gone = had.iter().filter(|one| !has(listed, one)).map(|one| one.id);
-        let gone: Vec<SegmentId> = gone.collect();
+        let (come, gone) = self.changed(listed);
         let opened = self.open(&come, files)?;
         let (writer, rotated) = self.rotated();
         let memtables = rotated.frozen_bytes().len();
