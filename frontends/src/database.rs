@@ -444,7 +444,7 @@ impl Builder {
 /// The index types that keyspaces can be of.
 fn registry(operators: &Operators) -> Registry {
     Registry::new()
-        .with_factory(lsm::Factory::new(operators.clone()))
-        .with_factory(btree::Factory::new(operators.clone()))
+        .with_factory(lsm::Lsm::factory(operators.clone()))
+        .with_factory(btree::Btree::factory(operators.clone()))
         .assuming(lsm::Lsm::NAME)
 }

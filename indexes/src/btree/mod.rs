@@ -32,7 +32,6 @@ mod layout;
 mod merge;
 mod find;
 mod salvage;
-mod factory;
 #[cfg(test)]
 mod tests;
 
@@ -48,7 +47,6 @@ use cuesta_engine::index::{
 };
 use cuesta_engine::planted::{self, Bug};
 
-pub use factory::Factory;
 pub use layout::Trees;
 pub use options::Options;
 pub use segment::Tree;
@@ -63,7 +61,7 @@ use crate::ordered::operand::Rules;
 use crate::ordered::source::{Deletes, Source};
 use crate::ordered::span::{self, SPANS_MAX, Span};
 use crate::ordered::threshold::Threshold;
-use crate::ordered::{self, Operators, prepare, saving};
+use crate::ordered::{self, Factory, Operators, prepare, saving};
 
 /// A tree is written anew when at least this part of its entries has expired.
 const EXPIRED: u64 = 8;
@@ -85,6 +83,11 @@ impl Btree {
     /// How its pages are laid out.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Makes indexes that know `operators`.
+    pub fn factory(operators: Operators) -> Factory<Btree> {
+        Factory::new(operators, Btree::with_operators)
     }
 
     /// An index with `options` that knows `operators`; see [`IndexType::configure`].

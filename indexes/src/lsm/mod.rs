@@ -45,7 +45,6 @@ mod walk;
 mod find;
 mod merge;
 mod salvage;
-mod factory;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -62,7 +61,6 @@ use cuesta_engine::index::{
 use cuesta_engine::planted::{self, Bug};
 use cuesta_engine::{Error, FileId, SeqNo};
 
-pub use factory::Factory;
 pub use layout::Layout;
 pub use options::Options;
 pub use segment::Segment;
@@ -74,7 +72,7 @@ use merge::{
 use crate::ordered::memtable::{Memtable, Memtables, Writer};
 use crate::ordered::operand::Rules;
 use crate::ordered::span::{SPANS_MAX, Span};
-use crate::ordered::{self, Operators, prepare, saving};
+use crate::ordered::{self, Factory, Operators, prepare, saving};
 
 /// For so long operands in a memtable may keep the space of what has expired since.
 const OPERANDS_HOLD_MS: u64 = 60_000;
@@ -95,6 +93,11 @@ impl Lsm {
     /// How its segments are laid out.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Makes indexes that know `operators`.
+    pub fn factory(operators: Operators) -> Factory<Lsm> {
+        Factory::new(operators, Lsm::with_operators)
     }
 
     /// An index with `options` that knows `operators`; see [`IndexType::configure`].

@@ -33,7 +33,9 @@ pub(crate) mod merging;
 mod front;
 mod loaded;
 mod query;
+mod factory;
 
+pub use factory::Factory;
 pub use kind::Kind;
 pub use loaded::Loaded;
 pub use operator::{MergeOperator, Operators};

@@ -346,7 +346,7 @@ fn prepared_files_that_meet_are_told_where_nothing_tells_which_came_last() {
 /// An engine with one index of ordered keys.
 fn engine_of(env: &Arc<SimEnv>) -> (Engine, IndexId) {
     let world: Arc<dyn Env> = env.clone();
-    let registry = Registry::new().with_factory(lsm::Factory::new(Operators::default()));
+    let registry = Registry::new().with_factory(lsm::Lsm::factory(Operators::default()));
     let options = cuesta_engine::Options { memory_budget: 4 << 20, ..Default::default() };
     let engine = Engine::open(world, Path::new(DIR), options, registry).unwrap();
     let id = engine.create_index("plain", "lsm", &lsm::Options::default().encode()).unwrap();

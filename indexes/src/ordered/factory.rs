@@ -9,25 +9,28 @@ use std::sync::Arc;
 use cuesta_engine::error::Result;
 use cuesta_engine::index::{ErasedState, IndexFactory, IndexType, MemtableWriter, Services, State};
 
-use super::Btree;
-use crate::ordered::operator::Operators;
+use super::Operators;
+
+/// Makes an index of its options.
+type Make<T> = fn(&[u8], &Services, &Operators) -> Result<T>;
 
 /// Makes indexes of ordered keys.
 #[derive(Clone, Debug)]
-pub struct Factory {
+pub struct Factory<T> {
     operators: Operators,
+    make: Make<T>,
 }
 
-impl Factory {
-    /// Of indexes that know `operators`.
-    pub fn new(operators: Operators) -> Factory {
-        Factory { operators }
+impl<T> Factory<T> {
+    /// Of indexes that know `operators`, each made by `make`.
+    pub(crate) fn new(operators: Operators, make: Make<T>) -> Factory<T> {
+        Factory { operators, make }
     }
 }
 
-impl IndexFactory for Factory {
+impl<T: IndexType> IndexFactory for Factory<T> {
     fn name(&self) -> &'static str {
-        Btree::NAME
+        T::NAME
     }
 
     fn make(
@@ -35,8 +38,7 @@ impl IndexFactory for Factory {
         options: &[u8],
         services: &Services,
     ) -> Result<(Box<dyn MemtableWriter>, Arc<dyn ErasedState>)> {
-        let (writer, state) =
-            State::empty(Btree::with_operators(options, services, &self.operators)?)?;
+        let (writer, state) = State::empty((self.make)(options, services, &self.operators)?)?;
         Ok((writer, Arc::new(state)))
     }
 }
