@@ -41,6 +41,7 @@
 //! - [`Database::checkpoint`] copies a database while it is in use.
 //! - [`Watch`] waits until something changes; [`Changes`] says what, commit by commit.
 //! - [`Database::dump`] and [`Database::load`] take everything out and in as text.
+//! - [`document`] has MongoDB's data model: values, documents, paths.
 //! - [`cache`] has bounded maps that let go of what is used least.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
@@ -60,6 +61,7 @@ mod kv;
 mod dump;
 pub mod id;
 mod feed;
+pub mod document;
 pub mod cache;
 
 pub use backup::{Backup, BackupInfo, Backups, Purged, RestoreTo, Restored};

@@ -1,0 +1,11 @@
+//! Documents: MongoDB's data model and query language on Cuesta's keyspaces.
+//!
+//! The order of the modules below is that of their layers; each uses only earlier ones.
+//!
+//! - [`failure`] puts MongoDB's error codes into Cuesta's errors.
+//! - [`value`] is what documents are made of: BSON values, their bytes and their order.
+//!
+//! Not for: how keys lie on disk, which the keyspaces know.
+
+pub mod failure;
+pub mod value;
