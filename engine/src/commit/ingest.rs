@@ -11,6 +11,8 @@
 //! 1. The files and their names are durable before the record is written: whoever finds the record
 //!    finds them.
 //! 2. Until a flush has had the manifest name them, the record alone says that they are needed.
+//! 3. From before the record is written, nobody removes the files: where writing it fails, it may
+//!    be whole all the same.
 //!
 //! Not for: writing the segments.
 

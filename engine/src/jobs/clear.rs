@@ -6,7 +6,8 @@ use crate::stats::Stats;
 
 /// Removes files that were let go of, unless the manifest names them or another process may still
 /// open them. A file that cannot be removed is tried again, at the latest when the database is
-/// opened.
+/// opened. After a failed write none is removed: a record of the log may be whole that could not be
+/// written, and name files of a load that is given up.
 ///
 /// When it returns, no other call is still removing what was let go of before.
 pub(crate) fn clear_released(parts: &Parts) {
@@ -17,6 +18,11 @@ pub(crate) fn clear_released(parts: &Parts) {
     for file in released {
         // It comes again when it is let go of.
         if parts.files.is_open(file) {
+            continue;
+        }
+        // Whoever could not write the record of a load says so before letting go of its files.
+        if parts.tail().is_poisoned() {
+            parts.files.keep_released(file);
             continue;
         }
         // Between the commit that drops an index and the edit that says so, the manifest still

@@ -150,8 +150,10 @@ impl Worker {
             return JobState::WaitUntil(seen, *retry_at);
         }
         drop(control);
-        // What reader processes may still read is removed once they have moved on.
-        let held = self.parts.files.has_released().then(|| now + WAKE_MIN);
+        // What reader processes may still read is removed once they have moved on; after a failed
+        // write nothing is.
+        let clears = self.parts.files.has_released() && !self.parts.tail().is_poisoned();
+        let held = clears.then(|| now + WAKE_MIN);
         match self.wakes_at(now).into_iter().chain(held).min() {
             Some(wakes_at) => JobState::WaitUntil(seen, wakes_at),
             None => JobState::Wait(seen),

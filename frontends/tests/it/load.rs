@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cuesta::env::sim::SimEnv;
+use cuesta::env::sim::{Fault, FaultRule, OpKind, SimEnv};
 use cuesta::env::{Env, OpenMode};
 use cuesta::{
-    Action, Backups, Database, Durability, ErrorKind, Isolation, Keyspace, KeyspaceOptions,
-    RestoreTo, SegmentBuilder, TransactionOptions,
+    Action, Backups, Database, Durability, ErrorKind, Isolation, Keyspace, KeyspaceEngine,
+    KeyspaceOptions, RestoreTo, SegmentBuilder, TransactionOptions,
 };
 use cuesta_engine::keep::{RestoreTo as To, restore};
 
@@ -468,6 +468,53 @@ fn a_load_that_could_not_write_is_given_up() {
     assert!(ks.iter().unwrap().next().is_none());
     ks.put(key(1), "later").unwrap();
     db.close().unwrap();
+}
+
+/// Whether the n-th write of the log fails as a load is committed, and how much of that is there
+/// when the database is opened again.
+fn load_and_fail(engine: KeyspaceEngine, nth: u64, fault: Fault) -> (bool, usize) {
+    let env = SimEnv::new(19);
+    let open = || Database::builder().environment(env.clone()).memory_budget(4 << 20).open("db");
+    let db = open().unwrap();
+    let ks = db.keyspace_with("k", &KeyspaceOptions::new().engine(engine)).unwrap();
+    ks.put(key(1000), "flushed").unwrap();
+    db.flush().unwrap();
+    let mut load = db.bulk_load().unwrap();
+    (0..50).for_each(|number| load.put(&ks, key(number), "loaded").unwrap());
+    env.disk().inject(FaultRule::nth(nth, OpKind::Write, fault).on(".log"));
+    let loaded = load.finish();
+    let failed = env.disk().faults_fired() > 0;
+    assert_eq!(loaded.err().map(|error| error.kind()), failed.then_some(ErrorKind::Poisoned));
+    env.disk().clear_faults();
+    // Whoever clears away what nobody needs is given time.
+    env.run_until_idle();
+    drop(ks);
+    assert_eq!(db.close().is_err(), failed);
+    let db = open().unwrap();
+    let ks = db.existing_keyspace("k").unwrap();
+    assert_eq!(ks.get(key(1000)).unwrap().unwrap(), "flushed");
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+    (failed, count(&ks, b"loaded"))
+}
+
+/// Its record may be whole although writing it has failed: then all of it is there.
+#[test]
+fn a_load_whose_record_could_not_be_written_is_whole_or_not_there() {
+    for engine in [KeyspaceEngine::Lsm, KeyspaceEngine::Btree] {
+        for fault in [Fault::LateEio, Fault::Eio, Fault::Enospc] {
+            let mut left = Vec::new();
+            for nth in 1.. {
+                let (failed, count) = load_and_fail(engine, nth, fault);
+                if !failed {
+                    assert_eq!(count, 50);
+                    break;
+                }
+                left.push(count);
+            }
+            assert!(left.iter().all(|count| [0, 50].contains(count)), "{fault:?}: {left:?}");
+            assert!(left.contains(&50) == (fault == Fault::LateEio) || fault == Fault::Eio);
+        }
+    }
 }
 
 #[test]

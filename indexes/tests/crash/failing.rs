@@ -47,6 +47,11 @@ fn calls_that_fail_for_good_lose_nothing() {
 }
 
 #[test]
+fn a_write_that_fails_when_it_is_done_loses_nothing() {
+    hold(Fault::LateEio, Repeat::Once, 3);
+}
+
+#[test]
 fn a_disk_that_is_full_once_loses_nothing() {
     hold(Fault::Enospc, Repeat::Once, 3);
 }

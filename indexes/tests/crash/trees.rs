@@ -129,11 +129,13 @@ fn a_disk_that_fails_loses_nothing_of_trees() {
     let mut examiner = Examiner::new(&cast, Depth::SAMPLED);
     let mut failures = Failures::default();
     let sources = [Source::Short(380), Source::Random(3), Source::Random(14)];
-    for source in sources {
-        let mut workload = Workload::of(source);
+    let plain = sources.map(|source| (source.to_string(), Workload::of(source)));
+    let with_loads = ("random 5 with loads".to_owned(), loads::workload(5));
+    for (source, mut workload) in plain.into_iter().chain([with_loads]) {
         workload.ops.retain(|op| !matches!(op, Op::Crash(_)));
         for (fault, repeat, stride) in [
             (Fault::Eio, Repeat::Once, 5),
+            (Fault::LateEio, Repeat::Once, 11),
             (Fault::Enospc, Repeat::Once, 5),
             (Fault::Eio, Repeat::Sticky, 11),
             (Fault::Enospc, Repeat::Sticky, 11),

@@ -50,6 +50,8 @@ pub enum Fault {
     /// An input/output error. A write may have written a part; a file's sync behaves as one of the
     /// two sync faults below; any other call has done nothing.
     Eio,
+    /// An input/output error of a write that has written everything.
+    LateEio,
     /// No space left; nothing was done. Calls that take space, and syncs, which then behave as
     /// under [`Fault::Eio`].
     Enospc,
@@ -77,7 +79,7 @@ impl Fault {
                 matches!(kind, Write | SetLen | Allocate | Sync | Create)
                     || matches!(kind, Rename | Link | CreateDir | Lock)
             }
-            Fault::ShortWrite => kind == Write,
+            Fault::LateEio | Fault::ShortWrite => kind == Write,
             Fault::ShortRead | Fault::BitFlip(_) => kind == Read,
             Fault::SyncFailPagesDropped | Fault::SyncFailPagesKept => kind == Sync,
         }
@@ -86,9 +88,10 @@ impl Fault {
     /// The error that the caller gets; `None` where the call succeeds all the same.
     pub(super) fn error(self, kind: OpKind, path: &Path) -> Option<io::Error> {
         let what = match self {
-            Fault::Eio | Fault::SyncFailPagesDropped | Fault::SyncFailPagesKept => {
-                (io::ErrorKind::Other, "input/output error")
-            }
+            Fault::Eio
+            | Fault::LateEio
+            | Fault::SyncFailPagesDropped
+            | Fault::SyncFailPagesKept => (io::ErrorKind::Other, "input/output error"),
             Fault::Enospc => (io::ErrorKind::StorageFull, "no space left"),
             Fault::ShortWrite | Fault::ShortRead | Fault::BitFlip(_) => return None,
         };

@@ -127,6 +127,17 @@ fn short_writes_and_reads_say_how_much() {
 }
 
 #[test]
+fn a_write_may_fail_that_has_written_everything() {
+    let disk = SimDisk::new();
+    let file = create(&disk, "a");
+    disk.inject(FaultRule::nth(1, OpKind::Any, Fault::LateEio));
+    file.set_len(9).unwrap();
+    file.write_at(0, &[7; 5]).unwrap_err();
+    assert_eq!(disk.read_file("a"), [7, 7, 7, 7, 7, 0, 0, 0, 0]);
+    file.write_at(0, &[8; 5]).unwrap();
+}
+
+#[test]
 fn a_full_disk_takes_nothing() {
     let disk = SimDisk::new();
     let file = create(&disk, "a");
