@@ -21,6 +21,7 @@
 
 mod jobs;
 mod loads;
+mod said;
 mod stale;
 mod survey;
 mod write;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::survey::Seen;
 use crate::format::name;
-use crate::id::{FileId, IndexId, LogNo};
+use crate::id::{EditNo, FileId, IndexId, LogNo};
 use crate::log::Trouble;
 use crate::manifest::label::{Owner, Places, places};
 use crate::manifest::{IndexRecord, ManifestPosition, ManifestState};
@@ -14,12 +14,14 @@ use crate::manifest::{IndexRecord, ManifestPosition, ManifestState};
 #[cfg(test)]
 mod tests;
 
-/// Why a manifest that ends in order cannot be the last word, if it cannot.
+/// Why a manifest that ends in order cannot be the last word, if it cannot. `fronts` are the edits
+/// that were next when labels were written in front of files: the first that the manifest does not
+/// know may be that of a job that came to nothing, as may be a file that it does not know.
 pub(super) fn contradiction(
     state: &ManifestState,
     position: ManifestPosition,
     seen: &Seen,
-    files: &BTreeSet<FileId>,
+    (files, fronts): (&BTreeSet<FileId>, &BTreeMap<FileId, EditNo>),
 ) -> Option<String> {
     if let Some(mark) = seen.done.manifest
         && (mark.manifest, mark.manifest_len) > (position.number, position.len)
@@ -31,7 +33,19 @@ pub(super) fn contradiction(
             name::manifest(mark.manifest)
         ));
     }
-    let newer = *files.iter().find(|file| **file >= state.counters().next_file)?;
+    let latest = fronts.iter().max_by_key(|(_, edit)| **edit);
+    let latest = latest.filter(|(_, edit)| **edit > state.edit());
+    let told = latest.map(|(file, edit)| {
+        let (file, last) = (name::data(*file), state.edit());
+        format!("{file} tells of edit {edit}, and it ends with edit {last}")
+    });
+    // That one was next when those between were durable.
+    if latest.is_some_and(|(_, edit)| *edit > state.edit().next()) {
+        return told;
+    }
+    let newer = files.iter().find(|file| **file >= state.counters().next_file);
+    let newer = newer.map(|file| format!("{} is newer than it knows", name::data(*file)));
+    let newer = newer.or(told)?;
     let start = state.log_start();
     let begins_late =
         |trouble: &Trouble| matches!(trouble, Trouble::Missing(first, _) if *first == start);
@@ -40,7 +54,7 @@ pub(super) fn contradiction(
     } else {
         name::data(*state.files().keys().find(|file| !files.contains(file))?)
     };
-    Some(format!("{missing} is missing, and {} is newer than it knows", name::data(newer)))
+    Some(format!("{missing} is missing, and {newer}"))
 }
 
 /// Segments that a manifest lists, by index.

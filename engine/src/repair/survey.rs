@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::RepairReport;
 use super::jobs::Jobs;
 use super::loads::{self, Logged, PreparedFiles};
+use super::said::{Said, edits_in_front, read_labels};
 use super::stale::{came_later, contradiction, listed};
 use crate::batch::Body;
 use crate::env::Vfs;
@@ -23,10 +24,8 @@ use crate::format::name::{self, FileName};
 use crate::id::{EditNo, FileId, IndexId, LogNo, SeqNo};
 use crate::identity::{Identity, Uuid};
 use crate::index::{KnownBy, Lost, Remnant, SegmentMeta};
-use crate::ingest::Prepared;
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
-use crate::manifest::label::front::Front;
-use crate::manifest::label::{self, Fate, Label, Living, Owner, Places, places};
+use crate::manifest::label::{self, Fate, Living, Owner, Places, places};
 use crate::manifest::{self, ManifestState};
 use crate::version::{CatalogOp, Entry};
 
@@ -102,8 +101,9 @@ pub(super) fn survey(
     let log = (listed.uuid, listed.state.log_start());
     let seen = look_at_log(vfs, dir, &lines, log)?;
     let files = data_files(names);
-    if let Some(position) = listed.whole
-        && let Some(why) = contradiction(&listed.state, position, &seen, &files)
+    if let (Some(position), Some(uuid)) = (listed.whole, listed.uuid)
+        && let fronts = edits_in_front((vfs, dir), &files, Uuid(uuid))
+        && let Some(why) = contradiction(&listed.state, position, &seen, (&files, &fronts))
     {
         report.lose(None, Lost::File { name: name::manifest(position.number) }, why);
         listed.whole = None;
@@ -179,82 +179,6 @@ fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut Repai
         report.lose(None, what, "there is no manifest; data files tell what they are");
     }
     Listed { uuid: uuid.map(|uuid| uuid.0), ..Listed::default() }
-}
-
-/// What data files say.
-#[derive(Default)]
-struct Said {
-    /// Of themselves, those that have labels.
-    labels: Vec<Owner>,
-    /// Those that were prepared apart.
-    prepared: PreparedFiles,
-    /// Of all indexes that there were.
-    living: BTreeSet<Living>,
-}
-
-/// What data files say of `database`, or of the one that most are of, if that is not known.
-fn read_labels(
-    (vfs, dir): (&dyn Vfs, &Path),
-    files: &BTreeSet<FileId>,
-    lines: &Lines,
-    (database, state): (Option<Uuid>, &ManifestState),
-    report: &mut RepairReport,
-) -> Said {
-    let Said { labels: mut owners, mut prepared, mut living } = Said::default();
-    let mut families: BTreeMap<_, Vec<(FileId, Label)>> = BTreeMap::new();
-    let mut unread = Vec::new();
-    for file in files {
-        // Files that are written in place say it in front, all others at their ends.
-        let in_front = Front::read(vfs, dir, *file).and_then(Front::newest);
-        if let Ok((label, damage)) = in_front {
-            if let Some(damage) = damage {
-                let why = format!("a label is damaged, and may have been later: {damage}");
-                report.lose(None, Lost::File { name: name::data(*file) }, why);
-            }
-            families.entry(label.database.family()).or_default().push((*file, label));
-            continue;
-        }
-        match label::read(vfs, dir, *file) {
-            Ok(label) => {
-                families.entry(label.database.family()).or_default().push((*file, label));
-            }
-            Err(error) => match Prepared::read(vfs, &dir.join(name::data(*file))) {
-                Ok(said) => drop(prepared.insert(*file, said)),
-                Err(_) => unread.push((*file, error)),
-            },
-        }
-    }
-    let most = families.iter().max_by_key(|(_, labels)| labels.len()).map(|(family, _)| *family);
-    let own = database.map(Uuid::family).or(most);
-    for (family, labels) in families {
-        for (file, label) in labels {
-            if Some(family) == own {
-                owners.extend(label.owners);
-                living.insert(label.living);
-            } else {
-                let why = format!("it is of another database, {}", label.database);
-                report.lose(None, Lost::File { name: name::data(file) }, why);
-            }
-        }
-    }
-    let blobs = |meta: &SegmentMeta| meta.blobs.iter().map(|blob| blob.file).collect::<Vec<_>>();
-    let mut told: BTreeSet<FileId> = state.files().keys().copied().collect();
-    told.extend(owners.iter().flat_map(|owner| owner.segments.iter().flat_map(blobs)));
-    for (file, error) in unread {
-        let name = name::data(file);
-        // A segment of the log that has become a data file is read as part of the log.
-        if !told.contains(&file)
-            && !lines.values().any(|line| *line == name)
-            && !is_log(vfs, dir, &name)
-        {
-            report.lose(None, Lost::File { name }, error.to_string());
-        }
-    }
-    Said { labels: owners, prepared, living }
-}
-
-fn is_log(vfs: &dyn Vfs, dir: &Path, name: &str) -> bool {
-    !log::find_lines(vfs, dir, &[name.to_owned()]).is_empty()
 }
 
 /// What the first reading of the log has found.

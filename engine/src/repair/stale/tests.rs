@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::file::{Extent, FileKind};
-use crate::id::{EditNo, SegmentId, SeqNo};
+use crate::id::{SegmentId, SeqNo};
 use crate::index::SegmentMeta;
 use crate::manifest::{Change, Counters};
 
@@ -66,4 +66,33 @@ fn a_job_may_come_later_than_its_label_says() {
     assert!(!later(job(10, &[], &[1])));
     assert!(!later(Owner { index: IndexId(2), ..job(11, &[], &[]) }));
     assert!(later(Owner { edit: EditNo(51), ..job(0, &[], &[]) }));
+}
+
+/// Why [`state`] is not the last word, where these files are there, and one of them tells in front
+/// of an edit.
+fn why(files: &[u64], front: Option<(u64, u64)>) -> Option<String> {
+    let files = files.iter().copied().map(FileId).collect();
+    let front = front.map(|(file, edit)| (FileId(file), EditNo(edit)));
+    let fronts = front.into_iter().collect();
+    let position = ManifestPosition { number: 1, len: 1000 };
+    contradiction(&state(), position, &Seen::default(), (&files, &fronts))
+}
+
+#[test]
+fn a_label_in_front_tells_that_a_manifest_ends_too_early() {
+    // A job may have come to nothing behind the last edit; something else may be missing.
+    for front in [None, Some((3, 50)), Some((3, 51))] {
+        assert_eq!(why(&[1, 2, 3], front), None);
+    }
+    assert_eq!(why(&[1, 3], Some((3, 50))), None);
+    let told = why(&[1, 3], Some((3, 51))).unwrap();
+    assert_eq!(
+        told,
+        "0000000002.seg is missing, and 0000000003.seg tells of edit 51, and it ends with edit 50"
+    );
+    // Edit 51 was durable before the next one was number 52.
+    let told = why(&[1, 2, 3], Some((3, 52))).unwrap();
+    assert_eq!(told, "0000000003.seg tells of edit 52, and it ends with edit 50");
+    let told = why(&[1, 9], None).unwrap();
+    assert_eq!(told, "0000000002.seg is missing, and 0000000009.seg is newer than it knows");
 }
