@@ -454,8 +454,7 @@ impl Ground {
     ) -> Ground {
         let services = services_of(&options, clock);
         let work = Arc::new(Event::new());
-        let access = if options.access.is_writable() { OpenMode::Write } else { OpenMode::Read };
-        let files = FileTable::new(env.clone(), dir.to_path_buf(), access, work.clone());
+        let files = FileTable::new(env.clone(), dir.to_path_buf(), work.clone());
         Ground { env, dir: dir.to_path_buf(), options, registry, services, files, work }
     }
 }

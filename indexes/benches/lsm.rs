@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use cuesta_engine::clock::{Clock, Now};
-use cuesta_engine::env::{Env, Event, OpenMode, os::OsEnv};
+use cuesta_engine::env::{Env, Event, os::OsEnv};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Spread};
 use cuesta_engine::format::Codec;
@@ -55,7 +55,7 @@ impl Dir {
         let env: Arc<dyn Env> = OsEnv::new();
         let next_file = Arc::new(AtomicU64::new(1));
         let moved = Arc::new(Event::new());
-        let table = FileTable::new(env.clone(), path.clone(), OpenMode::Write, moved);
+        let table = FileTable::new(env.clone(), path.clone(), moved);
         let output = output(&env, &path, &next_file);
         Dir { env, path, next_file, table, output }
     }

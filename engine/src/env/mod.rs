@@ -107,7 +107,12 @@ pub trait VfsFile: Send + Sync + Debug {
 }
 
 /// A lock held on a file; dropping it releases it.
-pub trait Lock: Send + Sync + Debug {}
+pub trait Lock: Send + Sync + Debug {
+    /// Whether this process has taken it, and is not a forked child of the one that has.
+    fn is_of_this_process(&self) -> bool {
+        true
+    }
+}
 
 /// A file system.
 pub trait Vfs: Send + Sync + Debug {

@@ -1,6 +1,7 @@
 //! Bytes of an open data file: mapped where maps are to be had, else read.
 
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -13,11 +14,17 @@ use crate::id::FileId;
 /// Things that are checked at first touch begin at least so many bytes from one another.
 pub const CHECKED_BYTES: u64 = 1024;
 
+/// Opens a file again.
+pub type Opener = Box<dyn Fn() -> io::Result<Arc<dyn VfsFile>> + Send + Sync>;
+
 /// An open data file.
 pub struct DataFile {
     id: FileId,
-    /// Kept open unless everything is read through the map.
-    file: Option<Arc<dyn VfsFile>>,
+    /// Kept open unless everything is read through maps.
+    file: OnceLock<Arc<dyn VfsFile>>,
+    /// Of a file that is written in place: each extent gets a map of its own, and of the open files
+    /// that a process may have, none is kept for the next.
+    again: Option<Opener>,
     len: u64,
     map: Option<MappedBytes>,
     /// A bit for each [`CHECKED_BYTES`]: whether what begins there was compared with its checksum.
@@ -48,17 +55,39 @@ impl DataFile {
                 .map(MappedBytes),
             FileKind::InPlace => None,
         };
-        let file = map.is_none().then_some(file);
-        Ok(DataFile { id, file, len, map, checked: OnceLock::new() })
+        let file = if map.is_none() { file.into() } else { OnceLock::new() };
+        Ok(DataFile { id, file, again: None, len, map, checked: OnceLock::new() })
+    }
+
+    /// A file that is written in place: it is opened whenever an extent of it is asked for, and
+    /// kept open only where it cannot be mapped.
+    ///
+    /// # Errors
+    /// What `open` fails with.
+    pub fn in_place(id: FileId, open: Opener) -> io::Result<DataFile> {
+        let len = open()?.len()?;
+        let (file, checked) = (OnceLock::new(), OnceLock::new());
+        Ok(DataFile { id, file, again: Some(open), len, map: None, checked })
     }
 
     /// A map of the first `len` bytes as they are now, of a file that is written in place: whether
     /// an older map shows what was written since, nobody knows.
     fn map_now(&self, len: u64) -> Result<Option<MappedBytes>> {
-        let Some(file) = self.file.as_ref().filter(|_| len > 0) else { return Ok(None) };
         let name = name::data(self.id);
-        let map = file.map(0..len).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
+        let map_new = || -> io::Result<Option<Map>> {
+            let file = match (self.file.get(), &self.again) {
+                (Some(file), _) => file.clone(),
+                (None, Some(open)) => open()?,
+                (None, None) => return Ok(None),
+            };
+            let map = if len > 0 { file.map(0..len)? } else { None };
+            if map.is_none() {
+                let _ = self.file.set(file);
+            }
+            Ok(map)
+        };
+        let map = map_new().map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => {
                 Error::corrupt(format!("{name} ends before byte {len}"))
             }
             _ => Error::io(format_args!("mapping {name}"), e),
@@ -220,11 +249,11 @@ impl Region {
             return Ok(());
         }
         let at = self.offset + offset;
-        let Some(file) = &self.file.file else {
+        let Some(file) = self.file.file.get() else {
             return Err(Error::internal(format!("{name} is mapped, but not here")));
         };
         file.read_exact_at(at, buf).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
+            io::ErrorKind::UnexpectedEof => {
                 Error::corrupt(format!("{name} ends before byte {}", at + buf.len() as u64))
             }
             _ => Error::io(format_args!("reading {name} at {at}"), e),

@@ -1,6 +1,6 @@
 //! Which data files are open, and which nobody needs any more.
 //!
-//! A file is open as long as a region of it lives. When the last one goes, its number is noted;
+//! A file is known as long as a region of it lives. When the last one goes, its number is noted;
 //! whoever removes files asks the manifest whether it still names them.
 
 use std::collections::HashMap;
@@ -18,7 +18,6 @@ use crate::id::{EditNo, FileId};
 pub struct FileTable {
     env: Arc<dyn Env>,
     dir: PathBuf,
-    access: OpenMode,
     open: Mutex<HashMap<FileId, Weak<OpenFile>>>,
     released: Arc<Released>,
     /// Files that are to be removed, and the edit since which the manifest names them no more.
@@ -52,19 +51,12 @@ impl Drop for OpenFile {
 }
 
 impl FileTable {
-    /// The files in `dir`; `access` is how files written in place are opened. `moved` moves when a
-    /// file is let go of.
-    pub fn new(
-        env: Arc<dyn Env>,
-        dir: PathBuf,
-        access: OpenMode,
-        moved: Arc<Event>,
-    ) -> Arc<FileTable> {
+    /// The files in `dir`. `moved` moves when a file is let go of.
+    pub fn new(env: Arc<dyn Env>, dir: PathBuf, moved: Arc<Event>) -> Arc<FileTable> {
         let released = Arc::new(Released { files: Mutex::default(), moved });
         Arc::new(FileTable {
             env,
             dir,
-            access,
             open: Mutex::default(),
             released,
             unnamed: Mutex::default(),
@@ -110,18 +102,18 @@ impl FileTable {
             return Ok(file);
         }
         let file_name = name::data(id);
-        let mode = match kind {
-            FileKind::Sealed => OpenMode::Read,
-            FileKind::InPlace => self.access,
-        };
-        let file = self.env.vfs().open(&self.dir.join(&file_name), mode);
-        let file = file.map_err(|e| match e.kind() {
+        let (env, path) = (self.env.clone(), self.dir.join(&file_name));
+        let open_it = move || env.vfs().open(&path, OpenMode::Read);
+        let failed = |e: std::io::Error| match e.kind() {
             std::io::ErrorKind::NotFound => {
                 Error::corrupt(format!("{file_name} is missing, but the manifest names it"))
             }
             _ => Error::io(format_args!("opening {file_name}"), e),
-        })?;
-        let file = Arc::new(DataFile::new(id, kind, file)?);
+        };
+        let file = Arc::new(match kind {
+            FileKind::Sealed => DataFile::new(id, kind, open_it().map_err(failed)?)?,
+            FileKind::InPlace => DataFile::in_place(id, Box::new(open_it)).map_err(failed)?,
+        });
         let file = Arc::new(OpenFile { file, released: self.released.clone() });
         open.retain(|_, file| file.strong_count() > 0);
         open.insert(id, Arc::downgrade(&file));

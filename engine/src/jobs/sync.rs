@@ -1,6 +1,7 @@
 //! Syncs the log by itself: commits of durability `Interval` within their interval, those that
 //! somebody waits for without syncing, and any others once many bytes have gathered, so that the
-//! end of a log segment never waits for a long sync.
+//! end of a log segment never waits for a long sync. Those of durability `None`, which gather in
+//! memory, are handed to the operating system after as long, for reader processes to see.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::id::LogPos;
 use crate::parts::Parts;
 use crate::stats::Stats;
+use crate::tail::Tail;
 
 /// The job that syncs the log.
 pub struct Syncer {
@@ -30,7 +32,7 @@ impl Syncer {
 
     /// What is due now: a sync to a place, or nothing before a time.
     fn due(&mut self, now: Duration) -> Due {
-        let tail = self.parts.tail();
+        let mut tail = self.parts.tail();
         if tail.is_poisoned() {
             return Due::Nothing;
         }
@@ -40,7 +42,8 @@ impl Syncer {
         if tail.sync_wanted > tail.log.synced() {
             return Due::Sync(tail.sync_wanted);
         }
-        if tail.interval_end <= tail.log.synced() {
+        let needs_sync = tail.interval_end > tail.log.synced();
+        if !needs_sync && !tail.log.has_unwritten() {
             self.next = now + self.parts.options.sync_interval;
             return Due::Nothing;
         }
@@ -49,7 +52,20 @@ impl Syncer {
             return Due::At(self.next);
         }
         self.next = now + self.parts.options.sync_interval;
-        Due::Sync(tail.log.written())
+        if needs_sync {
+            return Due::Sync(tail.log.written());
+        }
+        self.write_out(&mut tail);
+        Due::Nothing
+    }
+
+    /// Commits of durability `None` wait for nobody. Now reader processes see them, and they
+    /// survive the end of this process.
+    fn write_out(&self, tail: &mut Tail) {
+        match tail.log.write_out() {
+            Ok(_) => self.parts.show(tail),
+            Err(error) => self.parts.poison(tail, &error),
+        }
     }
 }
 

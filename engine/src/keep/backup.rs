@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use super::moment::Moment;
+use super::moment::{Moment, Source};
 use super::new::{copy_and, sync_dir};
 use super::pool::{Entry, Pool, Stored, check_sum, make_dir, pool_name};
 use crate::env::{Env, OpenMode};
@@ -155,15 +155,15 @@ impl Maker<'_> {
     fn files(&mut self, moment: &Moment) -> Result<Vec<Stored>> {
         let mut files = BTreeMap::new();
         let mut new = BTreeMap::new();
-        for (id, kind, path) in moment.files() {
-            match self.kept(id, kind, &path)? {
-                Some(stored) => _ = files.insert(id, stored),
-                None => _ = new.insert(id, (kind, path)),
+        for source in moment.files() {
+            match self.kept(&source)? {
+                Some(stored) => _ = files.insert(source.id, stored),
+                None => _ = new.insert(source.id, source),
             }
         }
         self.check(moment, &|file| new.contains_key(&file))?;
-        for (id, (kind, path)) in new {
-            files.insert(id, self.copy(id, kind, &path)?);
+        for (id, source) in new {
+            files.insert(id, self.copy(&source)?);
         }
         Ok(files.into_values().collect())
     }
@@ -214,13 +214,13 @@ impl Maker<'_> {
     }
 
     /// The copy that earlier backups have of a file, if it is one of these bytes.
-    fn kept(&mut self, id: FileId, kind: FileKind, from: &Path) -> Result<Option<Stored>> {
-        if kind == FileKind::InPlace {
+    fn kept(&mut self, source: &Source<'_>) -> Result<Option<Stored>> {
+        if source.kind == FileKind::InPlace {
             return Ok(None);
         }
-        for stored in self.known.get(&id).into_iter().flatten() {
+        for stored in self.known.get(&source.id).into_iter().flatten() {
             let copy = self.pool.files().join(&stored.name);
-            if self.ends_alike(from, &copy, stored.len)? {
+            if self.ends_alike(&source.path, &copy, stored.len)? {
                 self.report.kept_files += 1;
                 self.report.kept_bytes += stored.len;
                 return Ok(Some(stored.clone()));
@@ -231,13 +231,14 @@ impl Maker<'_> {
 
     /// Copies a file. Of a number that a backup has already, it gets a name of its own: that copy
     /// may be the good one, even if this file seems sound.
-    fn copy(&mut self, id: FileId, kind: FileKind, from: &Path) -> Result<Stored> {
+    fn copy(&mut self, source: &Source<'_>) -> Result<Stored> {
+        let Source { id, kind, ref path, front } = *source;
         let vfs = self.parts.env.vfs();
         let files = self.pool.files();
         let unnamed = files.join(temporary(&pool_name(id, kind, self.number)));
         remove_if_there(vfs, &unnamed)?;
         let mut crc = Crc::new();
-        let len = copy_and(vfs, from, &unnamed, &mut |piece| {
+        let len = copy_and(vfs, (path, front), &unnamed, &mut |piece| {
             crc = std::mem::take(&mut crc).update(piece);
         })?;
         let crc = crc.finish();

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::moment::Moment;
 use super::new::{NewDatabase, Taken};
 use crate::error::Result;
-use crate::format::name;
 use crate::id::SeqNo;
 use crate::identity::{Identity, Uuid};
 use crate::parts::Parts;
@@ -47,8 +46,8 @@ pub(crate) fn checkpoint(
     let moment = Moment::take(parts, identity)?;
     let mut report =
         CheckpointReport { uuid: new.uuid(), commit: moment.seq, ..CheckpointReport::default() };
-    for (id, kind, path) in moment.files() {
-        match new.take(&path, &name::data(id), kind)? {
+    for source in moment.files() {
+        match new.take(&source)? {
             Taken::Linked(bytes) => {
                 report.linked_files += 1;
                 report.linked_bytes += bytes;

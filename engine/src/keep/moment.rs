@@ -11,11 +11,26 @@ use crate::file::{Extent, FileKind, Files, Region};
 use crate::format::name;
 use crate::id::{FileId, LogNo, SeqNo};
 use crate::identity::Identity;
+use crate::index::SegmentMeta;
 use crate::log::Retained;
+use crate::manifest::label::front::{self, Front, has_front};
 use crate::manifest::{self, ManifestState};
 use crate::options::Access;
 use crate::parts::Parts;
 use crate::version::{LogHold, Sealed, Version};
+
+/// A data file as it is at a moment.
+#[derive(Clone, Debug)]
+pub(super) struct Source<'m> {
+    /// Its number.
+    pub(super) id: FileId,
+    /// How it is written.
+    pub(super) kind: FileKind,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What a copy begins with, instead of as many bytes of the file.
+    pub(super) front: &'m [u8],
+}
 
 /// A moment of a database.
 pub(super) struct Moment {
@@ -31,6 +46,9 @@ pub(super) struct Moment {
     pub(super) log: Vec<Retained>,
     dir: PathBuf,
     files: BTreeMap<FileId, FileKind>,
+    /// The first bytes of files written in place, which say what is there now: a later job writes
+    /// over them, and no pin keeps it from that.
+    fronts: BTreeMap<FileId, Vec<u8>>,
     /// Keeps pages of files written in place from being reused.
     version: Arc<Sealed<Version>>,
     /// Keeps data files from being removed.
@@ -79,16 +97,34 @@ impl Moment {
         let waiting = version.value.states().flat_map(|(_, state)| state.waiting_files());
         files.extend(waiting);
         let held = hold_files(parts, &files)?;
+        // No job is installed while the manifest is held, so of the two labels one stays.
+        let fronts = read_fronts(parts, &state, &files)?;
         drop(guard);
         let dir = parts.dir.clone();
         let (_files, _log) = (held, hold);
-        Ok(Moment { state, manifest, seq, clock_ms, log, dir, files, version, _files, _log })
+        Ok(Moment {
+            state,
+            manifest,
+            seq,
+            clock_ms,
+            log,
+            dir,
+            files,
+            fronts,
+            version,
+            _files,
+            _log,
+        })
     }
 
-    /// Data files, how they are written, and where they are.
-    pub(super) fn files(&self) -> impl Iterator<Item = (FileId, FileKind, PathBuf)> {
-        let files = self.files.iter();
-        files.map(|(id, kind)| (*id, *kind, self.dir.join(name::data(*id))))
+    /// Its data files.
+    pub(super) fn files(&self) -> impl Iterator<Item = Source<'_>> {
+        self.files.iter().map(|(id, kind)| Source {
+            id: *id,
+            kind: *kind,
+            path: self.dir.join(name::data(*id)),
+            front: self.fronts.get(id).map_or(&[], Vec::as_slice),
+        })
     }
 
     /// Its segments, open. Memtables in it, and what waits beside them, may be later.
@@ -108,4 +144,25 @@ fn hold_files(parts: &Parts, files: &BTreeMap<FileId, FileKind>) -> Result<Vec<R
         parts.files.region(&Extent { file: *id, offset: 0, len: 0, kind: *kind })
     };
     files.iter().map(hold).collect()
+}
+
+/// Reads the first bytes of every file that is written in place.
+fn read_fronts(
+    parts: &Parts,
+    state: &ManifestState,
+    files: &BTreeMap<FileId, FileKind>,
+) -> Result<BTreeMap<FileId, Vec<u8>>> {
+    let mut current: BTreeMap<FileId, Vec<&SegmentMeta>> = BTreeMap::new();
+    for segment in state.indexes().values().flat_map(|record| record.segments.values()) {
+        for extent in segment.meta.extents.iter().filter(|extent| has_front(extent)) {
+            current.entry(extent.file).or_default().push(&segment.meta);
+        }
+    }
+    let in_place = files.iter().filter(|(_, kind)| **kind == FileKind::InPlace);
+    let read = |(id, _): (&FileId, &FileKind)| {
+        let bytes = front::read_bytes(parts.env.vfs(), &parts.dir, *id)?;
+        let current = current.get(id).map_or(&[][..], Vec::as_slice);
+        Ok((*id, Front::of_copy(*id, &bytes, current)))
+    };
+    in_place.map(read).collect()
 }

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::moment::Source;
 use crate::env::{Env, OpenMode, SyncKind, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileKind;
@@ -76,15 +77,15 @@ impl<'e> NewDatabase<'e> {
     ///
     /// # Errors
     /// `Full`, `Io`.
-    pub(super) fn take(&mut self, from: &Path, name: &str, kind: FileKind) -> Result<Taken> {
+    pub(super) fn take(&mut self, source: &Source<'_>) -> Result<Taken> {
         let vfs = self.env.vfs();
-        let to = self.make(name);
+        let to = self.make(&name::data(source.id));
         // Another file system, no links, or too many of them: whatever it is, a copy will do.
-        if kind == FileKind::Sealed && vfs.link(from, &to).is_ok() {
+        if source.kind == FileKind::Sealed && vfs.link(&source.path, &to).is_ok() {
             let file = vfs.open(&to, OpenMode::Read).and_then(|file| file.len());
             return file.map(Taken::Linked).map_err(|e| Error::io(to.display(), e));
         }
-        copy_and(vfs, from, &to, &mut |_| {}).map(Taken::Copied)
+        copy_and(vfs, (&source.path, source.front), &to, &mut |_| {}).map(Taken::Copied)
     }
 
     /// Takes over a data file by a copy, whose length and CRC-32 must be these.
@@ -94,7 +95,7 @@ impl<'e> NewDatabase<'e> {
     pub(super) fn copy(&mut self, from: &Path, name: &str, sum: (u64, u32)) -> Result<()> {
         let to = self.make(name);
         let mut crc = Crc::new();
-        let len = copy_and(self.env.vfs(), from, &to, &mut |piece| {
+        let len = copy_and(self.env.vfs(), (from, &[]), &to, &mut |piece| {
             crc = std::mem::take(&mut crc).update(piece);
         })?;
         crate::ensure_sound!((len, crc.finish()) == sum, "{} has changed", from.display());
@@ -224,21 +225,23 @@ pub(super) fn sync_dir(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     vfs.sync_dir(dir).map_err(|e| Error::io(format_args!("syncing {}", dir.display()), e))
 }
 
-/// Copies a file to a new one, durably but for its name; returns its length. `see` sees the bytes
-/// in order.
+/// Copies a file to a new one, durably but for its name; returns its length. The copy begins with
+/// `front` instead of as many bytes of the file. `see` sees its bytes in order.
 ///
 /// # Errors
 /// `Corrupt` when there is no such file, `Full`, `Io`.
 pub(super) fn copy_and(
     vfs: &dyn Vfs,
-    from: &Path,
+    (from, front): (&Path, &[u8]),
     to: &Path,
     see: &mut dyn FnMut(&[u8]),
 ) -> Result<u64> {
     let writing = |e| Error::io(format_args!("writing {}", to.display()), e);
     let copy = vfs.open(to, OpenMode::CreateNew).map_err(writing)?;
-    let mut at = 0;
+    let (mut at, mut front) = (0, front);
     let len = read_all(vfs, from, &mut |piece| {
+        let instead = front.split_off(..front.len().min(piece.len())).unwrap_or_default();
+        piece[..instead.len()].copy_from_slice(instead);
         see(piece);
         copy.write_all_at(at, piece).map_err(writing)?;
         at += piece.len() as u64;
@@ -255,7 +258,7 @@ pub(super) fn copy_and(
 pub(super) fn read_all(
     vfs: &dyn Vfs,
     path: &Path,
-    take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    take: &mut dyn FnMut(&mut [u8]) -> Result<()>,
 ) -> Result<u64> {
     let reading = |e: std::io::Error| {
         let missing = e.kind() == std::io::ErrorKind::NotFound;
@@ -269,7 +272,7 @@ pub(super) fn read_all(
     while at < len {
         piece.truncate((len - at).min(PIECE_BYTES) as usize);
         file.read_exact_at(at, &mut piece).map_err(reading)?;
-        take(&piece)?;
+        take(&mut piece)?;
         at += piece.len() as u64;
     }
     Ok(len)

@@ -33,6 +33,7 @@ mod world;
 pub use job::Follower;
 pub(crate) use open::open;
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::batch::Body;
@@ -217,13 +218,13 @@ impl Following {
         let last = if planted::is(Bug::ReaderRunsAhead) { SeqNo(last.0 + 1) } else { last };
         while self.log.done() < last {
             let mut tail = parts.tail();
-            let mut read = 0;
+            let (mut read, mut written) = (0, BTreeSet::new());
             while read < STEPS
                 && let Some((segment, record)) = self.log.next(vfs, last)?
             {
                 let header = record.header;
                 let end = LogPos(record.at.0 + header.record_len());
-                apply(parts, &mut tail, &record)?;
+                apply(parts, &mut tail, &record, &mut written)?;
                 tail.log.note_followed(&segment, header.seq, end, header.clock_ms);
                 read += 1;
             }
@@ -235,8 +236,10 @@ impl Following {
                 read > 0,
                 "the log ends with commit {done}, but commit {last} was published"
             );
-            for writer in &mut tail.writers {
-                switch::count(parts, writer);
+            for id in written {
+                if let Some(writer) = tail.writer(id) {
+                    switch::count(parts, writer);
+                }
             }
             parts.services.clock.reach(tail.log.clock_ms());
             parts.publish_up_to(&tail, done);
@@ -245,12 +248,18 @@ impl Following {
     }
 }
 
-/// Applies a commit to the memtables of this process.
-fn apply(parts: &Parts, tail: &mut Tail, record: &Record<'_>) -> Result<()> {
+/// Applies a commit to the memtables of this process, and notes of which indexes.
+fn apply(
+    parts: &Parts,
+    tail: &mut Tail,
+    record: &Record<'_>,
+    noted: &mut BTreeSet<IndexId>,
+) -> Result<()> {
     let (seq, clock_ms) = (record.header.seq, record.header.clock_ms);
     let kind = record.kind()?;
     let named = |e: Error, id: IndexId| e.context(format_args!("commit {seq}, index {id}"));
     for (id, ops) in Body::decode(record.body)?.parts {
+        noted.insert(id);
         if id == IndexId::CATALOG {
             change_catalog(parts, tail, seq, &CatalogOp::decode(ops)?)?;
         } else if tail.writer(id).is_none() {

@@ -23,8 +23,9 @@ use crate::stats::Stats;
 use crate::tail::{IndexWriter, Tail};
 use crate::version::Version;
 
-/// How long reading anew waits for a writer to recover; it is tried again at the next look.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long reading anew waits for a writer to recover, while nobody else of this process may look;
+/// it is tried again at the next look.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// An index whose segments change.
 struct Change {

@@ -208,8 +208,7 @@ impl Table {
             let path = dir.join(name::reader(i));
             match vfs.lock(&path) {
                 Ok(lock) => {
-                    let own =
-                        Own { table: self.clone(), at: FIRST_SLOT + i * SLOT_WORDS, _lock: lock };
+                    let own = Own { table: self.clone(), at: FIRST_SLOT + i * SLOT_WORDS, lock };
                     own.stand(Slot { edit, seq });
                     self.store(own.at, i as u64 + 1);
                     self.bump(MOVES);
@@ -234,17 +233,21 @@ impl Table {
     }
 }
 
-/// A slot of this process. Dropping it gives it back.
+/// A slot of this process. Dropping it gives it back. In a forked child, which has a copy of it,
+/// nothing moves it: its parent reads on.
 #[derive(Debug)]
 pub struct Own {
     table: Table,
     at: usize,
-    _lock: Box<dyn Lock>,
+    lock: Box<dyn Lock>,
 }
 
 impl Own {
     /// Moves on: what was given up until `slot` is not read any more.
     pub fn stand(&self, slot: Slot) {
+        if !self.lock.is_of_this_process() {
+            return;
+        }
         self.table.store(self.at + 1, slot.edit.0);
         self.table.store(self.at + 2, slot.seq.0);
     }
@@ -252,6 +255,9 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
+        if !self.lock.is_of_this_process() {
+            return;
+        }
         // The lock goes after this.
         self.table.store(self.at, 0);
         self.table.bump(MOVES);

@@ -85,3 +85,27 @@ fn more_readers_than_slots_are_refused() {
     drop(taken);
     assert!(take().is_ok());
 }
+
+/// A lock that another process has taken, of which this one is a child.
+#[derive(Debug)]
+struct OfParent;
+
+impl Lock for OfParent {
+    fn is_of_this_process(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_forked_child_neither_moves_nor_frees_the_slot_of_its_parent() {
+    let (table, _) = table();
+    let env = SimEnv::new(1);
+    let dir = Path::new("db");
+    env.vfs().create_dir_all(dir).unwrap();
+    let parent = table.take(env.vfs(), dir, EditNo(3), SeqNo(7)).unwrap();
+    let child = Own { table: table.clone(), at: parent.at, lock: Box::new(OfParent) };
+    child.stand(Slot { edit: EditNo(9), seq: SeqNo(9) });
+    drop(child);
+    let slot = Slot { edit: EditNo(3), seq: SeqNo(7) };
+    assert_eq!(table.slots().collect::<Vec<_>>(), [(0, slot)]);
+}

@@ -10,7 +10,7 @@ use super::RepairReport;
 use super::survey::Survey;
 use crate::batch::{Batch, Body};
 use crate::database::Engine;
-use crate::env::{Env, Event, OpenMode};
+use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileTable, Files};
 use crate::id::{IndexId, SeqNo};
@@ -44,8 +44,7 @@ pub(super) fn write(
     engine: &Engine,
     report: &mut RepairReport,
 ) -> Result<()> {
-    let files =
-        FileTable::new(env.clone(), dir.to_path_buf(), OpenMode::Read, Arc::new(Event::new()));
+    let files = FileTable::new(env.clone(), dir.to_path_buf(), Arc::new(Event::new()));
     let (mut targets, mut loads) = (BTreeMap::new(), Vec::new());
     for (old, index) in &survey.indexes {
         let entry = &index.entry;

@@ -114,8 +114,7 @@ impl Vfs for OsVfs {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = open_for_all(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
@@ -141,6 +140,46 @@ impl Vfs for OsVfs {
     }
 }
 
+/// Opens a file that all processes which use a directory write to; it is created when missing.
+pub(super) fn open_for_all(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            // If not, it is only the owner's, which is what it would be anyway.
+            let _ = give_to_all(&file, or_here(path.parent().unwrap_or(Path::new(""))));
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).truncate(false).open(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets those write to a file who may write to `dir`: whoever made it, with whatever mask, may be
+/// the first of many.
+#[cfg(unix)]
+fn give_to_all(file: &File, dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+
+    let (dir, made) = (fs::metadata(dir)?, file.metadata()?);
+    let mode = dir.permissions().mode() & 0o666;
+    if made.permissions().mode() & 0o777 != mode {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    if (made.uid(), made.gid()) != (dir.uid(), dir.gid()) {
+        // Only the superuser can.
+        fchown(file, Some(dir.uid()), Some(dir.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give_to_all(_file: &File, _dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// The lock of an open file description.
 #[derive(Debug)]
 struct OsLock {
@@ -155,13 +194,17 @@ impl OsLock {
     }
 }
 
-impl Lock for OsLock {}
+impl Lock for OsLock {
+    fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
 
 impl Drop for OsLock {
     /// Releases it even if a forked child still has the file, which closing it would not. If that
     /// fails, closing it has to do.
     fn drop(&mut self) {
-        if self.process == std::process::id() {
+        if self.is_of_this_process() {
             let _ = self.file.unlock();
         }
     }

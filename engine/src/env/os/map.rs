@@ -13,7 +13,7 @@
 //!    are written once, before they are published.
 #![allow(unsafe_code)] // Mapping files is the reason for this module.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use super::file::{grow, too_large};
+use super::file::{grow, open_for_all, too_large};
 use crate::env::{Map, SharedWords};
 
 /// Maps `range` of `file`, which must lie within it.
@@ -72,8 +72,7 @@ impl MappedWords {
     /// Maps `count` words of the file at `path`, which is created when missing and grown when
     /// short; words that are there keep their values.
     pub(super) fn open(path: &Path, count: usize) -> io::Result<MappedWords> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = open_for_all(path)?;
         let count = count.max(1);
         let size = count.checked_mul(size_of::<AtomicU64>());
         let size = size.ok_or_else(|| too_large(u64::MAX))?;

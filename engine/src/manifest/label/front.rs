@@ -13,7 +13,7 @@
 use std::path::Path;
 
 use super::{Label, TAIL_BYTES, check_tail, decode, encode};
-use crate::env::{OpenMode, SyncKind, Vfs, VfsFile};
+use crate::env::{OpenMode, SyncKind, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Extent, FRONT_BYTES, FileKind};
 use crate::format::name;
@@ -46,19 +46,7 @@ impl Front {
     /// # Errors
     /// `Corrupt` when it is missing; `Io`.
     pub fn read(vfs: &dyn Vfs, dir: &Path, file: FileId) -> Result<Front> {
-        let file_name = name::data(file);
-        let failed = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::corrupt(format!("{file_name} is missing")),
-            _ => Error::io(format_args!("reading {file_name}"), e),
-        };
-        let open = vfs.open(&dir.join(&file_name), OpenMode::Read).map_err(failed)?;
-        Front::read_from(&*open, file).map_err(failed)
-    }
-
-    fn read_from(open: &dyn VfsFile, file: FileId) -> std::io::Result<Front> {
-        let mut bytes = vec![0; open.len()?.min(FRONT_BYTES) as usize];
-        open.read_exact_at(0, &mut bytes)?;
-        Ok(Front::decode(file, &bytes))
+        read_bytes(vfs, dir, file).map(|bytes| Front::decode(file, &bytes))
     }
 
     /// The slot whose label tells of `meta`, as it is.
@@ -83,6 +71,19 @@ impl Front {
     pub fn vain(&self, current: &SegmentMeta) -> Option<usize> {
         let slot = self.slot_of(current)?;
         (self.age(1 - slot) >= self.age(slot)).then_some(1 - slot)
+    }
+
+    /// The first bytes of a copy of the file, taken while `current` is what is there; `bytes` are
+    /// those of the file. The slot that tells of `current` is the only one: the other one is being
+    /// written, perhaps. What tells of none of them stays as it is.
+    pub fn of_copy(file: FileId, bytes: &[u8], current: &[&SegmentMeta]) -> Vec<u8> {
+        let front = Front::decode(file, bytes);
+        let mut copy = bytes.to_vec();
+        if let Some(slot) = current.iter().find_map(|meta| front.slot_of(meta)) {
+            let other = copy.chunks_mut(SLOT_BYTES).nth(1 - slot);
+            other.unwrap_or_default().fill(0);
+        }
+        copy
     }
 
     /// When a label was written, jobs behind loads: `None` of none.
@@ -135,6 +136,25 @@ pub fn clear_vain<'m>(
         }
     }
     Ok(())
+}
+
+/// The first bytes of a file in `dir`, labels and all that stands before the segment.
+///
+/// # Errors
+/// `Corrupt` when it is missing; `Io`.
+pub fn read_bytes(vfs: &dyn Vfs, dir: &Path, file: FileId) -> Result<Vec<u8>> {
+    let file_name = name::data(file);
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::corrupt(format!("{file_name} is missing")),
+        _ => Error::io(format_args!("reading {file_name}"), e),
+    };
+    let read = || {
+        let open = vfs.open(&dir.join(&file_name), OpenMode::Read)?;
+        let mut bytes = vec![0; open.len()?.min(FRONT_BYTES) as usize];
+        open.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(failed)
 }
 
 /// Where a slot begins.

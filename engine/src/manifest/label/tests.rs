@@ -201,3 +201,17 @@ fn a_slot_has_room_for_a_label_or_there_is_none() {
     label.owners[0].options.push(7);
     assert_eq!(front::encode_slot(FileId(12), &label).unwrap(), None);
 }
+
+#[test]
+fn a_copy_tells_of_what_was_current_and_of_nothing_else() {
+    let ((old, before), (new, current)) = (in_place(7), in_place(8));
+    let both = front([Some(&old), Some(&new)]);
+    let copy = |current: &[&SegmentMeta]| front::Front::of_copy(FileId(12), &both, current);
+    assert!(copy(&[&before]) == front([Some(&old), None]));
+    assert!(copy(&[&current]) == front([None, Some(&new)]));
+    let (_, other) = in_place(9);
+    assert!(copy(&[&other]) == both && copy(&[]) == both);
+    for short in [&[][..], &both[..100], &both[..5000]] {
+        assert_eq!(front::Front::of_copy(FileId(12), short, &[&current]), short);
+    }
+}
