@@ -24,9 +24,11 @@ use crate::batch::Body;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IndexId, SeqNo};
 use crate::jobs::trim_log;
-use crate::log::{Follow, Kind, Record, RecordHeader};
+use crate::log::{Follow, Kind, Record, RecordHeader, find_logs};
+use crate::options::Access;
 use crate::parts::Parts;
 use crate::planted::{self, Bug};
+use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::version::{Catalog, CatalogOp};
 use crate::watch::Watch;
@@ -210,8 +212,17 @@ impl Feed {
 
     /// An error of reading a segment that may have been let go meanwhile.
     fn explain<T>(&self, error: Error) -> Result<T> {
-        let tail = self.parts.tail();
+        let parts = &self.parts;
+        let mut tail = parts.tail();
         check_open(&tail)?;
+        // Who reads along hears of it with the next edit of the manifest, which may be later.
+        if parts.options.access == Access::Follow
+            && let Ok(logs) = find_logs(parts.env.vfs(), &parts.dir)
+            && let Some(first) = logs.first()
+        {
+            tail.log.forget_before(*first);
+            Stats::add(&parts.stats.feeds_lost, parts.feeds.lose_before(tail.log.first_commit()));
+        }
         match tail.log.place_of(self.next) {
             Some(_) => Err(error),
             None => Err(expired(&tail, self.next)),

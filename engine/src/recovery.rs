@@ -30,7 +30,7 @@ use crate::cache::BlockCache;
 use crate::clock::Clock;
 use crate::env::{Env, Event, Lock, OpenMode, SyncKind, Vfs, VfsFile};
 use crate::error::{Error, Result};
-use crate::file::{FileTable, LogFiles};
+use crate::file::{FileTable, LogFiles, Reuse};
 use crate::format::name::{self, FileName};
 use crate::id::{IndexId, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
@@ -454,7 +454,11 @@ impl Ground {
     ) -> Ground {
         let services = services_of(&options, clock);
         let work = Arc::new(Event::new());
-        let files = FileTable::new(env.clone(), dir.to_path_buf(), work.clone());
+        let reuse = match options.access {
+            Access::Follow => Reuse::Elsewhere,
+            Access::Create | Access::Write | Access::Read => Reuse::Here,
+        };
+        let files = FileTable::new(env.clone(), dir.to_path_buf(), reuse, work.clone());
         Ground { env, dir: dir.to_path_buf(), options, registry, services, files, work }
     }
 }

@@ -331,7 +331,7 @@ impl Builder {
     }
 
     /// Reads files instead of mapping them: damaged hardware then gives errors where a map would
-    /// end the process, and all blocks are in the block cache.
+    /// end the process, and all blocks are in the block cache. The table of readers is mapped.
     pub fn without_maps(mut self) -> Builder {
         self.env = Some(OsEnv::without_maps());
         self

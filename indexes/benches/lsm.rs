@@ -55,7 +55,7 @@ impl Dir {
         let env: Arc<dyn Env> = OsEnv::new();
         let next_file = Arc::new(AtomicU64::new(1));
         let moved = Arc::new(Event::new());
-        let table = FileTable::new(env.clone(), path.clone(), moved);
+        let table = FileTable::new(env.clone(), path.clone(), Reuse::Here, moved);
         let output = output(&env, &path, &next_file);
         Dir { env, path, next_file, table, output }
     }

@@ -88,8 +88,11 @@ impl SyncTo {
                 if !tail.is_poisoned() {
                     tail.log.note_synced(target);
                     self.parts.publish(&mut tail);
-                    // What waited in memory is written now, and was published before.
-                    self.parts.show(&tail);
+                    // What waited in memory is written now, and was published before. Behind a database
+                    // that was closed meanwhile, another process may show what is its own.
+                    if !tail.is_closed() {
+                        self.parts.show(&tail);
+                    }
                 }
             }
             Err(error) => self.parts.poison(&mut tail, &Error::io("syncing the log", error)),

@@ -150,6 +150,11 @@ pub trait Vfs: Send + Sync + Debug {
 pub trait SharedWords: Send + Sync + Debug {
     /// The words.
     fn words(&self) -> &[AtomicU64];
+
+    /// Whether other processes see them.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// What a [`Job`] wants after a step.

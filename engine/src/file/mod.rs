@@ -14,7 +14,7 @@ mod table;
 mod writer;
 
 pub use log_files::LogFiles;
-pub use region::{CHECKED_BYTES, DataFile, Opener, Region};
+pub use region::{CHECKED_BYTES, DataFile, Opener, Region, Reuse};
 pub use table::FileTable;
 pub use writer::{FileOutput, Spread};
 

@@ -14,6 +14,15 @@ use crate::id::FileId;
 /// Things that are checked at first touch begin at least so many bytes from one another.
 pub const CHECKED_BYTES: u64 = 1024;
 
+/// Who reuses pages of files that are written in place, once nobody may read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// This process, if any: what it still looks at stays.
+    Here,
+    /// Another process, which only knows what the versions of this one need.
+    Elsewhere,
+}
+
 /// Opens a file again.
 pub type Opener = Box<dyn Fn() -> io::Result<Arc<dyn VfsFile>> + Send + Sync>;
 
@@ -25,6 +34,7 @@ pub struct DataFile {
     /// Of a file that is written in place: each extent gets a map of its own, and of the open files
     /// that a process may have, none is kept for the next.
     again: Option<Opener>,
+    reuse: Reuse,
     len: u64,
     map: Option<MappedBytes>,
     /// A bit for each [`CHECKED_BYTES`]: whether what begins there was compared with its checksum.
@@ -56,7 +66,8 @@ impl DataFile {
             FileKind::InPlace => None,
         };
         let file = if map.is_none() { file.into() } else { OnceLock::new() };
-        Ok(DataFile { id, file, again: None, len, map, checked: OnceLock::new() })
+        let (again, reuse) = (None, Reuse::Here);
+        Ok(DataFile { id, file, again, reuse, len, map, checked: OnceLock::new() })
     }
 
     /// A file that is written in place: it is opened whenever an extent of it is asked for, and
@@ -64,10 +75,10 @@ impl DataFile {
     ///
     /// # Errors
     /// What `open` fails with.
-    pub fn in_place(id: FileId, open: Opener) -> io::Result<DataFile> {
+    pub fn in_place(id: FileId, open: Opener, reuse: Reuse) -> io::Result<DataFile> {
         let len = open()?.len()?;
         let (file, checked) = (OnceLock::new(), OnceLock::new());
-        Ok(DataFile { id, file, again: Some(open), len, map: None, checked })
+        Ok(DataFile { id, file, again: Some(open), reuse, len, map: None, checked })
     }
 
     /// A map of the first `len` bytes as they are now, of a file that is written in place: whether
@@ -219,6 +230,11 @@ impl Region {
         {
             map.prefetch(start, len);
         }
+    }
+
+    /// Who writes over pages of it that no version needs.
+    pub fn reuse(&self) -> Reuse {
+        self.file.reuse
     }
 
     /// Whether the extent is mapped.

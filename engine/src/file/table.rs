@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, Result};
-use crate::file::{DataFile, Extent, FileKind, Files, Region};
+use crate::file::{DataFile, Extent, FileKind, Files, Region, Reuse};
 use crate::format::name;
 use crate::id::{EditNo, FileId};
 
@@ -18,6 +18,7 @@ use crate::id::{EditNo, FileId};
 pub struct FileTable {
     env: Arc<dyn Env>,
     dir: PathBuf,
+    reuse: Reuse,
     open: Mutex<HashMap<FileId, Weak<OpenFile>>>,
     released: Arc<Released>,
     /// Files that are to be removed, and the edit since which the manifest names them no more.
@@ -52,11 +53,12 @@ impl Drop for OpenFile {
 
 impl FileTable {
     /// The files in `dir`. `moved` moves when a file is let go of.
-    pub fn new(env: Arc<dyn Env>, dir: PathBuf, moved: Arc<Event>) -> Arc<FileTable> {
+    pub fn new(env: Arc<dyn Env>, dir: PathBuf, reuse: Reuse, moved: Arc<Event>) -> Arc<FileTable> {
         let released = Arc::new(Released { files: Mutex::default(), moved });
         Arc::new(FileTable {
             env,
             dir,
+            reuse,
             open: Mutex::default(),
             released,
             unnamed: Mutex::default(),
@@ -112,7 +114,9 @@ impl FileTable {
         };
         let file = Arc::new(match kind {
             FileKind::Sealed => DataFile::new(id, kind, open_it().map_err(failed)?)?,
-            FileKind::InPlace => DataFile::in_place(id, Box::new(open_it)).map_err(failed)?,
+            FileKind::InPlace => {
+                DataFile::in_place(id, Box::new(open_it), self.reuse).map_err(failed)?
+            }
         });
         let file = Arc::new(OpenFile { file, released: self.released.clone() });
         open.retain(|_, file| file.strong_count() > 0);

@@ -40,7 +40,7 @@ mod tests;
 pub use copy::{close_copy, copy_segment, cut_copy};
 pub use cursor::Cursor;
 pub use follow::Follow;
-pub use reader::{Scan, Torn, describe, find_logs, scan};
+pub use reader::{Scan, Torn, describe, find_logs, scan, scan_copied};
 pub use record::{CloseMark, Kind, RECORD_HEADER_BYTES, Record, RecordHeader};
 pub use retained::{Keep, Place, Retained, find_kept};
 pub use salvage::{Lines, Salvaged, Trouble, find_lines, salvage};

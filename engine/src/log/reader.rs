@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::env::{Map, OpenMode, Vfs};
+use std::sync::Arc;
+
+use crate::env::{Map, OpenMode, Vfs, VfsFile};
 use crate::error::{Error, Result};
 use crate::format::name::{self, FileName};
 use crate::id::{LogNo, LogPos, SeqNo};
@@ -74,30 +76,53 @@ impl Bytes {
     }
 }
 
-fn load(vfs: &dyn Vfs, dir: &Path, number: LogNo) -> Result<Bytes> {
-    load_file(vfs, dir, name::log(number))
+/// How the bytes of the log are had.
+#[derive(Clone, Copy)]
+enum Loading {
+    /// Mapped where they can be: nobody shortens the log meanwhile.
+    Mapped,
+    Copied,
+}
+
+fn load(vfs: &dyn Vfs, dir: &Path, number: LogNo, loading: Loading) -> Result<Bytes> {
+    match loading {
+        Loading::Mapped => load_file(vfs, dir, &name::log(number)),
+        Loading::Copied => copy_file(vfs, dir, &name::log(number)),
+    }
 }
 
 /// All bytes of a file.
 ///
 /// # Errors
 /// `Corrupt` when it is missing; `Io`.
-pub(super) fn load_file(vfs: &dyn Vfs, dir: &Path, file_name: String) -> Result<Bytes> {
-    let failed = |e| Error::io(format_args!("reading {file_name}"), e);
-    let file = match vfs.open(&dir.join(&file_name), OpenMode::Read) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::corrupt(format!("{file_name} is missing")));
-        }
-        opened => opened.map_err(failed)?,
-    };
-    let len = file.len().map_err(failed)?;
-    if let Some(map) = file.map(0..len).map_err(failed)? {
-        return Ok(Bytes::Map(map));
+pub(super) fn load_file(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<Bytes> {
+    let (file, failed) = (open(vfs, dir, file_name)?, reading(file_name));
+    let len = file.len().map_err(&failed)?;
+    match file.map(0..len).map_err(&failed)? {
+        Some(map) => Ok(Bytes::Map(map)),
+        None => copy_file(vfs, dir, file_name),
     }
-    let len = usize::try_from(len).map_err(|_| Error::corrupt(format!("{file_name} is huge")))?;
+}
+
+/// As [`load_file`], never mapped: what another process shortens meanwhile is an error.
+fn copy_file(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<Bytes> {
+    let (file, failed) = (open(vfs, dir, file_name)?, reading(file_name));
+    let len = usize::try_from(file.len().map_err(&failed)?)
+        .map_err(|_| Error::corrupt(format!("{file_name} is huge")))?;
     let mut bytes = vec![0; len];
-    file.read_exact_at(0, &mut bytes).map_err(failed)?;
+    file.read_exact_at(0, &mut bytes).map_err(&failed)?;
     Ok(Bytes::Copy(bytes))
+}
+
+fn open(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<Arc<dyn VfsFile>> {
+    vfs.open(&dir.join(file_name), OpenMode::Read).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::corrupt(format!("{file_name} is missing")),
+        _ => reading(file_name)(e),
+    })
+}
+
+fn reading(file_name: &str) -> impl Fn(std::io::Error) -> Error {
+    move |e| Error::io(format_args!("reading {file_name}"), e)
 }
 
 /// Reads the whole log from segment `start` on and hands every record to `visit`, oldest first.
@@ -111,13 +136,37 @@ pub fn scan(
     start: LogNo,
     visit: &mut dyn FnMut(LogNo, Record<'_>) -> Result<()>,
 ) -> Result<Scan> {
+    scan_by(vfs, (dir, Loading::Mapped), uuid, start, visit)
+}
+
+/// As [`scan`], of a log that another process may begin to write meanwhile.
+///
+/// # Errors
+/// As there, and whatever comes of such a change.
+pub fn scan_copied(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    uuid: &[u8; 16],
+    start: LogNo,
+    visit: &mut dyn FnMut(LogNo, Record<'_>) -> Result<()>,
+) -> Result<Scan> {
+    scan_by(vfs, (dir, Loading::Copied), uuid, start, visit)
+}
+
+fn scan_by(
+    vfs: &dyn Vfs,
+    (dir, loading): (&Path, Loading),
+    uuid: &[u8; 16],
+    start: LogNo,
+    visit: &mut dyn FnMut(LogNo, Record<'_>) -> Result<()>,
+) -> Result<Scan> {
     let logs: Vec<LogNo> = find_logs(vfs, dir)?.into_iter().filter(|no| *no >= start).collect();
     for (number, due) in logs.iter().zip(start.0..) {
         crate::ensure_sound!(number.0 == due, "log segment {due} is missing");
     }
     let mut found = Scan::default();
     for (i, number) in logs.iter().enumerate() {
-        let bytes = load(vfs, dir, *number)?;
+        let bytes = load(vfs, dir, *number, loading)?;
         let header = SegmentHeader::decode(*number, bytes.get())?;
         crate::ensure_sound!(
             header.uuid == *uuid,
@@ -126,7 +175,7 @@ pub fn scan(
         let next = match logs.get(i + 1) {
             None => None,
             Some(next) => {
-                let bytes = load(vfs, dir, *next)?;
+                let bytes = load(vfs, dir, *next, loading)?;
                 Some(SegmentHeader::decode(*next, bytes.get())?.base)
             }
         };

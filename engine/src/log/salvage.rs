@@ -178,7 +178,7 @@ fn stand_in(uuid: [u8; 16], number: LogNo, (base, last_seq): (LogPos, SeqNo)) ->
 
 /// The bytes of a file, zeros where they cannot be read, and what is to be said of these.
 fn load(vfs: &dyn Vfs, dir: &Path, file_name: &str) -> Result<(Bytes, Vec<Unreadable>)> {
-    let error = match load_file(vfs, dir, file_name.to_owned()) {
+    let error = match load_file(vfs, dir, file_name) {
         Ok(bytes) => return Ok((bytes, Vec::new())),
         Err(error) if error.kind() == ErrorKind::Io => error,
         Err(error) => return Err(error),

@@ -133,11 +133,17 @@ impl Reader {
         caught_up.map(|()| parts.published())
     }
 
-    /// Gives the slot back, unless views still show what it keeps: then it goes with the last
-    /// handle.
+    /// Gives the slot back, unless somebody still looks at what it keeps: then it goes with the last
+    /// handle. From here on there is nothing to read for those who hold no view.
     pub(crate) fn leave(&self, parts: &Parts) {
+        let _following = self.lock();
+        let tail = parts.tail();
         let current = parts.versions.current();
-        if parts.pins.report(&current.value).views == 0 {
+        let empty = current.value.empty_at(current.value.edit);
+        // Waits for those who look at the current version just now to be counted.
+        parts.versions.seal_and_replace(parts.published().0, empty);
+        drop((current, tail));
+        if parts.versions.read(|empty, _| empty.count_living()) == 1 {
             drop(self.slot.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
@@ -178,6 +184,11 @@ impl Following {
     fn refresh(&mut self, parts: &Parts, table: &Table) -> Result<()> {
         // Before what is shown: at this time, that was the last commit.
         let now_ms = parts.env.wall_ms();
+        if !self.writer.is_there && self.writer.opening == table.openings() {
+            // Nobody has written since: whatever will be written comes later.
+            parts.services.clock.reach(now_ms);
+            return Ok(());
+        }
         let Some(shown) = self.shown(table) else { return Ok(()) };
         let mut caught_up = match self.is_broken {
             true => Err(Error::corrupt("a commit could not be applied before")),

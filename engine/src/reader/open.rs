@@ -23,7 +23,7 @@ use crate::format::name;
 use crate::id::{EditNo, LogNo, LogPos, SeqNo};
 use crate::identity::{self, Identity};
 use crate::index::Registry;
-use crate::log::{CloseMark, Cursor, Scan, SegmentHeader, find_kept, scan};
+use crate::log::{CloseMark, Cursor, Scan, SegmentHeader, find_kept, find_logs, scan_copied};
 use crate::manifest::{self, ManifestPosition, Recovered};
 use crate::options::Options;
 use crate::readers::{LocalWords, Shown, Table, WORDS};
@@ -56,9 +56,14 @@ pub(crate) fn open(
         Error::io(format_args!("{} (readers share it with the writer)", path.display()), e)
     })?;
     let table = Table::new(words);
+    if !table.is_shared() {
+        return Err(Error::unsupported(
+            "processes share no memory on this system: one alone can open a database here",
+        ));
+    }
     let slot = table.take(vfs, dir, EditNo(0), SeqNo(0))?;
     let ground = Ground::new(env.clone(), dir, options, registry, Clock::standing(0));
-    let (read, writer) =
+    let (read, writer, alone_ms) =
         settle(&*env, dir, &table, PATIENCE, |limit| read(&ground, &identity, limit))?;
     let Read { made, manifest, log, found } = read;
     let counters = manifest.state.counters();
@@ -79,7 +84,7 @@ pub(crate) fn open(
         take_memory(&parts, writer);
         count(&parts, writer);
     }
-    parts.services.clock.reach(found.clock_ms);
+    parts.services.clock.reach(found.clock_ms.max(alone_ms));
     parts.publish_up_to(&tail, published);
     drop(tail);
     parts.update_pressure();
@@ -108,18 +113,20 @@ pub(super) enum Limit {
     End,
 }
 
-/// Reads until nothing was changed meanwhile that matters; returns who writes, too.
+/// Reads until nothing was changed meanwhile that matters; returns who writes, too, and where
+/// nobody does, a time before anything that will be written: else 0.
 pub(super) fn settle<R>(
     env: &dyn Env,
     dir: &Path,
     table: &Table,
     patience: Duration,
     mut read: impl FnMut(Limit) -> Result<R>,
-) -> Result<(R, Writer)> {
+) -> Result<(R, Writer, u64)> {
     let lock = dir.join(name::LOCK);
     let (never, deadline) = (Event::new(), env.now() + patience);
     let mut looks = 0;
     loop {
+        let now_ms = env.wall_ms();
         let opening = table.openings();
         let is_written = is_written(env.vfs(), &lock);
         let limit = match table.shown(opening) {
@@ -128,7 +135,8 @@ pub(super) fn settle<R>(
         };
         let wait = match limit.map(&mut read) {
             Some(Ok(done)) if table.openings() == opening => {
-                return Ok((done, Writer { opening, is_there: is_written }));
+                let alone_ms = if is_written { 0 } else { now_ms };
+                return Ok((done, Writer { opening, is_there: is_written }, alone_ms));
             }
             Some(Err(error)) if !is_worth_another_try(error.kind()) || looks == LOOKS => {
                 return Err(error);
@@ -178,6 +186,13 @@ pub(super) fn read_from(
         Limit::End => SeqNo::MAX,
     };
     let uuid = manifest.uuid.0;
+    if state.log_start() == LogNo(0) && find_logs(vfs, dir)?.is_empty() {
+        return Err(Error::not_found(format!(
+            "there is no database in {} yet: whoever was creating it has not come to the end; open \
+             it for writing once",
+            dir.display()
+        )));
+    }
     let mut log = Cursor::open(vfs, dir, &uuid, state.log_start().max(LogNo(1)))?;
     let mut found = Scan { clock_ms: state.wall_ms(), ..Scan::default() };
     let mut ends = |segment: &SegmentHeader, end: LogPos| match found.segments.last_mut() {
@@ -213,7 +228,8 @@ pub(super) fn read_from(
 /// is known to have been synced is missing.
 fn check_end(vfs: &dyn Vfs, dir: &Path, manifest: &Recovered, found: &Scan) -> Result<()> {
     let start = manifest.state.log_start().max(LogNo(1));
-    let whole = scan(vfs, dir, &manifest.uuid.0, start, &mut |_, _| Ok(()))?;
+    // A writer that comes now may shorten the log, which nobody must have mapped then.
+    let whole = scan_copied(vfs, dir, &manifest.uuid.0, start, &mut |_, _| Ok(()))?;
     crate::ensure_sound!(
         whole.last_seq == found.last_seq,
         "the log ended with commit {}, now with {}",

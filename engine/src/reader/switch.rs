@@ -120,6 +120,8 @@ impl Following {
         }
         let lost = parts.feeds.lose_before(tail.log.first_commit());
         Stats::add(&parts.stats.feeds_lost, lost);
+        // Whoever writes removes files.
+        drop(parts.files.take_released());
         parts.update_pressure();
         parts.enforce_view_budget();
     }
@@ -127,13 +129,15 @@ impl Following {
     /// Reads everything anew, and goes on from there.
     pub(super) fn rebuild(&mut self, parts: &Parts, table: &Table) -> Result<()> {
         let (vfs, tools) = (parts.env.vfs(), Tools::of(parts));
-        let (read, writer) = settle(&*parts.env, &parts.dir, table, PATIENCE, |limit| {
+        let (read, writer, alone_ms) = settle(&*parts.env, &parts.dir, table, PATIENCE, |limit| {
             let manifest = manifest::recover(vfs, &parts.dir, self.manifest.uuid)?;
             let world = World::of_manifest(tools, &manifest.state)?;
             read_from(world, vfs, &parts.dir, manifest, limit)
         })?;
         self.writer = writer;
-        self.go_to(parts, read)
+        self.go_to(parts, read)?;
+        parts.services.clock.reach(alone_ms);
+        Ok(())
     }
 
     /// Passes over commits that are in segments of `next` already, if there are any: goes on with

@@ -63,6 +63,10 @@ impl SharedWords for LocalWords {
     fn words(&self) -> &[AtomicU64] {
         &self.0
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// What a reader process may still read.
@@ -85,16 +89,20 @@ pub struct Shown {
 
 /// The table.
 #[derive(Clone, Debug)]
-pub struct Table(Arc<dyn SharedWords>);
+pub struct Table {
+    words: Arc<dyn SharedWords>,
+    /// The opening for writing that this one tells of; 0 of none.
+    opening: u64,
+}
 
 impl Table {
     /// The table in `words`, which are [`WORDS`].
     pub fn new(words: Arc<dyn SharedWords>) -> Table {
-        Table(words)
+        Table { words, opening: 0 }
     }
 
     fn word(&self, i: usize) -> Option<&AtomicU64> {
-        self.0.words().get(i)
+        self.words.words().get(i)
     }
 
     fn load(&self, i: usize) -> u64 {
@@ -108,10 +116,11 @@ impl Table {
     }
 
     /// Begins a writer's time: nothing is shown until [`Table::ready`]. Slots stay as they are.
-    pub fn begin(&self) {
+    pub fn begin(&mut self) {
         self.store(READY, 0);
         // First the number: who saw the words before sees by it that they are not meant.
         self.bump(OPENINGS);
+        self.opening = self.openings();
         for word in [PUBLISHED, CLOCK, EDIT] {
             self.store(word, 0);
         }
@@ -130,16 +139,33 @@ impl Table {
         }
     }
 
+    /// Whether what this one tells is to be told: no later writer has begun its time.
+    #[inline]
+    fn is_meant(&self) -> bool {
+        self.openings() == self.opening
+    }
+
     /// Tells of a published commit.
     #[inline]
     pub fn show_published(&self, seq: SeqNo, clock_ms: u64) {
+        if !self.is_meant() {
+            return;
+        }
         self.store(CLOCK, clock_ms);
         self.store(PUBLISHED, seq.0);
     }
 
     /// Tells of an edit of the manifest.
     pub fn show_edit(&self, edit: EditNo) {
+        if !self.is_meant() {
+            return;
+        }
         self.store(EDIT, edit.0);
+    }
+
+    /// Whether other processes see what this one tells.
+    pub fn is_shared(&self) -> bool {
+        self.words.is_shared()
     }
 
     /// The published commit as other processes see it.

@@ -11,7 +11,7 @@ fn table() -> (Table, Arc<LocalWords>) {
 
 #[test]
 fn nothing_is_shown_of_a_writer_that_is_not_ready_or_not_meant() {
-    let (table, words) = table();
+    let (mut table, words) = table();
     assert_eq!(table.shown(0), None);
     table.begin();
     table.show_published(SeqNo(12), 34);
@@ -29,7 +29,7 @@ fn nothing_is_shown_of_a_writer_that_is_not_ready_or_not_meant() {
 
 #[test]
 fn a_slot_is_taken_once_told_of_and_given_back() {
-    let (table, _) = table();
+    let (mut table, _) = table();
     let env = SimEnv::new(1);
     let dir = Path::new("db");
     env.vfs().create_dir_all(dir).unwrap();
@@ -108,4 +108,22 @@ fn a_forked_child_neither_moves_nor_frees_the_slot_of_its_parent() {
     drop(child);
     let slot = Slot { edit: EditNo(3), seq: SeqNo(7) };
     assert_eq!(table.slots().collect::<Vec<_>>(), [(0, slot)]);
+}
+
+/// A sync may end long after the database was closed, and another process writes.
+#[test]
+fn what_a_writer_tells_after_the_next_has_begun_is_not_told() {
+    let (mut one, words) = table();
+    one.begin();
+    one.ready();
+    one.show_published(SeqNo(7), 70);
+    let mut other = Table::new(words);
+    other.begin();
+    other.show_published(SeqNo(9), 90);
+    other.show_edit(EditNo(3));
+    other.ready();
+    one.show_published(SeqNo(8), 80);
+    one.show_edit(EditNo(2));
+    let shown = Shown { published: SeqNo(9), edit: EditNo(3) };
+    assert_eq!(other.shown(2), Some(shown));
 }

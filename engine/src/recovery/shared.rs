@@ -30,7 +30,7 @@ pub(super) fn table_of(env: &dyn Env, dir: &Path, access: Access) -> Result<Tabl
     }
     let path = dir.join(name::READERS);
     let words = env.shared_words(&path, WORDS).map_err(|e| Error::io(path.display(), e))?;
-    let table = Table::new(words);
+    let mut table = Table::new(words);
     table.begin();
     table.reclaim(env.vfs(), dir);
     Ok(table)

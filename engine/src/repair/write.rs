@@ -12,7 +12,7 @@ use crate::batch::{Batch, Body};
 use crate::database::Engine;
 use crate::env::{Env, Event};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{FileTable, Files};
+use crate::file::{FileTable, Files, Reuse};
 use crate::id::{IndexId, SeqNo};
 use crate::index::{ErasedState, Holes, KnownBy, Lost, Remnant, Salvage, Taken};
 use crate::log::{self, Kind, Record};
@@ -44,7 +44,7 @@ pub(super) fn write(
     engine: &Engine,
     report: &mut RepairReport,
 ) -> Result<()> {
-    let files = FileTable::new(env.clone(), dir.to_path_buf(), Arc::new(Event::new()));
+    let files = FileTable::new(env.clone(), dir.to_path_buf(), Reuse::Here, Arc::new(Event::new()));
     let (mut targets, mut loads) = (BTreeMap::new(), Vec::new());
     for (old, index) in &survey.indexes {
         let entry = &index.entry;

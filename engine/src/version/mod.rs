@@ -19,7 +19,7 @@ mod tests;
 pub use catalog::{Catalog, CatalogOp, Entry};
 pub use pair::{Pair, Sealed};
 pub use pins::{LogHold, PinReport, Pins};
-pub use view::{Shown, View};
+pub use view::{Held, Shown, View};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,6 +106,11 @@ impl Version {
         Error::not_found(format!("{title} was dropped, or is newer than the view"))
     }
 
+    /// How many versions live, this one included.
+    pub fn count_living(&self) -> usize {
+        self.living.count()
+    }
+
     /// The oldest edit that a living version is of.
     pub fn oldest_living(&self) -> Option<EditNo> {
         self.living.oldest()
@@ -141,6 +146,10 @@ impl Living {
                 edits.remove(&edit);
             }
         }
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
     /// The oldest edit that a living version is of.

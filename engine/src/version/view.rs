@@ -72,6 +72,19 @@ impl<T: IndexType> Clone for Shown<T> {
     }
 }
 
+/// What a view shows, held: nothing of it is reused as long as this lives, even when the view
+/// expires.
+#[derive(Clone)]
+pub struct Held {
+    _version: Arc<Sealed<Version>>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
 /// A moment of the database: what was committed up to [`View::seq`], nothing else, for as long as
 /// the view lives. Cloning is cheap. A view holds memory and files; the oldest views expire when
 /// all of them together hold too much.
@@ -139,6 +152,14 @@ impl View {
              it for less time, or open the database with a larger snapshot_budget or memory_budget",
             self.seq()
         ))
+    }
+
+    /// Holds what it shows.
+    ///
+    /// # Errors
+    /// `Expired`.
+    pub fn hold(&self) -> Result<Held> {
+        Ok(Held { _version: self.version()? })
     }
 
     fn version(&self) -> Result<Arc<Sealed<Version>>> {

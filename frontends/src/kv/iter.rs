@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use cuesta_engine::IndexId;
 use cuesta_engine::budget::Charge;
-use cuesta_engine::version::View;
+use cuesta_engine::version::{Held, View};
 
 use crate::kv::blame::in_view;
 use crate::kv::structure::Walker;
@@ -24,6 +24,8 @@ pub struct Cursor {
     cursor: Walker,
     /// Of a transaction: what is read.
     tracked: Option<Box<Tracked>>,
+    /// In a process that reads along: what the cursor stands in, should the view expire.
+    _held: Option<Held>,
     _charge: Charge,
 }
 
@@ -36,11 +38,12 @@ impl fmt::Debug for Cursor {
 impl Cursor {
     pub(super) fn new(
         (view, index): (View, IndexId),
-        cursor: Walker,
+        (cursor, held): (Walker, Option<Held>),
         tracked: Option<Tracked>,
         charge: Charge,
     ) -> Cursor {
-        Cursor { view, index, cursor, tracked: tracked.map(Box::new), _charge: charge }
+        let tracked = tracked.map(Box::new);
+        Cursor { view, index, cursor, tracked, _held: held, _charge: charge }
     }
 
     #[inline]

@@ -148,12 +148,14 @@ impl Snapshot {
     pub(crate) fn cursor_within(&self, keyspace: &Keyspace, within: Bounds<'_>) -> Result<Cursor> {
         keyspace.check_same(&self.db)?;
         let named = |error| in_keyspace(error, keyspace.name());
+        // Another process writes, which knows of what versions need, not of cursors.
+        let held = self.db.is_reader().then(|| self.view.hold()).transpose().map_err(named)?;
         let open = |reader: Reader<'_>| Ok(reader.cursor(within.0, within.1));
         let cursor = keyspace.handle().ask(&self.view, open).map_err(named)?;
         let track = |shared| Tracked::begin(shared, self.view.seq(), keyspace.id(), within);
         let tracked = self.transaction.as_ref().map(track).transpose()?;
         let budget = &self.db.engine.parts().services.budget;
         let charge = Charge::new(budget, Part::Cursors, cursor.memory_max() as u64)?;
-        Ok(Cursor::new((self.view.clone(), keyspace.id()), cursor, tracked, charge))
+        Ok(Cursor::new((self.view.clone(), keyspace.id()), (cursor, held), tracked, charge))
     }
 }

@@ -23,6 +23,8 @@ pub struct World {
     pub before_open: Hook<OpenMode>,
     /// Called before a file is synced.
     pub before_sync: Arc<Hook<SyncKind>>,
+    /// Called before a part of a file is mapped.
+    pub before_map: Arc<Hook<Range<u64>>>,
     /// Called before a file is removed.
     pub before_remove: Hook<()>,
     /// By how much the wall clock is ahead, in milliseconds.
@@ -38,6 +40,7 @@ impl World {
             inner: OsEnv::new(),
             before_open: Box::new(|_, _| {}),
             before_sync: Arc::new(Box::new(|_, _| {})),
+            before_map: Arc::new(Box::new(|_, _| {})),
             before_remove: Box::new(|_, ()| {}),
             ahead_ms: AtomicI64::new(0),
             later_ms: AtomicU64::new(0),
@@ -91,8 +94,8 @@ impl Vfs for World {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
         (self.before_open)(path, mode);
         let inner = self.inner.vfs().open(path, mode)?;
-        let before_sync = self.before_sync.clone();
-        Ok(Arc::new(Hooked { inner, path: path.to_path_buf(), before_sync }))
+        let (before_sync, before_map) = (self.before_sync.clone(), self.before_map.clone());
+        Ok(Arc::new(Hooked { inner, path: path.to_path_buf(), before_sync, before_map }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -150,6 +153,7 @@ struct Hooked {
     inner: Arc<dyn VfsFile>,
     path: PathBuf,
     before_sync: Arc<Hook<SyncKind>>,
+    before_map: Arc<Hook<Range<u64>>>,
 }
 
 impl fmt::Debug for Hooked {
@@ -185,6 +189,7 @@ impl VfsFile for Hooked {
     }
 
     fn map(&self, range: Range<u64>) -> io::Result<Option<Map>> {
+        (self.before_map)(&self.path, range.clone());
         self.inner.map(range)
     }
 }

@@ -1,9 +1,14 @@
 //! Processes that read along, here as handles of one process: nothing of what they share is within
 //! one.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use cuesta::env::OpenMode;
 use cuesta::{Database, Durability, ErrorKind, Keyspace, KeyspaceEngine, KeyspaceOptions};
+
+use crate::hooked::World;
 
 fn key(n: u32) -> [u8; 4] {
     n.wrapping_mul(2_654_435_761).to_be_bytes()
@@ -57,12 +62,18 @@ fn a_reader_sees_what_was_published_when_it_looks() {
 /// the writer has.
 #[test]
 fn a_reader_keeps_up_with_flushes_and_merges() {
-    for engine in [KeyspaceEngine::Lsm, KeyspaceEngine::Btree] {
+    let engines = [KeyspaceEngine::Lsm, KeyspaceEngine::Btree];
+    for (engine, maps) in engines.into_iter().flat_map(|one| (0..4).map(move |maps| (one, maps))) {
+        let mapped = |builder: cuesta::Builder, bit| match maps & bit {
+            0 => builder,
+            _ => builder.without_maps(),
+        };
         let dir = tempfile::tempdir().unwrap();
-        let writer = small(dir.path()).durability(Durability::Buffered).open(dir.path()).unwrap();
+        let writer = mapped(small(dir.path()), 1).durability(Durability::Buffered);
+        let writer = writer.open(dir.path()).unwrap();
         let options = KeyspaceOptions::new().engine(engine);
         let keys = writer.keyspace_with("keys", &options).unwrap();
-        let reader = small(dir.path()).reader().open(dir.path()).unwrap();
+        let reader = mapped(small(dir.path()), 2).reader().open(dir.path()).unwrap();
         reader.refresh().unwrap();
         let read = reader.keyspace("keys").unwrap();
         let mut held = Vec::new();
@@ -79,7 +90,7 @@ fn a_reader_keeps_up_with_flushes_and_merges() {
                 writer.settle().unwrap();
             }
             reader.refresh().unwrap();
-            assert_eq!(content(&read), content(&keys), "{engine:?} in round {round}");
+            assert_eq!(content(&read), content(&keys), "{engine:?} {maps} in round {round}");
             if round % 10 == 3 {
                 held.push((reader.snapshot(), content(&keys)));
             }
@@ -249,4 +260,188 @@ fn a_reader_that_comes_later_sees_commits_that_waited_for_nothing() {
     let reader = Database::open_reader(dir.path()).unwrap();
     assert!(reader.wait_for(last, Some(Duration::from_secs(20))).unwrap());
     assert_eq!(content(&reader.keyspace("keys").unwrap()).len(), 2);
+}
+
+/// A writer of a tree whose pages are all reused, again and again.
+struct Churn {
+    db: Database,
+    keys: Keyspace,
+    round: u8,
+}
+
+impl Churn {
+    fn begin(dir: &std::path::Path) -> Churn {
+        let db = Database::builder().durability(Durability::Buffered).open(dir).unwrap();
+        let tree = KeyspaceOptions::new().engine(KeyspaceEngine::Btree);
+        let keys = db.keyspace_with("keys", &tree).unwrap();
+        let mut churn = Churn { db, keys, round: 0 };
+        churn.go_on(1);
+        churn
+    }
+
+    /// Writes everything anew, and has it flushed, so often.
+    fn go_on(&mut self, rounds: u8) {
+        for _ in 0..rounds {
+            self.round += 1;
+            let mut batch = self.db.batch();
+            for n in 0..600 {
+                // Some lie apart.
+                let len = if n % 50 == 0 { 6000 } else { 60 };
+                batch.put(&self.keys, key(n), vec![self.round; len]).unwrap();
+            }
+            batch.commit().unwrap();
+            self.db.flush().unwrap();
+        }
+    }
+}
+
+fn reader_of(dir: &std::path::Path) -> (Database, Keyspace) {
+    let reader = Database::open_reader(dir).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    (reader, read)
+}
+
+/// The writer knows nothing of what another process holds but the slot.
+#[test]
+fn values_and_cursors_of_a_reader_stay_while_the_writer_reuses_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut churn = Churn::begin(dir.path());
+    let reader = Database::builder().reader().snapshot_budget(64 << 10).open(dir.path()).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    let values = [0, 1, 50, 51].map(|n| read.get(key(n)).unwrap().unwrap());
+    let mut cursor = read.cursor::<&[u8]>(..).unwrap();
+    assert!(cursor.next().unwrap() && cursor.next().unwrap());
+    let stood_on = cursor.key().to_vec();
+    let items: Vec<_> = read.iter().unwrap().take(20).map(|entry| entry.unwrap()).collect();
+    for _ in 0..8 {
+        churn.go_on(1);
+        reader.refresh().unwrap();
+        let alike = |value: &[u8]| value.iter().all(|byte| *byte == 1);
+        assert!(values.iter().all(|value| alike(value)), "round {}", churn.round);
+        assert!(items.iter().all(|(_, value)| alike(value)), "round {}", churn.round);
+        assert!(cursor.key() == stood_on && alike(cursor.value()), "round {}", churn.round);
+        match cursor.next() {
+            Ok(there) => assert!(there && cursor.prev().unwrap()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Expired),
+        }
+        assert!(read.get(key(7)).unwrap().unwrap().iter().all(|byte| *byte == churn.round));
+    }
+}
+
+#[test]
+fn nothing_is_read_of_a_reader_that_was_closed_but_what_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut churn = Churn::begin(dir.path());
+    let (reader, read) = reader_of(dir.path());
+    let (value, snapshot) = (read.get(key(50)).unwrap().unwrap(), reader.snapshot());
+    reader.close().unwrap();
+    // The snapshot is read as long as it lives.
+    assert_eq!(churn.db.stats().get("readers"), Some(1));
+    churn.go_on(5);
+    assert!(*value == [1; 6000][..]);
+    assert_eq!(snapshot.get(&read, key(51)).unwrap().unwrap(), [1; 60]);
+    let error = read.get(key(51)).unwrap_err();
+    assert!(error.kind() == ErrorKind::Invalid && error.message().contains("closed"), "{error}");
+    drop((snapshot, read, value));
+    assert_eq!(churn.db.stats().get("readers"), Some(0));
+}
+
+#[test]
+fn reads_while_a_reader_is_closed_are_right_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut churn = Churn::begin(dir.path());
+    for _ in 0..10 {
+        let (reader, read) = reader_of(dir.path());
+        let round = churn.round;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in (0..600).cycle().take(200_000) {
+                    match read.get_with(key(n), |value| value.iter().all(|byte| *byte >= round)) {
+                        Ok(found) => assert_eq!(found, Some(true)),
+                        Err(error) => {
+                            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+                            return;
+                        }
+                    }
+                }
+            });
+            reader.close().unwrap();
+            churn.go_on(3);
+        });
+    }
+}
+
+/// Where nobody writes, time goes on all the same.
+#[test]
+fn values_expire_for_a_reader_that_is_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    keys.put_with_ttl("a", "1", Duration::from_secs(60)).unwrap();
+    drop(keys);
+    writer.close().unwrap();
+    let world = Arc::new(World::new());
+    let alone = Database::builder().reader().refresh_interval(Duration::from_secs(3600));
+    let alone = alone.environment(world.clone()).open(dir.path()).unwrap();
+    let read = alone.keyspace("keys").unwrap();
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    world.later_ms.store(61_000, Ordering::SeqCst);
+    // As of its last look.
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    alone.refresh().unwrap();
+    assert_eq!(read.get("a").unwrap(), None);
+    let later = Database::builder().reader().environment(world).open(dir.path()).unwrap();
+    assert_eq!(later.keyspace("keys").unwrap().get("a").unwrap(), None);
+}
+
+/// Whoever begins to write may shorten a log: a map of it would end the process.
+#[test]
+fn readers_map_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |reads: bool| {
+        let mut world = World::new();
+        world.before_map = Arc::new(Box::new(move |path, _| {
+            let is_log = path.extension().is_some_and(|end| end == "log");
+            assert!(!(reads && is_log), "{} is mapped", path.display());
+        }));
+        let builder = Database::builder().environment(Arc::new(world));
+        let builder = if reads { builder.reader() } else { builder };
+        builder.open(dir.path()).unwrap()
+    };
+    let writer = open(false);
+    let keys = writer.keyspace("keys").unwrap();
+    keys.put("a", "1").unwrap();
+    let along = open(true);
+    along.refresh().unwrap();
+    drop(keys);
+    writer.close().unwrap();
+    for reader in [along, open(true)] {
+        assert_eq!(reader.keyspace("keys").unwrap().get("a").unwrap().unwrap(), "1");
+        assert_eq!(reader.verify().unwrap().problems, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_database_whose_creation_was_cut_short_is_none_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let (made, cut) = (dir.path().join("made"), dir.path().join("cut"));
+    std::fs::create_dir(&cut).unwrap();
+    let mut world = World::new();
+    let to = cut.clone();
+    world.before_open = Box::new(move |path, mode| {
+        if mode == OpenMode::Read || path.extension().is_none_or(|end| end != "log") {
+            return;
+        }
+        for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+            let there = entry.unwrap().path();
+            if !to.join(there.file_name().unwrap()).exists() {
+                std::fs::copy(&there, to.join(there.file_name().unwrap())).unwrap();
+            }
+        }
+    });
+    let _made = Database::builder().environment(Arc::new(world)).open(&made).unwrap();
+    let error = Database::open_reader(&cut).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    Database::open(&cut).unwrap().close().unwrap();
+    assert!(Database::open_reader(&cut).is_ok());
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use cuesta::env::OpenMode;
 use cuesta::{
-    Database, Durability, ErrorKind, KeyspaceEngine, KeyspaceOptions, RestoreTo, SegmentBuilder,
-    restore,
+    Backups, Database, Durability, ErrorKind, KeyspaceEngine, KeyspaceOptions, RestoreTo,
+    SegmentBuilder,
 };
 
 use crate::hooked::World;
@@ -251,7 +251,7 @@ fn copies_tell_of_themselves_though_flushes_go_on_while_they_are_made() {
     let restored = dir.path().join("restored");
     db.checkpoint(&copy).unwrap();
     db.backup(&backups).unwrap();
-    restore(&backups, &restored, RestoreTo::Latest).unwrap();
+    Backups::at(&backups).restore(&restored, RestoreTo::Latest).unwrap();
     drop(source.lock().unwrap().take());
     for path in [copy, restored] {
         let db = Database::open(&path).unwrap();

@@ -29,10 +29,6 @@ impl OsVfs {
     pub(super) fn new(maps: Maps, process: String) -> OsVfs {
         OsVfs { maps, process }
     }
-
-    pub(super) fn maps(&self) -> Maps {
-        self.maps
-    }
 }
 
 /// Sorted names of what is of some kind in a directory. Names that are not Unicode are left out: no

@@ -111,4 +111,8 @@ impl SharedWords for HeapWords {
     fn words(&self) -> &[AtomicU64] {
         &self.0
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -46,8 +46,9 @@ impl OsEnv {
         OsEnv::with(Maps::On)
     }
 
-    /// An environment that never maps files: `map` gives `None`, and shared words are this
-    /// process's own. It behaves as systems without `mmap` do.
+    /// An environment that never maps data: `map` gives `None`, as on systems without `mmap`. Words
+    /// that processes share are mapped all the same, where that can be: without them a writer would
+    /// not know who reads.
     pub fn without_maps() -> Arc<OsEnv> {
         OsEnv::with(Maps::Off)
     }
@@ -95,9 +96,12 @@ impl Env for OsEnv {
     }
 
     fn shared_words(&self, path: &Path, count: usize) -> io::Result<Arc<dyn SharedWords>> {
-        match self.vfs.maps() {
-            Maps::On => Ok(Arc::new(MappedWords::open(path, count)?)),
-            Maps::Off => Ok(Arc::new(HeapWords::new(count))),
+        match MappedWords::open(path, count) {
+            Ok(words) => Ok(Arc::new(words)),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(Arc::new(HeapWords::new(count)))
+            }
+            Err(error) => Err(error),
         }
     }
 

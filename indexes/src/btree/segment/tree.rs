@@ -8,7 +8,9 @@
 //!
 //! Invariants:
 //! 1. No page of a tree is written again as long as the tree, or bytes of it, are held: whoever
-//!    holds bytes of a page holds the tree's [`Token`].
+//!    holds bytes of a page holds the tree's [`Token`]. Where another process writes, which knows
+//!    of versions alone, whoever uses a tree holds a version with it, and what outlives that is
+//!    copied.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,7 +21,7 @@ use cuesta_engine::cache::{Block, BlockCache};
 use cuesta_engine::ensure_sound;
 use cuesta_engine::env::Map;
 use cuesta_engine::error::{Error, Result};
-use cuesta_engine::file::{FRONT_BYTES, FileKind, Files, Region};
+use cuesta_engine::file::{FRONT_BYTES, FileKind, Files, Region, Reuse};
 use cuesta_engine::format::{crc32, name};
 use cuesta_engine::index::SegmentMeta;
 use cuesta_engine::planted::{self, Bug};
@@ -34,6 +36,9 @@ use crate::ordered::value::Value;
 
 /// Newest format of trees.
 pub(in crate::btree) const FORMAT: u16 = 1;
+
+/// Bits of a place in a file: 4 billion pages of 64 KiB.
+const OFFSET_BITS: u32 = 48;
 
 /// Header, heads and slots of most leaves.
 const SEARCHED_BYTES: usize = 320;
@@ -117,7 +122,8 @@ pub struct Tree {
     facts: Facts,
     checked: Arc<Checked>,
     cache: Arc<BlockCache>,
-    /// The map, which pins.
+    /// The map, which pins: there is none where another process reuses pages, which does not know of
+    /// pins. What is kept there is copied.
     map: Option<Map>,
     token: Arc<Token>,
 }
@@ -189,9 +195,9 @@ impl Tree {
         let region = files.region(&extent)?;
         let known = living.checked(extent.file, detail.generation);
         let checked = known.unwrap_or_else(|| Arc::new(Checked::new(detail.pages)));
-        let map = region
-            .map()
-            .map(|(map, _)| Map::new(Pinned { map: map.clone(), _token: token.clone() }));
+        let mapped = region.map().filter(|_| region.reuse() == Reuse::Here);
+        let map =
+            mapped.map(|(map, _)| Map::new(Pinned { map: map.clone(), _token: token.clone() }));
         Ok(Tree { region, detail, facts, checked, cache: cache.clone(), map, token })
     }
 
@@ -244,7 +250,7 @@ impl Tree {
             (Place::Mapped(place), Some(map)) => {
                 Value::mapped(map.clone(), place.start + range.start, len)
             }
-            (Place::Mapped(_), None) => Value::from(&[][..]),
+            (Place::Mapped(_), None) => Value::from(self.at(place).get(range).unwrap_or_default()),
         }
     }
 
@@ -252,6 +258,15 @@ impl Tree {
     #[inline]
     pub(in crate::btree) fn prefetch(&self, page: u32) {
         self.region.prefetch(u64::from(page) * u64::from(self.detail.page_bytes), SEARCHED_BYTES);
+    }
+
+    /// What the node or value at `offset` is cached as. What lies there may be written over by
+    /// another process, which tells nobody: then it is only good for this tree.
+    fn cached_as(&self, offset: u64) -> u64 {
+        match self.region.reuse() {
+            Reuse::Here => offset,
+            Reuse::Elsewhere => offset | self.detail.generation << OFFSET_BITS,
+        }
     }
 
     #[cold]
@@ -276,7 +291,7 @@ impl Tree {
             check(&bytes).map_err(|e| self.at_page(page, e))?;
             Ok(Block::from(bytes))
         };
-        self.cache.get_or_load(self.file(), offset, load).map(Body::Loaded)
+        self.cache.get_or_load(self.file(), self.cached_as(offset), load).map(Body::Loaded)
     }
 
     /// The node that begins at `page`.
@@ -345,7 +360,7 @@ impl Tree {
     /// Pages of the node that begins at `page`, where nothing is mapped.
     fn pages_of(&self, page: u32) -> Result<u32> {
         let offset = u64::from(page) * u64::from(self.detail.page_bytes);
-        if let Some(block) = self.cache.peek(self.file(), offset) {
+        if let Some(block) = self.cache.peek(self.file(), self.cached_as(offset)) {
             return Ok(node::pages_of(&block));
         }
         self.pages_in_file(page)
