@@ -27,7 +27,9 @@ use std::time::Instant;
 use cuesta_engine::clock::{Clock, Now};
 use cuesta_engine::env::{Env, Event, os::OsEnv};
 use cuesta_engine::error::Result;
-use cuesta_engine::file::{Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Spread};
+use cuesta_engine::file::{
+    Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Reuse, Spread,
+};
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, Horizon, State};
 use cuesta_engine::{FileId, SeqNo};

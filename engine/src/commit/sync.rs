@@ -88,8 +88,8 @@ impl SyncTo {
                 if !tail.is_poisoned() {
                     tail.log.note_synced(target);
                     self.parts.publish(&mut tail);
-                    // What waited in memory is written now, and was published before. Behind a database
-                    // that was closed meanwhile, another process may show what is its own.
+                    // What waited in memory is written now, and was published before. Behind a
+                    // database that was closed meanwhile, another process may show its own.
                     if !tail.is_closed() {
                         self.parts.show(&tail);
                     }

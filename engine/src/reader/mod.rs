@@ -133,8 +133,8 @@ impl Reader {
         caught_up.map(|()| parts.published())
     }
 
-    /// Gives the slot back, unless somebody still looks at what it keeps: then it goes with the last
-    /// handle. From here on there is nothing to read for those who hold no view.
+    /// Gives the slot back, unless somebody still looks at what it keeps: then it goes with the
+    /// last handle. From here on there is nothing to read for those who hold no view.
     pub(crate) fn leave(&self, parts: &Parts) {
         let _following = self.lock();
         let tail = parts.tail();

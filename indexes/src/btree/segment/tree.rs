@@ -122,8 +122,8 @@ pub struct Tree {
     facts: Facts,
     checked: Arc<Checked>,
     cache: Arc<BlockCache>,
-    /// The map, which pins: there is none where another process reuses pages, which does not know of
-    /// pins. What is kept there is copied.
+    /// The map, which pins: there is none where another process reuses pages, which does not know
+    /// of pins. What is kept there is copied.
     map: Option<Map>,
     token: Arc<Token>,
 }
