@@ -11,8 +11,8 @@ use clap::Args;
 use cuesta::env::Env;
 use cuesta::env::os::OsEnv;
 use cuesta::{Error, Result};
-use cuesta_engine::env::{Event, OpenMode};
-use cuesta_engine::file::FileTable;
+use cuesta_engine::env::Event;
+use cuesta_engine::file::{FileTable, Reuse};
 use cuesta_engine::format::name::{self, FileName};
 use cuesta_engine::identity::Identity;
 use cuesta_engine::index::{IndexType, SegmentMeta, Services};
@@ -200,7 +200,7 @@ fn describe_segment(
         lines.push(format!("  {} bytes at {}", extent.len, extent.offset));
     }
     let moved = Arc::new(Event::new());
-    let files = FileTable::new(environment.clone(), folder.to_owned(), OpenMode::Read, moved);
+    let files = FileTable::new(environment.clone(), folder.to_owned(), Reuse::Here, moved);
     let services = Services::alone(CACHE_BYTES, CACHE_BYTES);
     let described = match index.kind.as_str() {
         Lsm::NAME => Lsm::configure(&index.options, &services)
