@@ -66,7 +66,7 @@ mod tests;
 
 pub use array::{Array, Items};
 pub use check::Limits;
-pub use decimal::Decimal128;
+pub use decimal::{Decimal128, Rounding};
 pub use document::{Document, Field, Fields};
 pub use kind::Kind;
 pub use number::Number;

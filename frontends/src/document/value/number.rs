@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use super::decimal::{Decimal128, Parts};
 
+mod arithmetic;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 use wide::Wide;

@@ -9,8 +9,21 @@
 //!
 //! Where bits 126 and 125 are both set, `11110` in bits 126 to 122 means infinity and `11111` not
 //! a number; all else there would be a coefficient above 34 digits, which counts as zero.
+//!
+//! One number has several forms, as `1.0` and `1.00`: they compare as equal, and results have the
+//! forms that the standard prefers.
+//!
+//! Not for: functions that need series (powers, logarithms, angles), which go through doubles.
+//!
+//! Source: IEEE Std 754-2008, sections 3.5 and 5.3 to 5.5.
 
-use std::fmt;
+mod rounding;
+mod arithmetic;
+mod text;
+#[cfg(test)]
+mod tests;
+
+pub use rounding::Rounding;
 
 /// 34 decimal digits and an exponent from -6176 to 6111.
 #[derive(Clone, Copy)]
@@ -29,6 +42,10 @@ pub(super) enum Parts {
 
 /// What is added to exponents to make them positive.
 const BIAS: i32 = 6176;
+/// The smallest exponent.
+pub(super) const EXPONENT_MIN: i32 = -BIAS;
+/// The largest exponent.
+pub(super) const EXPONENT_MAX: i32 = 6111;
 /// The largest coefficient, of 34 nines.
 pub(super) const COEFFICIENT_MAX: u128 = 10_u128.pow(34) - 1;
 
@@ -41,6 +58,27 @@ impl Decimal128 {
     /// Its bytes, little-endian as in BSON.
     pub const fn bytes(self) -> [u8; 16] {
         self.0
+    }
+
+    /// Not a number.
+    pub const NAN: Decimal128 = Decimal128::from_bits(0x1f << 122);
+    /// More than every other number.
+    pub const INFINITY: Decimal128 = Decimal128::infinite(false);
+    /// Zero, without digits behind the point.
+    pub const ZERO: Decimal128 = Decimal128::exact(false, 0, 0);
+
+    const fn from_bits(bits: u128) -> Decimal128 {
+        Decimal128(bits.to_le_bytes())
+    }
+
+    const fn infinite(negative: bool) -> Decimal128 {
+        Decimal128::from_bits(0x1e << 122 | (negative as u128) << 127)
+    }
+
+    /// The number of these parts, which are within their limits.
+    const fn exact(negative: bool, coefficient: u128, exponent: i32) -> Decimal128 {
+        let biased = (exponent + BIAS) as u128;
+        Decimal128::from_bits((negative as u128) << 127 | biased << 113 | coefficient)
     }
 
     /// Whether it is not a number.
@@ -74,20 +112,6 @@ impl Decimal128 {
                 let coefficient = bits & ((1 << 113) - 1);
                 let coefficient = if coefficient > COEFFICIENT_MAX { 0 } else { coefficient };
                 Parts::Finite { negative, coefficient, exponent }
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Decimal128 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts() {
-            Parts::Nan => f.write_str("Decimal(NaN)"),
-            Parts::Infinite { negative: true } => f.write_str("Decimal(-Infinity)"),
-            Parts::Infinite { negative: false } => f.write_str("Decimal(Infinity)"),
-            Parts::Finite { negative, coefficient, exponent } => {
-                let sign = if negative { "-" } else { "" };
-                write!(f, "Decimal({sign}{coefficient}E{exponent})")
             }
         }
     }
