@@ -4,8 +4,10 @@
 //!
 //! - [`failure`] puts MongoDB's error codes into Cuesta's errors.
 //! - [`value`] is what documents are made of: BSON values, their bytes and their order.
+//! - [`pattern`] is regular expressions, compiled.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
 pub mod failure;
 pub mod value;
+pub mod pattern;
