@@ -14,6 +14,7 @@
 //! - [`Kind`] is a value's type, by number, name and place in the order.
 //! - [`Path`] is a dotted path: [`visit`](Path::visit) for queries, [`get`](Path::get) for
 //!   expressions.
+//! - [`key`] makes keys of values, and values of keys.
 //! - [`ObjectId`], [`DateTime`], [`Timestamp`], [`Binary`], [`Regex`], [`Decimal128`] and
 //!   [`DbPointer`] are what the other values hold. [`Number`] is a value of any numeric type.
 //!
@@ -61,6 +62,7 @@ mod debug;
 mod convert;
 mod path;
 mod literal;
+pub mod key;
 #[cfg(test)]
 mod tests;
 

@@ -167,13 +167,17 @@ impl<'a> Regex<'a> {
     /// # Errors
     /// Code 2 when either holds a zero byte, which BSON cannot hold.
     pub fn new(pattern: &str, options: &str) -> Result<Regex<'static>> {
-        if pattern.contains('\0') || options.contains('\0') {
-            return Err(failure::bad_value("a regular expression contains a zero byte"));
-        }
         let mut letters: Vec<char> = options.chars().collect();
         letters.sort_unstable();
         let options: String = letters.into_iter().collect();
-        Ok(Regex { text: Cow::Owned(format!("{pattern}\0{options}")) })
+        let zero = || failure::bad_value("a regular expression contains a zero byte");
+        Regex::kept(pattern, &options).ok_or_else(zero)
+    }
+
+    /// A pattern with options as they are, unless either holds a zero byte.
+    pub(super) fn kept(pattern: &str, options: &str) -> Option<Regex<'static>> {
+        let sound = !pattern.contains('\0') && !options.contains('\0');
+        sound.then(|| Regex { text: Cow::Owned(format!("{pattern}\0{options}")) })
     }
 
     /// The expression of a pattern and options with a zero byte between them; without one there

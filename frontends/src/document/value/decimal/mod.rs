@@ -71,7 +71,7 @@ impl Decimal128 {
         Decimal128(bits.to_le_bytes())
     }
 
-    const fn infinite(negative: bool) -> Decimal128 {
+    pub(super) const fn infinite(negative: bool) -> Decimal128 {
         Decimal128::from_bits(0x1e << 122 | (negative as u128) << 127)
     }
 
@@ -79,6 +79,13 @@ impl Decimal128 {
     const fn exact(negative: bool, coefficient: u128, exponent: i32) -> Decimal128 {
         let biased = (exponent + BIAS) as u128;
         Decimal128::from_bits((negative as u128) << 127 | biased << 113 | coefficient)
+    }
+
+    /// The number of these parts, if it has this form.
+    pub(super) fn from_parts(negative: bool, coefficient: u128, exponent: i32) -> Option<Self> {
+        let fits =
+            coefficient <= COEFFICIENT_MAX && (EXPONENT_MIN..=EXPONENT_MAX).contains(&exponent);
+        fits.then(|| Decimal128::exact(negative, coefficient, exponent))
     }
 
     /// Whether it is not a number.

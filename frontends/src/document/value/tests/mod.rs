@@ -8,12 +8,15 @@ use super::*;
 use crate::document::failure::Failure;
 use crate::{array, doc};
 
-fn hash(value: &Value<'_>) -> u64 {
+pub mod generate;
+mod laws;
+
+pub fn hash(value: &Value<'_>) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(value)
 }
 
 /// One value of every type.
-fn all() -> Document<'static> {
+pub fn all() -> Document<'static> {
     doc! {
         "double": 1.5, "string": "text", "document": {"a": {}}, "array": [1, [2]],
         "binary": (Binary { subtype: 5, bytes: vec![1, 2].into() }),
