@@ -28,7 +28,7 @@ use cuesta_engine::clock::{Clock, Now};
 use cuesta_engine::env::{Env, Event, os::OsEnv};
 use cuesta_engine::error::Result;
 use cuesta_engine::file::{
-    Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Reuse, Spread,
+    Extent, FileOutput, FileTable, Files, LogFiles, Output, Region, Reuse, Spread, Vain,
 };
 use cuesta_engine::format::Codec;
 use cuesta_engine::index::{Aim, Horizon, State};
@@ -49,7 +49,8 @@ struct Dir {
 
 fn output(env: &Arc<dyn Env>, path: &Path, next_file: &Arc<AtomicU64>) -> FileOutput {
     let (path, next_file) = (path.to_path_buf(), next_file.clone());
-    FileOutput::new(env.clone(), path, next_file, None, Spread::Apart, LogFiles::default())
+    let (log_files, vain) = (LogFiles::default(), Vain::default());
+    FileOutput::new(env.clone(), path, next_file, None, Spread::Apart, log_files, vain)
 }
 
 impl Dir {

@@ -11,11 +11,13 @@
 mod log_files;
 mod region;
 mod table;
+mod vain;
 mod writer;
 
 pub use log_files::LogFiles;
 pub use region::{CHECKED_BYTES, DataFile, Opener, Region, Reuse};
 pub use table::FileTable;
+pub use vain::Vain;
 pub use writer::{FileOutput, Spread};
 
 use crate::error::Result;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::env::{Env, Event, OpenMode};
 use crate::error::{Error, Result};
-use crate::file::{DataFile, Extent, FileKind, Files, Region, Reuse};
+use crate::file::{DataFile, Extent, FileKind, Files, Region, Reuse, Vain};
 use crate::format::name;
 use crate::id::{EditNo, FileId};
 
@@ -23,6 +23,7 @@ pub struct FileTable {
     released: Arc<Released>,
     /// Files that are to be removed, and the edit since which the manifest names them no more.
     unnamed: Mutex<HashMap<FileId, EditNo>>,
+    vain: Vain,
 }
 
 /// Files that were let go of.
@@ -62,6 +63,7 @@ impl FileTable {
             open: Mutex::default(),
             released,
             unnamed: Mutex::default(),
+            vain: Vain::default(),
         })
     }
 
@@ -89,7 +91,13 @@ impl FileTable {
 
     /// Notes that a file was removed.
     pub fn forget_unnamed(&self, file: FileId) {
+        self.vain.forget(file);
         self.unnamed.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
+    }
+
+    /// Labels of what came to nothing, which are to go.
+    pub fn vain(&self) -> &Vain {
+        &self.vain
     }
 
     /// Whether some region of the file lives.

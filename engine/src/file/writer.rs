@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::env::{Env, OpenMode, SyncKind, VfsFile};
 use crate::error::{Error, Result};
-use crate::file::{FileKind, LogFiles, Output};
+use crate::file::{FileKind, LogFiles, Output, Vain};
 use crate::format::name;
 use crate::id::{EditNo, FileId, LogNo};
 use crate::planted::{self, Bug};
@@ -61,6 +61,7 @@ pub struct FileOutput {
     spread: Spread,
     files: BTreeMap<FileId, Written>,
     log_files: LogFiles,
+    vain: Vain,
     /// New names of segments of the log.
     adopted: BTreeSet<FileId>,
     bytes: u64,
@@ -69,7 +70,8 @@ pub struct FileOutput {
 
 impl FileOutput {
     /// An output whose new files are numbered from `next_file`, and which may take over
-    /// `log_files`. Space freed by an edit at or before `oldest_edit` may be reused.
+    /// `log_files`. Space freed by an edit at or before `oldest_edit` may be reused. What is `vain`
+    /// in a file goes before anything is written there.
     pub fn new(
         env: Arc<dyn Env>,
         dir: PathBuf,
@@ -77,6 +79,7 @@ impl FileOutput {
         oldest_edit: Option<EditNo>,
         spread: Spread,
         log_files: LogFiles,
+        vain: Vain,
     ) -> FileOutput {
         let (files, adopted) = (BTreeMap::new(), BTreeSet::new());
         FileOutput {
@@ -87,6 +90,7 @@ impl FileOutput {
             spread,
             files,
             log_files,
+            vain,
             adopted,
             bytes: 0,
             steps: 0,
@@ -136,6 +140,10 @@ impl FileOutput {
             let path = self.dir.join(name::data(id));
             let failed = |e| Error::io(path.display(), e);
             let file = self.env.vfs().open(&path, OpenMode::Write).map_err(failed)?;
+            let cleared = self.vain.clear(id, &*file);
+            cleared.map_err(|e| {
+                Error::io(format_args!("clearing a label of {}", name::data(id)), e)
+            })?;
             let len = file.len().map_err(failed)?;
             let (kind, buffer, spread) = (FileKind::InPlace, Vec::new(), Spread::Apart);
             let (file, is_new, is_taken, unsynced) = (Some(file), false, false, true);

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::FileOutput;
 use crate::id::{EditNo, IndexId, LogNo, SegmentId, SeqNo};
 use crate::index::{Edit, ErasedState, Heirs, Listed, Opened};
-use crate::jobs::label::{label, label_in_place, unlabel};
+use crate::jobs::label::{label, label_in_place};
 use crate::log::{CloseMark, Keep};
 use crate::manifest::{Change, Counters, ManifestEdit, ManifestWriter};
 use crate::parts::Parts;
@@ -77,7 +77,7 @@ pub(crate) fn install(
     let mut guard = parts.manifest();
     let manifest = guard.as_mut().ok_or_else(|| Error::internal("installing while read-only"))?;
     let no = manifest.next_edit();
-    let ready = open_segments(parts, installing, no).inspect_err(|_| unlabel(&slots, out))?;
+    let ready = open_segments(parts, installing, no)?;
     if ready.is_empty() {
         remove_unlisted(parts, manifest, out);
         return Ok(());
@@ -89,11 +89,11 @@ pub(crate) fn install(
     if let Err(error) = append(parts, manifest, ManifestEdit { no, changes }) {
         if manifest.is_poisoned() {
             out.leave();
-        } else {
-            unlabel(&slots, out);
+            slots.keep();
         }
         return Err(error);
     }
+    slots.keep();
     let mark = mark_of(manifest);
     remove_unlisted(parts, manifest, out);
     out.leave();

@@ -40,20 +40,42 @@ pub(super) fn label(parts: &Parts, installing: &[Installing], out: &mut FileOutp
     append(parts, labels, out)
 }
 
-/// Slots that labels were put into.
-pub(super) type Slots = Vec<(FileId, usize)>;
+/// Slots that labels are put into by a job of which nobody knows yet what comes of it. Where this
+/// is dropped it came to nothing: the labels go before anything else is written to their files.
+pub(super) struct Slots<'p> {
+    parts: &'p Parts,
+    slots: Vec<(FileId, usize)>,
+}
+
+impl Slots<'_> {
+    /// Leaves the labels: what they tell of is current, or may be.
+    pub(super) fn keep(mut self) {
+        self.slots.clear();
+    }
+}
+
+impl Drop for Slots<'_> {
+    fn drop(&mut self) {
+        for (file, slot) in self.slots.drain(..) {
+            self.parts.files.vain().note(file, front::range_of(slot));
+        }
+    }
+}
 
 /// Has files that are written in place, in which segments of `installing` lie, tell of these. All
 /// that was written to them is durable, and so are the labels then.
 ///
 /// # Errors
-/// `Full`, `Io`.
-pub(super) fn label_in_place(
-    parts: &Parts,
+/// `Full`, `Io`: then what was written of the labels goes as above.
+pub(super) fn label_in_place<'p>(
+    parts: &'p Parts,
     installing: &[Installing],
     out: &mut FileOutput,
-) -> Result<Slots> {
-    let mut slots = Slots::new();
+) -> Result<Slots<'p>> {
+    let mut slots = Slots { parts, slots: Vec::new() };
+    // What lies in new files goes with them.
+    let new: BTreeSet<FileId> = out.new_files().collect();
+    let mut has_labels = false;
     for one in installing {
         let in_place = |meta: &&SegmentMeta| meta.extents.iter().any(has_front);
         let made: Vec<&SegmentMeta> = one.edit.add.iter().filter(in_place).collect();
@@ -69,29 +91,16 @@ pub(super) fn label_in_place(
             let files: BTreeSet<FileId> = meta.extents.iter().map(|extent| extent.file).collect();
             for file in files {
                 let slot = read_front(file, out)?.next(&current);
+                slots.slots.extend(Some((file, slot)).filter(|_| !new.contains(&file)));
+                has_labels = true;
                 put(parts, (file, slot), &owner, out)?;
-                slots.push((file, slot));
             }
         }
     }
-    if !slots.is_empty() {
+    if has_labels {
         out.sync_in_place()?;
     }
     Ok(slots)
-}
-
-/// Takes labels back: what they tell of was not installed.
-pub(super) fn unlabel(slots: &Slots, out: &mut FileOutput) {
-    let clear = |(file, slot): &(FileId, usize)| {
-        out.write_at(*file, front::slot_at(*slot), &front::empty_slot())
-    };
-    let cleared = slots.iter().try_for_each(clear).and_then(|()| match slots.is_empty() {
-        true => Ok(()),
-        false => out.sync_in_place(),
-    });
-    if let Err(error) = cleared {
-        tracing::warn!(%error, "left a label of what was not installed");
-    }
 }
 
 fn read_front(file: FileId, out: &mut FileOutput) -> Result<Front> {

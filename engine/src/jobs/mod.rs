@@ -49,8 +49,8 @@ pub(crate) fn output(parts: &Parts, spread: Spread) -> FileOutput {
     parts.reclaim_readers();
     let oldest = oldest.into_iter().chain(parts.pins.oldest_edit()).min();
     let (env, dir) = (parts.env.clone(), parts.dir.clone());
-    let log_files = parts.log_files.clone();
-    FileOutput::new(env, dir, parts.next_file.clone(), oldest, spread, log_files)
+    let (log_files, vain) = (parts.log_files.clone(), parts.files.vain().clone());
+    FileOutput::new(env, dir, parts.next_file.clone(), oldest, spread, log_files, vain)
 }
 
 /// Removes what work that was given up has written; but not what the manifest names, or may name:

@@ -32,8 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::database::Engine;
-use crate::env::{Env, Stopped};
+use crate::env::{Env, Event, Stopped};
 use crate::error::{Error, Result};
+use crate::file::{FileTable, Reuse};
 use crate::format::name::{self, FileName};
 use crate::id::SeqNo;
 use crate::index::{Lost, Registry};
@@ -134,7 +135,8 @@ pub fn repair(
         return Err(Error::exists(format!("{} is not empty", target.display())));
     }
     let mut report = RepairReport::default();
-    let survey = survey::survey(vfs, dir, &names, registry.assumed(), &mut report)?;
+    let files = FileTable::new(env.clone(), dir.to_path_buf(), Reuse::Here, Arc::new(Event::new()));
+    let survey = survey::survey((vfs, dir), &names, (&registry, &*files), &mut report)?;
     let options = Options {
         access: Access::Create,
         durability: Durability::None,
@@ -147,7 +149,7 @@ pub fn repair(
     // It is made by the present clock, and written by none.
     Engine::open(env.clone(), target, options.clone(), Registry::default())?.close()?;
     let engine = Engine::open(Stopped::new(env.clone(), 0), target, options, registry)?;
-    write::write(env, dir, &survey, &engine, &mut report)?;
+    write::write((vfs, dir, &*files), &survey, &engine, &mut report)?;
     // What has expired for readers of the old one does not come back.
     engine.rely_on(survey.wall_ms);
     report.indexes = engine.catalog().iter().count();

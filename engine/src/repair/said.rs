@@ -8,6 +8,7 @@ use std::path::Path;
 use super::RepairReport;
 use super::loads::PreparedFiles;
 use crate::env::Vfs;
+use crate::error::{ErrorKind, Result};
 use crate::format::name;
 use crate::id::{EditNo, FileId};
 use crate::identity::Uuid;
@@ -45,12 +46,43 @@ pub(super) fn edits_in_front(
     files.iter().filter_map(edit).collect()
 }
 
+/// The label in front of a file that counts: the later one, unless what it tells of cannot be
+/// opened, and what the one before it tells of can.
+///
+/// # Errors
+/// Where there is none.
+fn in_front(
+    (vfs, dir): (&dyn Vfs, &Path),
+    file: FileId,
+    opens: &dyn Fn(&Label) -> Result<()>,
+    report: &mut RepairReport,
+) -> Result<Label> {
+    let (label, why) = match Front::read(vfs, dir, file)?.by_age() {
+        (Ok(later), Ok(earlier)) => match opens(&later) {
+            Err(error) if opens(&earlier).is_ok() => {
+                let why = "its later label tells of what cannot be read, and the one before counts";
+                (earlier, Some(format!("{why}: {error}")))
+            }
+            _ => (later, None),
+        },
+        (Ok(label), Err(error)) if error.kind() != ErrorKind::NotFound => {
+            (label, Some(format!("a label is damaged, and may have been later: {error}")))
+        }
+        (later, _) => (later?, None),
+    };
+    if let Some(why) = why {
+        report.lose(None, Lost::File { name: name::data(file) }, why);
+    }
+    Ok(label)
+}
+
 /// What data files say of `database`, or of the one that most are of, if that is not known.
 pub(super) fn read_labels(
     (vfs, dir): (&dyn Vfs, &Path),
     files: &BTreeSet<FileId>,
     lines: &Lines,
     (database, state): (Option<Uuid>, &ManifestState),
+    opens: &dyn Fn(&Label) -> Result<()>,
     report: &mut RepairReport,
 ) -> Said {
     let Said { labels: mut owners, mut prepared, mut living } = Said::default();
@@ -58,12 +90,7 @@ pub(super) fn read_labels(
     let mut unread = Vec::new();
     for file in files {
         // Files that are written in place say it in front, all others at their ends.
-        let in_front = Front::read(vfs, dir, *file).and_then(Front::newest);
-        if let Ok((label, damage)) = in_front {
-            if let Some(damage) = damage {
-                let why = format!("a label is damaged, and may have been later: {damage}");
-                report.lose(None, Lost::File { name: name::data(*file) }, why);
-            }
+        if let Ok(label) = in_front((vfs, dir), *file, opens, report) {
             families.entry(label.database.family()).or_default().push((*file, label));
             continue;
         }

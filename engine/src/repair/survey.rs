@@ -20,14 +20,18 @@ use super::stale::{came_later, contradiction, listed};
 use crate::batch::Body;
 use crate::env::Vfs;
 use crate::error::Result;
+use crate::file::Files;
 use crate::format::name::{self, FileName};
-use crate::id::{EditNo, FileId, IndexId, LogNo, SeqNo};
+use crate::id::{EditNo, FileId, IndexId, LogNo, SegmentId, SeqNo};
 use crate::identity::{Identity, Uuid};
-use crate::index::{KnownBy, Lost, Remnant, SegmentMeta};
+use crate::index::{KnownBy, Listed, Lost, Registry, Remnant, SegmentMeta, Services};
 use crate::log::{self, Kind, Lines, Record, Salvaged, Trouble};
-use crate::manifest::label::{self, Fate, Living, Owner, Places, places};
+use crate::manifest::label::{self, Fate, Label, Living, Owner, Places, places};
 use crate::manifest::{self, ManifestState};
 use crate::version::{CatalogOp, Entry};
+
+/// Memory for opening segments once.
+const OPEN_BYTES: u64 = 1 << 20;
 
 /// An index of the damaged database.
 pub(super) struct Index {
@@ -77,7 +81,7 @@ pub(super) struct Survey {
 
 /// The manifest, as far as it goes.
 #[derive(Default)]
-struct Listed {
+struct Manifest {
     state: ManifestState,
     uuid: Option<[u8; 16]>,
     /// Up to where it is known, if it can be trusted to be the last word.
@@ -85,15 +89,14 @@ struct Listed {
 }
 
 /// Looks at everything in `dir`, which has the files `names`. An index of which nothing is known
-/// but its number is of type `assumed`.
+/// but its number is of the type that `registry` assumes.
 ///
 /// # Errors
 /// Only what prevents looking.
 pub(super) fn survey(
-    vfs: &dyn Vfs,
-    dir: &Path,
+    (vfs, dir): (&dyn Vfs, &Path),
     names: &[String],
-    assumed: Option<&str>,
+    (registry, opener): (&Registry, &dyn Files),
     report: &mut RepairReport,
 ) -> Result<Survey> {
     let mut listed = read_manifest(vfs, dir, names, report);
@@ -113,12 +116,16 @@ pub(super) fn survey(
         KnownBy::Manifest => Said::default(),
         KnownBy::Labels => {
             let database = listed.uuid.or(seen.done.uuid).map(Uuid);
-            read_labels((vfs, dir), &files, &lines, (database, &listed.state), report)
+            let known = (database, &listed.state);
+            let opens = &|label: &Label| {
+                label.owners.iter().try_for_each(|one| open(one, registry, opener))
+            };
+            read_labels((vfs, dir), &files, &lines, known, opens, report)
         }
     };
     let mut found = Found::new(&listed.state, known, &living);
     found.labels((&labels, &prepared), &seen, report);
-    found.catalog(&seen, &listed.state, assumed, report);
+    found.catalog(&seen, &listed.state, registry.assumed(), report);
     let indexes = found.finish(report);
     loads::tell_of_prepared(&prepared, &indexes, &labels, &seen, report);
     tell_of_log(&seen, &listed.state, known, &indexes, report);
@@ -126,6 +133,19 @@ pub(super) fn survey(
     report.last_commit = seen.done.last_seq;
     let gaps = seen.gaps().collect();
     Ok(Survey { known, indexes, lines, log, gaps, wall_ms: listed.state.wall_ms() })
+}
+
+/// Opens the segments that a label tells of. Those of types that are not known here are taken to be
+/// as they should.
+fn open(owner: &Owner, registry: &Registry, files: &dyn Files) -> Result<()> {
+    let Ok(factory) = registry.get(&owner.kind) else { return Ok(()) };
+    let (_, state) = factory.make(&owner.options, &Services::alone(OPEN_BYTES, OPEN_BYTES))?;
+    let listed = |meta: &SegmentMeta| {
+        let meta = Arc::new(meta.clone());
+        Listed { id: SegmentId(0), meta, installed: owner.edit }
+    };
+    let listed: Vec<Listed> = owner.segments.iter().map(listed).collect();
+    state.open(&listed, files).map(drop)
 }
 
 fn data_files(names: &[String]) -> BTreeSet<FileId> {
@@ -137,7 +157,12 @@ fn data_files(names: &[String]) -> BTreeSet<FileId> {
 }
 
 /// The newest manifest that can be read, as far as it can.
-fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut RepairReport) -> Listed {
+fn read_manifest(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    names: &[String],
+    report: &mut RepairReport,
+) -> Manifest {
     let identity = Identity::read(vfs, dir);
     if let Err(error) = &identity {
         let what = Lost::File { name: name::IDENTITY.to_owned() };
@@ -168,7 +193,7 @@ fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut Repai
         if let Some(problem) = salvaged.problem {
             report.lose(None, what, format!("{problem}; data files tell of what came later"));
         }
-        return Listed {
+        return Manifest {
             state: salvaged.state,
             uuid: Some(salvaged.uuid.0),
             whole: whole.then_some(salvaged.position),
@@ -178,7 +203,7 @@ fn read_manifest(vfs: &dyn Vfs, dir: &Path, names: &[String], report: &mut Repai
         let what = Lost::File { name: name::manifest(1) };
         report.lose(None, what, "there is no manifest; data files tell what they are");
     }
-    Listed { uuid: uuid.map(|uuid| uuid.0), ..Listed::default() }
+    Manifest { uuid: uuid.map(|uuid| uuid.0), ..Manifest::default() }
 }
 
 /// What the first reading of the log has found.

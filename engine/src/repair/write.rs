@@ -10,9 +10,9 @@ use super::RepairReport;
 use super::survey::Survey;
 use crate::batch::{Batch, Body};
 use crate::database::Engine;
-use crate::env::{Env, Event};
+use crate::env::Vfs;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{FileTable, Files, Reuse};
+use crate::file::Files;
 use crate::id::{IndexId, SeqNo};
 use crate::index::{ErasedState, Holes, KnownBy, Lost, Remnant, Salvage, Taken};
 use crate::log::{self, Kind, Record};
@@ -38,13 +38,11 @@ struct Target {
 /// # Errors
 /// What writing fails with.
 pub(super) fn write(
-    env: &Arc<dyn Env>,
-    dir: &Path,
+    (vfs, dir, files): (&dyn Vfs, &Path, &dyn Files),
     survey: &Survey,
     engine: &Engine,
     report: &mut RepairReport,
 ) -> Result<()> {
-    let files = FileTable::new(env.clone(), dir.to_path_buf(), Reuse::Here, Arc::new(Event::new()));
     let (mut targets, mut loads) = (BTreeMap::new(), Vec::new());
     for (old, index) in &survey.indexes {
         let entry = &index.entry;
@@ -68,15 +66,15 @@ pub(super) fn write(
         };
         let mut saving = Saving { engine, target, clock_ms: 0, report: &mut *report };
         let state = saving.target.state.clone();
-        state.salvage(&index.remnants(&index.segments), survey.known, &*files, &mut saving)?;
+        state.salvage(&index.remnants(&index.segments), survey.known, files, &mut saving)?;
         targets.insert(*old, saving.target);
         let of_index = index.loads.iter();
         loads.extend(of_index.map(|(after, metas)| (*after, *old, index.remnants(metas))));
     }
     loads.sort_by_key(|(after, ..)| *after);
-    let (gaps, files) = (&*survey.gaps, &*files);
+    let gaps = &*survey.gaps;
     let mut logged = Logged { engine, targets, files, gaps, loads: loads.into(), report };
-    log::salvage(env.vfs(), dir, &survey.lines, survey.log, &mut |_| {}, &mut |record| {
+    log::salvage(vfs, dir, &survey.lines, survey.log, &mut |_| {}, &mut |record| {
         logged.loads_before(record.header.seq)?;
         logged.record(record)
     })?;

@@ -15,6 +15,7 @@ mod clocks;
 mod crashes;
 mod labels;
 mod loads;
+mod trees;
 
 const DIR: &str = "db";
 const NEW: &str = "new";

@@ -20,8 +20,9 @@ fn a_file_that_was_taken_over_keeps_its_length() {
     let log_files = LogFiles::default();
     log_files.completed(LogNo(1), 3000);
     let next_file = Arc::new(AtomicU64::new(1));
+    let (dir_buf, vain) = (DIR.into(), Vain::default());
     let mut out =
-        FileOutput::new(env.clone(), DIR.into(), next_file, None, Spread::Apart, log_files);
+        FileOutput::new(env.clone(), dir_buf, next_file, None, Spread::Apart, log_files, vain);
     let file = out.adopt(LogNo(1), 2000).unwrap();
     vfs.sync_dir(dir).unwrap();
     let disk = env.disk();

@@ -10,6 +10,7 @@
 //!
 //! Invariant: a label is written when all that it tells of is durable, and durable before the edit.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::{Label, TAIL_BYTES, check_tail, decode, encode};
@@ -92,26 +93,31 @@ impl Front {
         label.owners.iter().map(|owner| (owner.edit, owner.loaded_after.0 == 0)).max()
     }
 
+    /// The labels, the later one first.
+    pub fn by_age(self) -> (Result<Label>, Result<Label>) {
+        let turned = self.age(1) > self.age(0);
+        let mut slots = self.0.into_iter();
+        let mut slot = || slots.next().unwrap_or_else(none);
+        let (first, second) = (slot(), slot());
+        if turned { (second, first) } else { (first, second) }
+    }
+
     /// The later label, and what is wrong with the other, if it is damaged.
     ///
     /// # Errors
     /// `NotFound` when there is none; `Corrupt`, `Unsupported` where none can be read.
     pub fn newest(self) -> Result<(Label, Option<Error>)> {
-        let later = usize::from(self.age(1) > self.age(0));
-        let mut slots = self.0;
-        if slots.len() != 2 {
-            return Err(Error::internal("a front of two slots"));
-        }
-        slots.swap(0, later);
-        let (earlier, later) = (slots.pop(), slots.pop());
-        let told = |e: &Error| e.kind() != ErrorKind::NotFound;
-        match (later, earlier) {
-            (Some(Ok(label)), earlier) => Ok((label, earlier.and_then(Result::err).filter(told))),
-            (Some(Err(error)), Some(Err(other))) if !told(&error) => Err(other),
-            (Some(Err(error)), _) => Err(error),
-            (None, _) => none().map(|label| (label, None)),
+        match self.by_age() {
+            (Ok(label), earlier) => Ok((label, earlier.err().filter(is_damage))),
+            (Err(error), Err(other)) if !is_damage(&error) => Err(other),
+            (Err(error), _) => Err(error),
         }
     }
+}
+
+/// Whether it is more than that there is no label.
+fn is_damage(error: &Error) -> bool {
+    error.kind() != ErrorKind::NotFound
 }
 
 /// Clears slots that tell of what came to nothing, where these segments are what there is: a crash
@@ -160,6 +166,11 @@ pub fn read_bytes(vfs: &dyn Vfs, dir: &Path, file: FileId) -> Result<Vec<u8>> {
 /// Where a slot begins.
 pub fn slot_at(slot: usize) -> u64 {
     (slot * SLOT_BYTES) as u64
+}
+
+/// Where a slot lies.
+pub fn range_of(slot: usize) -> Range<u64> {
+    slot_at(slot)..slot_at(slot + 1)
 }
 
 /// The bytes of a slot without a label.
