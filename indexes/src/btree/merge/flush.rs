@@ -228,7 +228,9 @@ impl Work for FlushWork {
         let meta = meta_of(&mut rebuild, out)?;
         let paper = rebuild.paper();
         paper.forget_before(&self.cache);
-        self.living.hand_on(paper.file, paper.generation, paper.checked());
+        if let Some(checked) = paper.checked() {
+            self.living.hand_on(paper.file, paper.generation, checked);
+        }
         let older = self.before.as_ref().map_or(0, |before| before.meta.newest.0);
         let meta = SegmentMeta { newest: SeqNo(self.newest.max(older)), ..meta };
         let remove = self.before.iter().map(|before| before.id).collect();

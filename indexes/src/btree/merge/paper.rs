@@ -222,13 +222,11 @@ impl Paper {
         }
     }
 
-    /// What is known of the pages, once all is written.
-    pub(in crate::btree) fn checked(&self) -> Checked {
-        let taken = self.taken.iter().copied();
-        match &self.before {
-            Some(before) => before.checked().without(self.pages, taken),
-            None => Checked::new(self.pages),
-        }
+    /// What is known of the pages, once all is written; `None` where that is nothing, in a file of
+    /// its own.
+    pub(in crate::btree) fn checked(&self) -> Option<Checked> {
+        let before = self.before.as_ref()?;
+        Some(before.checked().without(self.pages, self.taken.iter().copied()))
     }
 
     /// Pages of the space before, which is written anew.

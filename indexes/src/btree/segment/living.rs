@@ -5,6 +5,7 @@
 //! Invariants:
 //! 1. Pages that a tree has are not reused as long as a [`Token`] of it, or of an older tree of its
 //!    file, is there.
+//! 2. What is known of a file's nodes goes with the last token of that file.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,13 +41,20 @@ impl Living {
         self.look(|known| known.trees.range((file, 0)..(file, generation)).next().is_none())
     }
 
-    /// Tells which nodes need no check in a tree that will be opened.
+    /// Tells which nodes need no check in a tree that will be opened, of a file that an older tree
+    /// is looked at of.
     pub(in crate::btree) fn hand_on(&self, file: FileId, generation: u64, checked: Checked) {
         self.look(|known| {
             // Of the file nothing older is opened from now on.
             known.checked.retain(|(other, _), _| *other != file);
             known.checked.insert((file, generation), Arc::new(checked));
         });
+    }
+
+    /// Of how many trees something is known.
+    #[cfg(test)]
+    pub(in crate::btree) fn known(&self) -> usize {
+        self.look(|known| known.checked.len())
     }
 
     /// What is known of the nodes of a tree.
@@ -76,8 +84,13 @@ impl Drop for Token {
         self.living.look(|known| {
             if let Some(count) = known.trees.get_mut(&key) {
                 *count -= 1;
-                if *count == 0 {
-                    known.trees.remove(&key);
+                if *count > 0 {
+                    return;
+                }
+                known.trees.remove(&key);
+                let file = (self.file, 0)..=(self.file, u64::MAX);
+                if known.trees.range(file).next().is_none() {
+                    known.checked.retain(|(file, _), _| *file != self.file);
                 }
             }
         });

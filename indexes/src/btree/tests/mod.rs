@@ -235,6 +235,42 @@ fn a_flush_writes_what_has_changed_and_no_more() {
     assert!(after - before <= 4, "{} pages for one change", after - before);
 }
 
+/// Puts 500 keys anew.
+fn put_all(driver: &mut Driver<Disk, Btree>, round: u8) {
+    for i in 0..500_u64 {
+        driver.write(&[(&i.to_be_bytes(), Some(&[round; 50]))]);
+    }
+    driver.rotate();
+}
+
+#[test]
+fn nothing_is_kept_of_trees_that_are_gone() {
+    let options = Options { page_bytes: 1024, ..Options::default() };
+    let mut driver = driver(Maps::Yes, &options);
+    let known = |driver: &Driver<Disk, Btree>| driver.typed().index.living.known();
+    put_all(&mut driver, 0);
+    driver.flush(1);
+    for round in 1..=100 {
+        put_all(&mut driver, round);
+        driver.flush(1);
+        assert!(known(&driver) <= 2);
+        let file = tree(&driver).file();
+        if round % 3 == 0 {
+            // A flush that comes first makes what is merged useless.
+            let merging = driver.begin_compacting().unwrap();
+            put_all(&mut driver, round);
+            driver.flush(1);
+            driver.end(merging);
+            assert_eq!(tree(&driver).file(), file);
+        } else {
+            assert_eq!(driver.compact(), 1);
+            assert_ne!(tree(&driver).file(), file);
+        }
+        assert!(known(&driver) <= 2, "{} in round {round}", known(&driver));
+    }
+    assert_eq!(driver.problems(), Vec::<String>::new());
+}
+
 /// What a check has found damaged is not taken for checked.
 #[test]
 fn a_damaged_page_is_refused_after_a_check_as_well() {
