@@ -320,8 +320,8 @@ pub trait Load: Send {
     /// Takes operations, which come after all before.
     ///
     /// # Errors
-    /// `Invalid` for operations that come too late, or that cannot be loaded; what writing fails
-    /// with: the load is then given up.
+    /// `Invalid` for operations that come too late, or that cannot be loaded: then none of them is
+    /// taken. What writing fails with: the load is then given up.
     fn add(&mut self, ops: &[u8], out: &mut dyn Output) -> Result<()>;
 
     /// Ends; what is to be known of the segments, but for when they were committed.

@@ -77,9 +77,9 @@ impl BulkLoad {
     /// Takes operations of `index`, which come after all that it took before.
     ///
     /// # Errors
-    /// `Invalid` for operations out of order; `NotFound` when there is no such index; `Unsupported`
-    /// when its type cannot be loaded; `Full`, `Io`: the load is given up, with all that it has
-    /// written.
+    /// `Invalid` for operations out of order: none of them is taken; `NotFound` when there is no
+    /// such index; `Unsupported` when its type cannot be loaded; `Full`, `Io`: the load is given
+    /// up, with all that it has written.
     pub fn add(&mut self, index: IndexId, ops: &[u8]) -> Result<()> {
         let Some(out) = &mut self.out else { return Err(given_up()) };
         let _ours = self.parts.hold()?;

@@ -1,6 +1,7 @@
 //! Bulk loads and prepared files, as users see them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta::env::sim::{Fault, FaultRule, OpKind, SimEnv};
@@ -9,7 +10,12 @@ use cuesta::{
     Action, Backups, Database, Durability, ErrorKind, Isolation, Keyspace, KeyspaceEngine,
     KeyspaceOptions, RestoreTo, SegmentBuilder, TransactionOptions,
 };
+use cuesta_engine::index::Registry;
 use cuesta_engine::keep::{RestoreTo as To, restore};
+use cuesta_engine::{BulkLoad, Engine, Options};
+use cuesta_indexes::btree::Btree;
+use cuesta_indexes::lsm::Lsm;
+use cuesta_indexes::ordered::op;
 
 fn open(dir: &Path) -> Database {
     let builder = Database::builder().durability(Durability::Buffered).memory_budget(4 << 20);
@@ -468,6 +474,43 @@ fn a_load_that_could_not_write_is_given_up() {
     assert!(ks.iter().unwrap().next().is_none());
     ks.put(key(1), "later").unwrap();
     db.close().unwrap();
+}
+
+/// Of operations that are taken together none is, where one is refused.
+#[test]
+fn nothing_is_kept_of_operations_that_are_refused() {
+    for kind in ["lsm", "btree"] {
+        let env: Arc<dyn Env> = SimEnv::new(20);
+        let registry = Registry::new().with::<Lsm>().with::<Btree>();
+        let engine = Engine::open(env, Path::new("db"), Options::default(), registry).unwrap();
+        let id = engine.create_index("k", kind, &[]).unwrap();
+        let puts = |keys: &[&str]| {
+            let mut ops = Vec::new();
+            keys.iter().for_each(|key| op::put(&mut ops, key.as_bytes(), b"value").unwrap());
+            ops
+        };
+        let mut deletes = puts(&["e", "f"]);
+        op::delete(&mut deletes, b"g").unwrap();
+        let refuse = |load: &mut BulkLoad, ops: &[u8]| {
+            assert_eq!(load.add(id, ops).unwrap_err().kind(), ErrorKind::Invalid);
+        };
+        let before = engine.parts().published();
+        let mut load = BulkLoad::begin(engine.parts()).unwrap();
+        refuse(&mut load, &puts(&["a", "c", "b"]));
+        refuse(&mut load, &deletes);
+        assert_eq!(load.finish().unwrap(), before, "there is nothing to commit");
+
+        let mut load = BulkLoad::begin(engine.parts()).unwrap();
+        load.add(id, &puts(&["b", "c"])).unwrap();
+        refuse(&mut load, &puts(&["d", "c"]));
+        refuse(&mut load, &puts(&["a"]));
+        refuse(&mut load, &deletes);
+        load.add(id, &puts(&["d", "h"])).unwrap();
+        load.finish().unwrap();
+        engine.flush().unwrap();
+        let entries: u64 = engine.verify().unwrap().entries;
+        assert_eq!(entries, 4, "{kind}: b, c, d and h");
+    }
 }
 
 /// Whether the n-th write of the log fails as a load is committed, and how much of that is there

@@ -31,6 +31,7 @@ mod stored;
 pub(crate) mod source;
 pub(crate) mod merging;
 mod front;
+pub(crate) mod loading;
 mod loaded;
 mod query;
 mod factory;

@@ -1,6 +1,6 @@
 //! A bulk load: operations in the order of their keys become a tree in a file of its own.
 
-use cuesta_engine::error::{Error, Result};
+use cuesta_engine::error::Result;
 use cuesta_engine::file::Output;
 use cuesta_engine::index::{Load, SegmentMeta};
 
@@ -8,7 +8,8 @@ use super::flush::meta_of;
 use super::paper::Paper;
 use super::rebuild::Rebuild;
 use crate::btree::segment::detail::{Detail, Facts};
-use crate::ordered::op::{Op, Ops};
+use crate::ordered::loading;
+use crate::ordered::op::Ops;
 
 /// Writes the tree.
 pub(in crate::btree) struct LoadWork {
@@ -29,21 +30,10 @@ impl LoadWork {
 
 impl Load for LoadWork {
     fn add(&mut self, ops: &[u8], out: &mut dyn Output) -> Result<()> {
+        loading::check(ops, self.rebuild.as_ref().map(|_| self.last.as_slice()))?;
         for op in Ops::new(ops) {
             let op = op?;
             let key = op.key();
-            if self.rebuild.is_some() && key <= self.last.as_slice() {
-                return Err(Error::invalid(format!(
-                    "keys of a bulk load ascend, and \"{}\" came after \"{}\"",
-                    key.escape_ascii(),
-                    self.last.escape_ascii()
-                )));
-            }
-            if !matches!(op, Op::Put { .. } | Op::Expiring { .. }) {
-                return Err(Error::invalid(
-                    "a bulk load puts values: deletions and merges go in batches",
-                ));
-            }
             let rebuild = match &mut self.rebuild {
                 Some(rebuild) => rebuild,
                 none => {

@@ -18,7 +18,7 @@
 //! is placed above that input. At worst that is the merge's source level, out of which the merge
 //! only takes.
 
-use cuesta_engine::error::{Error, Result};
+use cuesta_engine::error::Result;
 use cuesta_engine::file::Output;
 use cuesta_engine::index::{Live, Load, SegmentMeta};
 use cuesta_engine::{SeqNo, ensure_sound};
@@ -27,6 +27,7 @@ use super::output::Outputs;
 use super::tree::{Hull, Piece, Sizes, Tree};
 use crate::lsm::options::Options;
 use crate::lsm::{LEVELS, Lsm};
+use crate::ordered::loading;
 use crate::ordered::op::{Op, Ops};
 use crate::ordered::span;
 use crate::ordered::threshold::Threshold;
@@ -107,27 +108,15 @@ impl LoadWork {
 
 impl Load for LoadWork {
     fn add(&mut self, ops: &[u8], out: &mut dyn Output) -> Result<()> {
+        loading::check(ops, (self.entries > 0).then_some(self.last.as_slice()))?;
         for op in Ops::new(ops) {
             let op = op?;
-            let key = op.key();
-            if self.entries > 0 && key <= self.last.as_slice() {
-                return Err(Error::invalid(format!(
-                    "keys of a bulk load ascend, and \"{}\" came after \"{}\"",
-                    key.escape_ascii(),
-                    self.last.escape_ascii()
-                )));
-            }
-            let (kind, value) = op.entry();
+            let (key, (kind, value)) = (op.key(), op.entry());
             match op {
                 Op::Put { .. } if self.threshold.is_large(value) => {
                     self.outputs.add_large(out, key, value)?;
                 }
-                Op::Put { .. } | Op::Expiring { .. } => self.outputs.add(out, key, kind, value)?,
-                Op::Delete { .. } | Op::Merge { .. } | Op::DeleteRange { .. } => {
-                    return Err(Error::invalid(
-                        "a bulk load puts values: deletions and merges go in batches",
-                    ));
-                }
+                _ => self.outputs.add(out, key, kind, value)?,
             }
             self.last.clear();
             self.last.extend_from_slice(key);
