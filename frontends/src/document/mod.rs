@@ -5,9 +5,11 @@
 //! - [`failure`] puts MongoDB's error codes into Cuesta's errors.
 //! - [`value`] is what documents are made of: BSON values, their bytes and their order.
 //! - [`pattern`] is regular expressions, compiled.
+//! - [`expression`] computes values out of documents.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
 pub mod failure;
 pub mod value;
 pub mod pattern;
+pub mod expression;
