@@ -6,6 +6,7 @@
 //! - [`value`] is what documents are made of: BSON values, their bytes and their order.
 //! - [`pattern`] is regular expressions, compiled.
 //! - [`expression`] computes values out of documents.
+//! - [`filter`] says whether documents match a query.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
@@ -13,3 +14,4 @@ pub mod failure;
 pub mod value;
 pub mod pattern;
 pub mod expression;
+pub mod filter;

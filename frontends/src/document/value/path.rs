@@ -93,7 +93,8 @@ impl Path {
     /// Hands to `found` what a query finds at the path, until it breaks: through arrays on the way
     /// into each document in them, and by index. `None` stands for a document on the way that has
     /// no such field, or a value that is no document; arrays without documents give nothing. With
-    /// each comes the index in the innermost array that was passed through. Allocates nothing.
+    /// each comes the index in the outermost array that was passed through without an index in the
+    /// path. Allocates nothing.
     pub fn visit<'s>(
         &self,
         document: &'s Document<'_>,
@@ -134,7 +135,7 @@ struct Walk<'f, F> {
 }
 
 impl<F> Walk<'_, F> {
-    /// `at` is the index of the document in the array that it was found in.
+    /// `at` is the index in the outermost array that the document was found in.
     fn document<'s>(
         &mut self,
         path: &[Segment],
@@ -150,34 +151,40 @@ impl<F> Walk<'_, F> {
             Some(Value::Array(array)) if rest.is_empty() => {
                 if self.leaf == Leaf::Elements {
                     for (index, value) in array.clone().into_iter().enumerate() {
-                        (self.found)(Some(value), Some(index))?;
+                        (self.found)(Some(value), at.or(Some(index)))?;
                     }
                 }
                 (self.found)(Some(Value::Array(array)), at)
             }
             value if rest.is_empty() => (self.found)(value, at),
             Some(Value::Document(document)) => self.document(rest, document, at),
-            Some(Value::Array(array)) => self.array(rest, array),
+            Some(Value::Array(array)) => self.array(rest, array, at),
             _ => (self.found)(None, at),
         }
     }
 
-    /// Follows a path that is not empty into an array.
-    fn array<'s>(&mut self, path: &[Segment], array: Array<'s>) -> ControlFlow<()>
+    /// Follows a path that is not empty into an array. Only values found without an index in the
+    /// path are at an index of this array, but for the last one.
+    fn array<'s>(
+        &mut self,
+        path: &[Segment],
+        array: Array<'s>,
+        at: Option<usize>,
+    ) -> ControlFlow<()>
     where
         F: FnMut(Option<Value<'s>>, Option<usize>) -> ControlFlow<()>,
     {
         let Some((first, rest)) = path.split_first() else { return ControlFlow::Continue(()) };
         for (index, value) in array.into_iter().enumerate() {
-            let at = Some(index);
+            let here = at.or(Some(index));
             if let Value::Document(document) = &value {
-                self.document(path, document.clone(), at)?;
+                self.document(path, document.clone(), here)?;
             }
             match value {
-                _ if first.index != at => {}
-                value if rest.is_empty() => (self.found)(Some(value), at)?,
+                _ if first.index != Some(index) => {}
+                value if rest.is_empty() => (self.found)(Some(value), here)?,
                 Value::Document(document) => self.document(rest, document, at)?,
-                Value::Array(array) => self.array(rest, array)?,
+                Value::Array(array) => self.array(rest, array, at)?,
                 _ => {}
             }
         }
