@@ -45,6 +45,8 @@
 //! - [`cache`] has bounded maps that let go of what is used least.
 //! - [`Cursor`] walks a range in both directions without copying; [`Iter`] is its iterator.
 
+mod base64;
+mod json;
 mod place;
 mod named;
 mod repair;

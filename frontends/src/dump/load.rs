@@ -12,7 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use cuesta_engine::format::Crc;
 
 use super::json::Json;
-use super::{Dumped, VERSION, base64, settings};
+use super::{Dumped, VERSION, settings};
+use crate::base64;
 use crate::database::Database;
 use crate::kv::{Batch, Keyspace, KeyspaceOptions};
 use crate::{Durability, Error, ErrorKind, Result};

@@ -16,7 +16,6 @@
 //!
 //! Not for: copies to open at once, which checkpoints and backups are.
 
-mod base64;
 mod json;
 mod load;
 mod settings;

@@ -2,7 +2,8 @@
 
 use cuesta_engine::format::Codec;
 
-use super::json::{Json, put_text};
+use super::json::Json;
+use crate::json::put_text;
 use crate::kv::{KeyspaceEngine, KeyspaceOptions};
 use crate::{Error, Result};
 

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
-use super::json::{Json, put_text};
-use super::{base64, settings};
+use super::json::Json;
+use super::settings;
+use crate::base64;
+use crate::json::put_text;
 use crate::kv::{Compression, KeyspaceEngine, KeyspaceOptions};
 
 #[test]

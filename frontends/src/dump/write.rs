@@ -4,9 +4,10 @@ use std::io::Write;
 
 use cuesta_engine::format::Crc;
 
-use super::json::put_text;
-use super::{Dumped, VERSION, base64, settings};
+use super::{Dumped, VERSION, settings};
+use crate::base64;
 use crate::database::Database;
+use crate::json::put_text;
 use crate::kv::Snapshot;
 use crate::{Error, ErrorKind, Result};
 

@@ -15,6 +15,8 @@
 //! - [`Path`] is a dotted path: [`visit`](Path::visit) for queries, [`get`](Path::get) for
 //!   expressions.
 //! - [`key`] makes keys of values, and values of keys.
+//! - [`Document::from_json`] and [`Document::to_json`] read and write extended JSON.
+//! - [`ObjectIds`] gives out new identifiers.
 //! - [`ObjectId`], [`DateTime`], [`Timestamp`], [`Binary`], [`Regex`], [`Decimal128`] and
 //!   [`DbPointer`] are what the other values hold. [`Number`] is a value of any numeric type.
 //!
@@ -63,15 +65,21 @@ mod convert;
 mod path;
 mod literal;
 pub mod key;
+mod date;
+mod json;
+mod object_id;
 #[cfg(test)]
 mod tests;
 
 pub use array::{Array, Items};
 pub use check::Limits;
+pub use date::Civil;
 pub use decimal::{Decimal128, Rounding};
 pub use document::{Document, Field, Fields};
+pub use json::JsonStyle;
 pub use kind::Kind;
 pub use number::Number;
+pub use object_id::ObjectIds;
 pub use path::{Leaf, Path, Segment};
 pub use raw::{RawDocument, RawElement, RawElements, RawFields};
 pub use scalar::{Binary, DateTime, DbPointer, ObjectId, Regex, Timestamp};

@@ -199,3 +199,19 @@ fn expressions_map_over_arrays_and_take_numbers_as_names() {
     assert_eq!(get("c.x.y"), None);
     assert_eq!(get("x"), None);
 }
+
+#[test]
+fn identifiers_given_out_differ_and_tell_their_second() {
+    let env = crate::env::sim::SimEnv::new(7);
+    let (ids, others) = (ObjectIds::new(&*env), ObjectIds::new(&*env));
+    let given: Vec<ObjectId> = (0..100).map(|_| ids.give(&*env)).collect();
+    let different: std::collections::BTreeSet<_> = given.iter().copied().collect();
+    assert_eq!(different.len(), 100);
+    let giver = |id: ObjectId| id.bytes()[4..9].to_vec();
+    assert_eq!(giver(given[0]), giver(given[99]));
+    assert_ne!(giver(given[0]), giver(others.give(&*env)));
+    let id = ObjectId::parse("57e193d7a9cc81b4027498b5").unwrap();
+    assert_eq!(id.date_time().to_string(), "2016-09-20T19:53:59.000Z");
+    assert_eq!(id.to_string(), "57e193d7a9cc81b4027498b5");
+    assert!(ObjectId::parse("57e193d7a9cc81b4027498bg").is_err());
+}
