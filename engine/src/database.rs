@@ -9,7 +9,7 @@ use crate::budget::Part;
 use crate::clock::Now;
 use crate::commit::{Commit, CommitHandle, Step, SyncTo, drive, rotate, up_to};
 use crate::env::{Env, Lock, Running};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::feed::Feed;
 use crate::file::Files;
 use crate::id::{FileId, IndexId, SeqNo};
@@ -259,12 +259,6 @@ impl Engine {
         self.ask_now(handle, |state, seq, _| ask(state, seq))
     }
 
-    /// What was not there may not be there because all is gone.
-    #[cold]
-    fn closed_or(&self, error: Error) -> Error {
-        self.parts.check_open().err().unwrap_or(error)
-    }
-
     /// As [`Engine::ask`], for questions whose answers may depend on the time: the answer is one
     /// that a view taken during the call could give. Asked again, too, when something had expired
     /// and another commit was published meanwhile, which may have renewed it in time; but what had
@@ -283,7 +277,7 @@ impl Engine {
         for _ in 0..4 {
             let now = Now::since(clock, since_ms);
             let answer = self.parts.versions.read(|version, seq| {
-                let state = version.of(handle).map_err(|error| self.closed_or(error))?;
+                let state = version.of(handle)?;
                 let answer = ask(state, SeqNo(seq), &now)?;
                 let is_late = now.is_in_doubt() && self.parts.published() != SeqNo(seq);
                 Ok((state.pruned_to() <= SeqNo(seq) && !is_late).then_some(answer))

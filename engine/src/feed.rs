@@ -158,7 +158,7 @@ impl Feed {
         let change = match self.read() {
             Ok(change) => change,
             // It may have been let go, or closed, meanwhile.
-            Err(error) if self.advance()? => return Err(error),
+            Err(error) if self.advance()? => return self.explain(error),
             Err(_) => return Ok(None),
         };
         for (_, op) in change.parts().filter(|(id, _)| *id == IndexId::CATALOG) {

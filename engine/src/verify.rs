@@ -57,6 +57,7 @@ pub(crate) fn verify(parts: &Parts, uuid: crate::identity::Uuid) -> Result<Verif
 
 fn verify_segments(parts: &Parts, report: &mut VerifyReport) -> Result<()> {
     let current = parts.versions.current();
+    current.value.check()?;
     for (id, state) in current.value.states() {
         let entry = current.value.catalog.get(id);
         let title = entry.map_or_else(|| id.to_string(), |entry| entry.name.clone());

@@ -84,6 +84,10 @@ impl DataFile {
     /// A map of the first `len` bytes as they are now, of a file that is written in place: whether
     /// an older map shows what was written since, nobody knows.
     fn map_now(&self, len: u64) -> Result<Option<MappedBytes>> {
+        // Nothing is to be read of it.
+        if len == 0 {
+            return Ok(None);
+        }
         let name = name::data(self.id);
         let map_new = || -> io::Result<Option<Map>> {
             let file = match (self.file.get(), &self.again) {
@@ -91,7 +95,7 @@ impl DataFile {
                 (None, Some(open)) => open()?,
                 (None, None) => return Ok(None),
             };
-            let map = if len > 0 { file.map(0..len)? } else { None };
+            let map = file.map(0..len)?;
             if map.is_none() {
                 let _ = self.file.set(file);
             }

@@ -34,11 +34,12 @@ pub use job::Follower;
 pub(crate) use open::open;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::batch::Body;
 use crate::commit::{change_catalog, ingest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::name;
 use crate::id::{IndexId, LogPos, SeqNo};
 use crate::index::{Footprint, Horizon, SegmentMeta};
 use crate::log::{Cursor, Kind, Record};
@@ -46,6 +47,7 @@ use crate::manifest::{self, Recovered};
 use crate::parts::{Failure, Parts};
 use crate::planted::{self, Bug};
 use crate::readers::{Own, Shown, Slot, Table};
+use crate::recovery::is_written;
 use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::version::{CatalogOp, Version};
@@ -56,8 +58,9 @@ const STEPS: usize = 256;
 /// What a reader process has besides what every open database has.
 pub struct Reader {
     table: Table,
-    /// `None` once it was given back.
-    slot: Mutex<Option<Own>>,
+    /// `None` once this process reads nothing more. Versions keep it, too: it is given back when
+    /// the last of them goes.
+    slot: Mutex<Option<Arc<Own>>>,
     following: Mutex<Following>,
     failure: Mutex<Option<Failure>>,
 }
@@ -83,7 +86,7 @@ pub(crate) struct Writer {
 }
 
 impl Reader {
-    pub(crate) fn new(table: Table, slot: Own, following: Following) -> Reader {
+    pub(crate) fn new(table: Table, slot: Arc<Own>, following: Following) -> Reader {
         let (slot, following) = (Mutex::new(Some(slot)), Mutex::new(following));
         Reader { table, slot, following, failure: Mutex::default() }
     }
@@ -124,6 +127,8 @@ impl Reader {
     }
 
     fn catch_up(&self, parts: &Parts, mut following: MutexGuard<'_, Following>) -> Result<SeqNo> {
+        // Once more: it may have been closed while this waited.
+        parts.check_open()?;
         let caught_up = following.refresh(parts, &self.table);
         self.stand(parts, &following);
         drop(following);
@@ -133,19 +138,15 @@ impl Reader {
         caught_up.map(|()| parts.published())
     }
 
-    /// Gives the slot back, unless somebody still looks at what it keeps: then it goes with the
-    /// last handle. From here on there is nothing to read for those who hold no view.
+    /// Reads nothing more: views that are there are read as long as they live, and with the last of
+    /// them, of their cursors and of what is being read just now the slot is given back.
     pub(crate) fn leave(&self, parts: &Parts) {
         let _following = self.lock();
-        let tail = parts.tail();
-        let current = parts.versions.current();
-        let empty = current.value.empty_at(current.value.edit);
-        // Waits for those who look at the current version just now to be counted.
-        parts.versions.seal_and_replace(parts.published().0, empty);
-        drop((current, tail));
-        if parts.versions.read(|empty, _| empty.count_living()) == 1 {
-            drop(self.slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-        }
+        let mut tail = parts.tail();
+        tail.writers.clear();
+        let edit = parts.versions.current().value.edit;
+        parts.versions.seal_and_replace(parts.published().0, Version::closed(edit));
+        drop(self.slot.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Says what this process may still read.
@@ -189,7 +190,13 @@ impl Following {
             parts.services.clock.reach(now_ms);
             return Ok(());
         }
-        let Some(shown) = self.shown(table) else { return Ok(()) };
+        let Some(shown) = self.shown(table) else {
+            // Whoever began to write goes on with it, or has come to nothing.
+            return match is_written(parts.env.vfs(), &parts.dir.join(name::LOCK)) {
+                true => Ok(()),
+                false => self.rebuild(parts, table),
+            };
+        };
         let mut caught_up = match self.is_broken {
             true => Err(Error::corrupt("a commit could not be applied before")),
             false => self.catch_up(parts, table, shown),

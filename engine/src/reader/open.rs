@@ -28,7 +28,7 @@ use crate::manifest::{self, ManifestPosition, Recovered};
 use crate::options::Options;
 use crate::readers::{LocalWords, Shown, Table, WORDS};
 use crate::recovery::{Ground, Indexes, Opened, RecoveryReport, assemble, is_written};
-use crate::version::Version;
+use crate::version::{Living, Version};
 
 /// How long opening is tried: so long a writer may take to recover.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ pub(crate) fn open(
             "processes share no memory on this system: one alone can open a database here",
         ));
     }
-    let slot = table.take(vfs, dir, EditNo(0), SeqNo(0))?;
+    let slot = Arc::new(table.take(vfs, dir, EditNo(0), SeqNo(0))?);
     let ground = Ground::new(env.clone(), dir, options, registry, Clock::standing(0));
     let (read, writer, alone_ms) =
         settle(&*env, dir, &table, PATIENCE, |limit| read(&ground, &identity, limit))?;
@@ -70,7 +70,8 @@ pub(crate) fn open(
     // Its views are its own affair.
     let own = Table::new(LocalWords::new());
     let (next_index, unlisted) = (made.next_index, made.unlisted.clone());
-    let empty = Version::empty(manifest.state.edit(), Arc::default());
+    let living = Arc::new(Living::keeping(slot.clone()));
+    let empty = Version::empty(manifest.state.edit(), living);
     let (version, writers) = made.into_version(empty);
     let published = found.last_seq;
     let indexes = Indexes { version, writers, next_index, published };

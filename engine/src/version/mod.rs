@@ -21,6 +21,7 @@ pub use pair::{Pair, Sealed};
 pub use pins::{LogHold, PinReport, Pins};
 pub use view::{Held, Shown, View};
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,13 +37,33 @@ pub struct Version {
     pub catalog: Arc<Catalog>,
     states: Vec<(IndexId, Arc<dyn ErasedState>)>,
     living: Arc<Living>,
+    /// Whether it stands for what is not to be read any more.
+    is_closed: bool,
 }
 
 impl Version {
     /// A version without indexes.
     pub fn empty(edit: EditNo, living: Arc<Living>) -> Version {
         living.enter(edit);
-        Version { edit, catalog: Arc::default(), states: Vec::new(), living }
+        Version { edit, catalog: Arc::default(), states: Vec::new(), living, is_closed: false }
+    }
+
+    /// A version of which nothing can be read, in place of all others.
+    pub fn closed(edit: EditNo) -> Version {
+        let mut version = Version::empty(edit, Arc::default());
+        version.is_closed = true;
+        version
+    }
+
+    /// Fails when nothing is to be read any more.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn check(&self) -> Result<()> {
+        match self.is_closed {
+            true => Err(Error::invalid("the database is closed")),
+            false => Ok(()),
+        }
     }
 
     /// A version without indexes beside this one: as long as either lives, so does its edit.
@@ -54,7 +75,7 @@ impl Version {
     pub fn at(&self, edit: EditNo) -> Version {
         self.living.enter(edit);
         let (catalog, states) = (self.catalog.clone(), self.states.clone());
-        Version { edit, catalog, states, living: self.living.clone() }
+        Version { edit, catalog, states, living: self.living.clone(), is_closed: self.is_closed }
     }
 
     /// This version with one index in another state, or without it.
@@ -102,13 +123,11 @@ impl Version {
 
     #[cold]
     fn missing(&self, id: IndexId) -> Error {
+        if let Err(closed) = self.check() {
+            return closed;
+        }
         let title = self.catalog.title(id);
         Error::not_found(format!("{title} was dropped, or is newer than the view"))
-    }
-
-    /// How many versions live, this one included.
-    pub fn count_living(&self) -> usize {
-        self.living.count()
     }
 
     /// The oldest edit that a living version is of.
@@ -129,17 +148,26 @@ impl Drop for Version {
 }
 
 /// Which edits living versions are of.
-#[derive(Debug, Default)]
-pub struct Living(Mutex<BTreeMap<EditNo, usize>>);
+#[derive(Default)]
+pub struct Living {
+    edits: Mutex<BTreeMap<EditNo, usize>>,
+    /// What lasts as long as any of them.
+    _keep: Option<Arc<dyn Any + Send + Sync>>,
+}
 
 impl Living {
+    /// Keeps something for as long as one of the versions lives.
+    pub fn keeping(keep: Arc<dyn Any + Send + Sync>) -> Living {
+        Living { edits: Mutex::default(), _keep: Some(keep) }
+    }
+
     fn enter(&self, edit: EditNo) {
-        let mut edits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut edits = self.edits.lock().unwrap_or_else(PoisonError::into_inner);
         *edits.entry(edit).or_default() += 1;
     }
 
     fn leave(&self, edit: EditNo) {
-        let mut edits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut edits = self.edits.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = edits.get_mut(&edit) {
             *count -= 1;
             if *count == 0 {
@@ -148,12 +176,8 @@ impl Living {
         }
     }
 
-    fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
-    }
-
     /// The oldest edit that a living version is of.
     pub fn oldest(&self) -> Option<EditNo> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().next().copied()
+        self.edits.lock().unwrap_or_else(PoisonError::into_inner).keys().next().copied()
     }
 }

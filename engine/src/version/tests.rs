@@ -332,7 +332,7 @@ fn never_asked<T>() -> T {
 }
 
 impl ErasedState for Still {
-    fn as_any(&self) -> &dyn std::any::Any {
+    fn as_any(&self) -> &dyn Any {
         self
     }
     fn type_name(&self) -> &'static str {

@@ -186,7 +186,9 @@ impl View {
     /// # Errors
     /// `Expired`.
     pub fn catalog(&self) -> Result<Arc<Catalog>> {
-        Ok(self.version()?.value.catalog.clone())
+        let version = self.version()?;
+        version.value.check()?;
+        Ok(version.value.catalog.clone())
     }
 
     /// An index in this view, of whatever type.

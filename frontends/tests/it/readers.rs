@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cuesta::env::OpenMode;
+use cuesta::env::os::OsEnv;
+use cuesta::env::{Env, OpenMode};
 use cuesta::{Database, Durability, ErrorKind, Keyspace, KeyspaceEngine, KeyspaceOptions};
 
 use crate::hooked::World;
@@ -469,4 +470,94 @@ fn a_database_whose_creation_was_cut_short_is_none_yet() {
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     Database::open(&cut).unwrap().close().unwrap();
     assert!(Database::open_reader(&cut).is_ok());
+}
+
+#[test]
+fn everything_that_reads_refuses_a_reader_that_was_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let _churn = Churn::begin(dir.path());
+    let (reader, read) = reader_of(dir.path());
+    let other = reader.clone();
+    reader.close().unwrap();
+    let mut dump = Vec::new();
+    let errors = [
+        read.get("a").map(drop),
+        read.get_many(["a"]).map(drop),
+        read.iter().map(drop),
+        read.cursor::<&str>(..).map(drop),
+        other.snapshot().get(&read, "a").map(drop),
+        other.verify().map(drop),
+        other.dump(&mut dump).map(drop),
+        other.refresh().map(drop),
+    ];
+    for (at, result) in errors.into_iter().enumerate() {
+        let error = result.expect_err("it is closed");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{at}: {error}");
+    }
+}
+
+#[test]
+fn a_cursor_that_outlives_its_reader_holds_what_it_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut churn = Churn::begin(dir.path());
+    let mut cursor = {
+        let (_reader, read) = reader_of(dir.path());
+        read.cursor::<&[u8]>(..).unwrap()
+    };
+    churn.go_on(8);
+    assert_eq!(churn.db.stats().get("readers"), Some(1));
+    let mut count = 0;
+    while cursor.next().unwrap() {
+        assert!(cursor.value().iter().all(|byte| *byte == 1));
+        count += 1;
+    }
+    assert_eq!(count, 20_000);
+    drop(cursor);
+    assert_eq!(churn.db.stats().get("readers"), Some(0));
+}
+
+/// What waits for its turn to look, while the reader is closed, must not bring it back.
+#[test]
+fn a_look_that_comes_too_late_brings_nothing_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut churn = Churn::begin(dir.path());
+    for _ in 0..20 {
+        let (reader, read) = reader_of(dir.path());
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let reader = reader.clone();
+                scope.spawn(move || {
+                    let error = std::iter::repeat_with(|| reader.refresh()).find_map(Result::err);
+                    assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::Invalid));
+                });
+            }
+            churn.go_on(1);
+            reader.close().unwrap();
+            churn.go_on(1);
+        });
+        assert_eq!(read.get(key(1)).unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(churn.db.stats().get("readers"), Some(0));
+    }
+}
+
+/// Somebody opens the database to write, and comes to nothing before there is anything to see.
+#[test]
+fn time_goes_on_for_a_reader_when_a_writer_dies_while_it_recovers() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    let keys = writer.keyspace("keys").unwrap();
+    keys.put_with_ttl("a", "1", Duration::from_secs(60)).unwrap();
+    let world = Arc::new(World::new());
+    let reader = Database::builder().reader().refresh_interval(Duration::from_secs(3600));
+    let reader = reader.environment(world.clone()).open(dir.path()).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    drop(keys);
+    writer.close().unwrap();
+    let words = OsEnv::new().shared_words(&dir.path().join("readers"), 8).unwrap();
+    words.words()[0].store(0, Ordering::SeqCst);
+    words.words()[5].fetch_add(1, Ordering::SeqCst);
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    world.later_ms.store(61_000, Ordering::SeqCst);
+    reader.refresh().unwrap();
+    assert_eq!(read.get("a").unwrap(), None);
 }

@@ -274,6 +274,8 @@ fn no_file_of_a_tree_is_kept_open() {
         db.flush().unwrap();
         assert_eq!(places.get("a").unwrap().unwrap(), "1");
     }
+    db.checkpoint(dir.path().join("copy")).unwrap();
+    db.backup(dir.path().join("backups")).unwrap();
     let opened = std::fs::read_dir("/proc/self/fd").unwrap();
     let opened = opened.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     let data = opened.filter(|path| {

@@ -153,22 +153,31 @@ pub(super) fn open_for_all(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Lets those write to a file who may write to `dir`: whoever made it, with whatever mask, may be
-/// the first of many.
+/// Lets those write to a file who may write to `dir`, and nobody else: whoever made it, with
+/// whatever mask, may be the first of many.
 #[cfg(unix)]
 fn give_to_all(file: &File, dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
-    let (dir, made) = (fs::metadata(dir)?, file.metadata()?);
-    let mode = dir.permissions().mode() & 0o666;
-    if made.permissions().mode() & 0o777 != mode {
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    const STICKY: u32 = 0o1000;
+    let dir = fs::metadata(dir)?;
+    // Its group is one that the owner of the file may be in; its owner only the superuser can make
+    // the owner of the file.
+    if file.metadata()?.gid() != dir.gid() {
+        let _ = fchown(file, None, Some(dir.gid()));
     }
-    if (made.uid(), made.gid()) != (dir.uid(), dir.gid()) {
-        // Only the superuser can.
-        fchown(file, Some(dir.uid()), Some(dir.gid()))?;
+    if file.metadata()?.uid() != dir.uid() {
+        let _ = fchown(file, Some(dir.uid()), None);
     }
-    Ok(())
+    let (made, allowed) = (file.metadata()?, dir.mode());
+    let mut mode = made.mode() & 0o777 | 0o600;
+    if allowed & 0o020 != 0 && made.gid() == dir.gid() {
+        mode |= 0o060;
+    }
+    if allowed & 0o002 != 0 && allowed & STICKY == 0 {
+        mode |= 0o006;
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]

@@ -78,7 +78,7 @@ impl MappedWords {
         let size = size.ok_or_else(|| too_large(u64::MAX))?;
         // Reserved and not only lengthened: a store to a hole on a full disk would be a signal.
         grow(&file, 0..size as u64)?;
-        let map = MmapOptions::new().len(size).map_raw(&file)?;
+        let map = MmapOptions::new().len(size).map_raw(&file).map_err(unmappable)?;
         assert!(map.len() >= size, "a map is as long as was asked");
         assert!(
             map.as_ptr().cast::<AtomicU64>().is_aligned(),
@@ -86,6 +86,20 @@ impl MappedWords {
         );
         Ok(MappedWords { map, count })
     }
+}
+
+/// Some file systems have no maps that are shared and written, and say so in various ways.
+fn unmappable(error: io::Error) -> io::Error {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+
+        let none = [Errno::NODEV, Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS];
+        if none.iter().any(|one| error.raw_os_error() == Some(one.raw_os_error())) {
+            return io::Error::new(io::ErrorKind::Unsupported, error);
+        }
+    }
+    error
 }
 
 impl SharedWords for MappedWords {

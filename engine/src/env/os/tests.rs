@@ -151,23 +151,27 @@ fn offsets_beyond_reason_are_errors() {
 #[cfg(unix)]
 #[test]
 fn locks_and_shared_words_are_for_all_who_may_write_to_the_directory() {
-    use std::fs::{Permissions, metadata, set_permissions};
+    use std::fs::{File, Permissions, metadata, set_permissions};
     use std::os::unix::fs::PermissionsExt;
 
     let env = OsEnv::new();
-    for mode in [0o700, 0o755, 0o775, 0o777] {
+    let mode_of = |path: &Path| metadata(path).unwrap().permissions().mode() & 0o777;
+    let cases = [(0o700, 0o600), (0o755, 0o600), (0o775, 0o660), (0o777, 0o666), (0o1777, 0o660)];
+    for (allowed, granted) in cases {
         let dir = tempfile::tempdir().unwrap();
-        set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+        set_permissions(dir.path(), Permissions::from_mode(allowed)).unwrap();
         let (lock, words) = (dir.path().join("lock"), dir.path().join("words"));
+        let plain = dir.path().join("plain");
+        File::create(&plain).unwrap();
         let _lock = env.vfs().lock(&lock).unwrap();
         let _words = env.shared_words(&words, 8).unwrap();
         for path in [&lock, &words] {
-            let found = metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!(found, mode & 0o666, "{mode:o} {}", path.display());
+            // What the mask leaves to others stays.
+            assert_eq!(mode_of(path), mode_of(&plain) | granted, "{allowed:o} {}", path.display());
         }
         // Those that are there stay as they are.
         set_permissions(&words, Permissions::from_mode(0o600)).unwrap();
         let _again = env.shared_words(&words, 8).unwrap();
-        assert_eq!(metadata(&words).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(mode_of(&words), 0o600);
     }
 }

@@ -15,6 +15,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cuesta_engine::FileId;
 use cuesta_engine::cache::{Block, BlockCache};
@@ -37,8 +38,9 @@ use crate::ordered::value::Value;
 /// Newest format of trees.
 pub(in crate::btree) const FORMAT: u16 = 1;
 
-/// Bits of a place in a file: 4 billion pages of 64 KiB.
-const OFFSET_BITS: u32 = 48;
+/// Trees whose pages another process reuses have numbers of their own in the cache, counted down
+/// from the last: files have the first.
+static CACHED: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Header, heads and slots of most leaves.
 const SEARCHED_BYTES: usize = 320;
@@ -122,6 +124,9 @@ pub struct Tree {
     facts: Facts,
     checked: Arc<Checked>,
     cache: Arc<BlockCache>,
+    /// The file as which nodes and values are cached. Where another process writes over pages,
+    /// which tells nobody, what is cached is only good for this tree.
+    cached_as: FileId,
     /// The map, which pins: there is none where another process reuses pages, which does not know
     /// of pins. What is kept there is copied.
     map: Option<Map>,
@@ -195,10 +200,15 @@ impl Tree {
         let region = files.region(&extent)?;
         let known = living.checked(extent.file, detail.generation);
         let checked = known.unwrap_or_else(|| Arc::new(Checked::new(detail.pages)));
+        let cached_as = match region.reuse() {
+            Reuse::Here => extent.file,
+            Reuse::Elsewhere => FileId(CACHED.fetch_sub(1, Ordering::Relaxed)),
+        };
         let mapped = region.map().filter(|_| region.reuse() == Reuse::Here);
         let map =
             mapped.map(|(map, _)| Map::new(Pinned { map: map.clone(), _token: token.clone() }));
-        Ok(Tree { region, detail, facts, checked, cache: cache.clone(), map, token })
+        let cache = cache.clone();
+        Ok(Tree { region, detail, facts, checked, cache, cached_as, map, token })
     }
 
     /// What the manifest keeps of it.
@@ -260,15 +270,6 @@ impl Tree {
         self.region.prefetch(u64::from(page) * u64::from(self.detail.page_bytes), SEARCHED_BYTES);
     }
 
-    /// What the node or value at `offset` is cached as. What lies there may be written over by
-    /// another process, which tells nobody: then it is only good for this tree.
-    fn cached_as(&self, offset: u64) -> u64 {
-        match self.region.reuse() {
-            Reuse::Here => offset,
-            Reuse::Elsewhere => offset | self.detail.generation << OFFSET_BITS,
-        }
-    }
-
     #[cold]
     fn at_page(&self, page: u32, error: Error) -> Error {
         error.context(format_args!("{}, page {page}", name::data(self.file())))
@@ -291,7 +292,7 @@ impl Tree {
             check(&bytes).map_err(|e| self.at_page(page, e))?;
             Ok(Block::from(bytes))
         };
-        self.cache.get_or_load(self.file(), self.cached_as(offset), load).map(Body::Loaded)
+        self.cache.get_or_load(self.cached_as, offset, load).map(Body::Loaded)
     }
 
     /// The node that begins at `page`.
@@ -360,7 +361,7 @@ impl Tree {
     /// Pages of the node that begins at `page`, where nothing is mapped.
     fn pages_of(&self, page: u32) -> Result<u32> {
         let offset = u64::from(page) * u64::from(self.detail.page_bytes);
-        if let Some(block) = self.cache.peek(self.file(), self.cached_as(offset)) {
+        if let Some(block) = self.cache.peek(self.cached_as, offset) {
             return Ok(node::pages_of(&block));
         }
         self.pages_in_file(page)
