@@ -7,6 +7,7 @@
 //! - [`pattern`] is regular expressions, compiled.
 //! - [`expression`] computes values out of documents.
 //! - [`filter`] says whether documents match a query.
+//! - [`projection`] says which fields are given.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
@@ -15,3 +16,4 @@ pub mod value;
 pub mod pattern;
 pub mod expression;
 pub mod filter;
+pub mod projection;
