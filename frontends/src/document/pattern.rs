@@ -6,7 +6,7 @@
 //! # fn main() -> cuesta::Result<()> {
 //! let pattern = Pattern::new("^san (?!jose)", "i")?;
 //! assert!(pattern.is_match("San Diego")? && !pattern.is_match("San Jose")?);
-//! assert!(Pattern::new("^san", "")?.prefix().is_some_and(|prefix| prefix.text == "san"));
+//! assert!(Pattern::new("^san", "")?.prefix().is_some_and(|it| &*it.text == "san"));
 //! # Ok(())
 //! # }
 //! ```
