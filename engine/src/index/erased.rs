@@ -139,6 +139,11 @@ pub trait ErasedState: Any + Send + Sync {
     /// # Errors
     /// `Internal` for segments of another index type.
     fn ingested(&self, at: SeqNo, given: &ErasedIngested) -> Result<Arc<dyn ErasedState>>;
+    /// See [`IndexType::labelled`].
+    ///
+    /// # Errors
+    /// As there.
+    fn labelled(&self, loaded: &SegmentMeta) -> Result<SegmentMeta>;
     /// Starts a flush of the `count` oldest frozen memtables, or of the oldest ingested segments
     /// alone.
     ///
@@ -422,6 +427,10 @@ impl<T: IndexType> ErasedState for State<T> {
         let layout = Arc::new(self.index.arrange(&live)?);
         let frozen = self.frozen[..kept].to_vec();
         Ok(Arc::new(State { frozen, live: live.into(), layout, ..self.clone() }))
+    }
+
+    fn labelled(&self, loaded: &SegmentMeta) -> Result<SegmentMeta> {
+        self.index.labelled(loaded)
     }
 
     fn flush(&self, count: usize) -> Result<Box<dyn Work>> {

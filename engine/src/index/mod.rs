@@ -130,6 +130,15 @@ pub trait IndexType: Send + Sync + Sized + 'static {
     /// `Invalid` says what does not fit; `Unsupported` for an index type that cannot.
     fn accept(&self, given: &[Live<Self>], footprint: &mut Footprint) -> Result<()>;
 
+    /// What a label is to say of a segment that was loaded: without what its commit alone tells
+    /// of, for a label in front of a file has room for little.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unsupported` for what makes no sense.
+    fn labelled(&self, loaded: &SegmentMeta) -> Result<SegmentMeta> {
+        Ok(loaded.clone())
+    }
+
     /// Says that commit `at` ingests segments, before anyone can read them. Called under the commit
     /// lock, while the active memtable is empty.
     fn note_ingested(&self, at: SeqNo);

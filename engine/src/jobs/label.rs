@@ -149,6 +149,7 @@ pub(crate) fn label_load(
     let mut labels: BTreeMap<FileId, Vec<Owner>> = BTreeMap::new();
     for (index, metas) in metas {
         let Some(entry) = current.value.catalog.get(*index) else { continue };
+        let state = current.value.state(*index)?;
         let mut here: BTreeMap<FileId, Vec<SegmentMeta>> = BTreeMap::new();
         let owner = Owner {
             index: *index,
@@ -160,6 +161,7 @@ pub(crate) fn label_load(
             ..Owner::default()
         };
         for meta in metas {
+            let meta = state.labelled(meta)?;
             for file in meta.extents.iter().filter(|one| has_front(one)).map(|one| one.file) {
                 let owner = Owner { segments: vec![meta.clone()], ..owner.clone() };
                 put(parts, (file, 0), &owner, out)?;

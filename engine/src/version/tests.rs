@@ -409,6 +409,9 @@ impl ErasedState for Still {
     fn verify_waiting(&self, _: &dyn Files, _: &mut dyn FnMut(String)) -> Result<()> {
         Ok(())
     }
+    fn labelled(&self, _: &SegmentMeta) -> Result<SegmentMeta> {
+        never_asked()
+    }
     fn flush(&self, _: usize) -> Result<Box<dyn Work>> {
         never_asked()
     }

@@ -53,6 +53,7 @@ pub use segment::Tree;
 
 use merge::{Before, Expiry, FlushWork, Job, LoadWork, Place, is_sparse};
 use segment::cursor::TreeCursor;
+use segment::detail::Detail;
 use segment::living::Living;
 use segment::tree::FORMAT;
 
@@ -226,6 +227,12 @@ impl IndexType for Btree {
         }
         footprint.ranges.extend(spans.into_iter().map(|Span { start, end }| (start, end)));
         Ok(())
+    }
+
+    /// Its keys may take more room than a label has, and matter to the log alone.
+    fn labelled(&self, loaded: &SegmentMeta) -> Result<SegmentMeta> {
+        let (detail, facts) = Detail::decode(&loaded.detail)?;
+        Ok(SegmentMeta { detail: detail.encode(&facts), ..loaded.clone() })
     }
 
     fn note_ingested(&self, at: SeqNo) {

@@ -287,7 +287,7 @@ fn a_prepared_file_wins_over_what_it_was_loaded_over_without_a_manifest() {
 }
 
 /// The files of a database without its manifest and log.
-fn data_alone(env: &SimEnv) -> Stored {
+pub(super) fn data_alone(env: &SimEnv) -> Stored {
     let mut stored = files(env, DIR);
     stored.retain(|file| !is_manifest(file) && file.0.extension().is_none_or(|e| e != "log"));
     stored

@@ -3,7 +3,7 @@
 use cuesta::env::sim::{Fault, FaultRule, OpKind, Repeat};
 use cuesta::{Keyspace, KeyspaceEngine};
 
-use super::loads::is_manifest;
+use super::loads::{data_alone, is_manifest};
 use super::*;
 
 /// One whose log is never let go of, so that nothing is lost but what a tree should hold.
@@ -152,4 +152,32 @@ fn a_tree_whose_root_is_damaged_is_the_one_before_it() {
         assert!(found == model || !told.is_empty(), "page {page}");
     }
     assert_eq!(older, 1);
+}
+
+/// A load has no room in its label for the keys that its record tells of.
+#[test]
+fn a_loaded_tree_is_found_by_its_label_however_long_its_keys_are() {
+    for len in [10, 3000, 65_535] {
+        let env = SimEnv::new(1);
+        let db = open(&env);
+        let options = KeyspaceOptions::new().engine(KeyspaceEngine::Btree);
+        let plain = db.keyspace_with("plain", &options).unwrap();
+        let mut load = db.bulk_load().unwrap();
+        let model: Map = (1..3).map(|n| (vec![n; len], vec![n])).collect();
+        model.iter().for_each(|(key, value)| load.put(&plain, key, value).unwrap());
+        load.finish().unwrap();
+        let is_sound = || assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+        is_sound();
+        // While it waits to be flushed nothing but its label tells of it, if the log is lost.
+        let (told, found) = saved(&data_alone(&env));
+        assert!(found == model, "{len}: {told:?}");
+        let what = "nothing tells whether it was committed";
+        assert!(told.iter().any(|told| told.contains(what)), "{len}: {told:?}");
+        // Then its place is known.
+        db.flush().unwrap();
+        is_sound();
+        let (told, found) = saved(&data_alone(&env));
+        assert!(found == model, "{len}: {told:?}");
+        drop((db, plain));
+    }
 }
