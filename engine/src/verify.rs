@@ -137,7 +137,7 @@ fn read_along(
     Ok(((log.segment().number.0 - start.0 + 1) as usize, commits))
 }
 
-/// Whether files say of themselves what repair would need to know.
+/// Whether files say of themselves what repair would need to know, whyever they do not.
 fn verify_labels(parts: &Parts, state: &ManifestState, report: &mut VerifyReport) -> Result<()> {
     let segments = state.indexes().values().flat_map(|record| record.segments.values());
     let numbered = state.indexes().values().flat_map(|record| record.segments.iter());

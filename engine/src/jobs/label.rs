@@ -114,7 +114,7 @@ fn read_front(file: FileId, out: &mut FileOutput) -> Result<Front> {
 }
 
 /// Writes a label into a slot. One that has no room is left out: better none than that of another
-/// tree.
+/// tree, and checks of the database tell. No index type so far has such.
 fn put(
     parts: &Parts,
     (file, slot): (FileId, usize),

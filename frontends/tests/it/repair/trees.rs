@@ -181,3 +181,26 @@ fn a_loaded_tree_is_found_by_its_label_however_long_its_keys_are() {
         drop((db, plain));
     }
 }
+
+/// Whoever checks a database learns that repair would not find a tree.
+#[test]
+fn a_tree_without_a_label_is_told_until_the_next_flush() {
+    let (env, db, plain, mut model) = grown();
+    let mut tree = files(&env, DIR);
+    tree.retain(|(path, _)| path.extension().is_some_and(|extension| extension == "seg"));
+    let (path, mut bytes) = tree.remove(0);
+    bytes[..8192].fill(0);
+    env.disk().write_file(&path, &bytes);
+    let problems = db.verify().unwrap().problems;
+    assert!(
+        matches!(&problems[..], [one] if one.contains("none tells of segment")),
+        "{problems:?}"
+    );
+    put(&plain, &mut model, 7, "third");
+    db.flush().unwrap();
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+    std::mem::forget((db, plain));
+    let mut stored = files(&env, DIR);
+    stored.retain(|file| !is_manifest(file));
+    assert!(saved(&stored).1 == model);
+}

@@ -2,6 +2,7 @@
 //! use.
 
 mod format;
+mod label;
 mod turning;
 
 use std::collections::BTreeMap;
