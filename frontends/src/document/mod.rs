@@ -8,6 +8,7 @@
 //! - [`expression`] computes values out of documents.
 //! - [`filter`] says whether documents match a query.
 //! - [`projection`] says which fields are given.
+//! - [`update`] changes documents.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
@@ -17,3 +18,4 @@ pub mod pattern;
 pub mod expression;
 pub mod filter;
 pub mod projection;
+pub mod update;

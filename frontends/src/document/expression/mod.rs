@@ -72,6 +72,7 @@ mod special;
 mod tests;
 
 pub use dependency::Dependencies;
+pub(crate) use dependency::overlaps;
 pub use env::{Context, Env};
 pub use scope::Scope;
 pub use sorting::{Direction, SortOrder};

@@ -40,7 +40,7 @@ mod parse;
 mod equality;
 mod write;
 #[cfg(test)]
-mod tests;
+pub(in crate::document) mod tests;
 
 pub use bits::{BitRule, BitTest};
 pub use node::{Computed, Kinds, Members, Node, Remainder, Side, Test};

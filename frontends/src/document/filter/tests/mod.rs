@@ -2,7 +2,7 @@
 
 mod array;
 mod comparison;
-mod generate;
+pub mod generate;
 mod law;
 mod logic;
 mod operator;
