@@ -24,6 +24,9 @@ mod segment;
 mod tree;
 mod block;
 mod database;
+mod document_key;
+mod bson;
+mod extended_json;
 mod model;
 mod run;
 mod shrink;
@@ -32,8 +35,11 @@ mod shrink;
 mod tests;
 
 pub use block::bytes_block;
+pub use bson::bytes_bson;
 pub use commit_body::bytes_commit_body;
 pub use database::bytes_database;
+pub use document_key::bytes_document_key;
+pub use extended_json::bytes_extended_json;
 pub use identity::bytes_identity;
 pub use log::bytes_log_record;
 pub use lsm_ops::bytes_lsm_ops;
@@ -69,6 +75,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bytes_segment", run: bytes_segment, samples: segment::samples },
     Target { name: "bytes_tree", run: bytes_tree, samples: tree::samples },
     Target { name: "bytes_database", run: bytes_database, samples: database::samples },
+    Target { name: "bytes_bson", run: bytes_bson, samples: bson::samples },
+    Target { name: "bytes_document_key", run: bytes_document_key, samples: document_key::samples },
+    Target {
+        name: "bytes_extended_json",
+        run: bytes_extended_json,
+        samples: extended_json::samples,
+    },
     Target { name: "model_api", run: model_api, samples: model::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },
 ];
