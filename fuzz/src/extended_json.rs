@@ -37,12 +37,13 @@ pub fn bytes_extended_json(bytes: &[u8]) {
 
 pub(crate) fn samples() -> Vec<Vec<u8>> {
     let all = Value::Array(Array::from_items(some_values()));
-    vec![
-        all.to_json(JsonStyle::Canonical).into_bytes(),
-        all.to_json(JsonStyle::Relaxed).into_bytes(),
-        b" { \"a\" : [ 1, -2.5e-3, \"\\u00e9\\ud83d\\ude00\\n\" ], \"\": {\"$gt\": null} } ".to_vec(),
-        b"{\"$binary\":\"AQI=\",\"$type\":\"05\"}".to_vec(),
-        b"[{\"$date\":\"2024-02-29T12:30:15.5+01:30\"},{\"$uuid\":\"73ffd264-44b3-4c69-90e8-e7d1dfc035d4\"}]"
-            .to_vec(),
-    ]
+    let dates = r#"[{"$date":"2024-02-29T12:30:15.5+01:30"},{"$date":{"$numberLong":"-1"}}]"#;
+    let texts = [
+        r#" { "a" : [ 1, -2.5e-3, "\u00e9\ud83d\ude00\n" ], "": {"$gt": null} } "#,
+        r#"[{"$binary":"AQI=","$type":"05"},{"$uuid":"73ffd264-44b3-4c69-90e8-e7d1dfc035d4"}]"#,
+        dates,
+        &all.to_json(JsonStyle::Canonical),
+        &all.to_json(JsonStyle::Relaxed),
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
 }
