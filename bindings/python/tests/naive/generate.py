@@ -50,6 +50,12 @@ TYPE_NAMES = (
     *("regex", "int", "timestamp", "long", "decimal", "minKey", "maxKey", "number"),
 )
 
+OPERATORS = (
+    *("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$type"),
+    *("$regex", "$mod", "$all", "$size"),
+    *("$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear"),
+)
+
 
 def outcome(function: Callable[..., Any], *given: Any, **named: Any) -> tuple[str, Any]:
     """("value", what a function gives), or ("refused", the code of the error)."""
@@ -147,28 +153,7 @@ class Generator:
             if self.chance(0.5):
                 return ("$elemMatch", self.filter(depth - 1))
             return ("$elemMatch", self.predicate_of_operators(depth - 1))
-        name = self.one_of(
-            [
-                "$eq",
-                "$ne",
-                "$gt",
-                "$gte",
-                "$lt",
-                "$lte",
-                "$in",
-                "$nin",
-                "$exists",
-                "$type",
-                "$regex",
-                "$mod",
-                "$all",
-                "$size",
-                "$bitsAllSet",
-                "$bitsAnySet",
-                "$bitsAllClear",
-                "$bitsAnyClear",
-            ]
-        )
+        name = self.one_of(OPERATORS)
         if name in ("$eq", "$gt", "$gte", "$lt", "$lte", "$ne"):
             return (name, self.not_a_regex())
         if name in ("$in", "$nin"):

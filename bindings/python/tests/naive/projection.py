@@ -85,9 +85,9 @@ def _computes(tree: Tree) -> bool:
 
 
 def _apply(value: Any, tree: Tree, scope: Scope, *, keep: bool) -> Any:
-    """The value with what the tree says; fields that it does not name stay if `keep`. In arrays each
-    element is projected. What has no fields inside is kept or not as others are, or replaced where
-    something is computed below it."""
+    """The value with what the tree says; fields that it does not name stay if `keep`. In arrays
+    each element is projected. What has no fields inside is kept or not as others are, or replaced
+    where something is computed below it."""
     if isinstance(value, list):
         found = [_apply(each, tree, scope, keep=keep) for each in value]
         return [each for each in found if each is not MISSING]
