@@ -6,7 +6,7 @@
 //! | 1 | `NotFound` |
 //! | 2 | `Invalid`: the command line or the input is wrong |
 //! | 3 | `Corrupt` |
-//! | 4 | `Locked` |
+//! | 4 | `Locked`, `Busy`: another process has it, or too many do; try again |
 //! | 5 | `Io`, `Full`, `Poisoned`: the system or its disk; and what is none of the others |
 //! | 6 | `Conflict`: another value was there |
 //! | 7 | `Timeout`: nothing came in time |
@@ -30,7 +30,7 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::NotFound => 1,
         ErrorKind::Invalid => 2,
         ErrorKind::Corrupt => 3,
-        ErrorKind::Locked => 4,
+        ErrorKind::Locked | ErrorKind::Busy => 4,
         ErrorKind::Conflict => 6,
         ErrorKind::Timeout => 7,
         ErrorKind::Exists => 8,

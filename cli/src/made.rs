@@ -10,9 +10,10 @@ use std::path::Path;
 use cuesta::{Builder, Database, Keyspace, KeyspaceOptions, Result};
 use cuesta_engine::format::name::FileName;
 
-use crate::place::{Place, Target};
+use crate::place::Target;
+use crate::writing::Writing;
 
-impl Place {
+impl Writing {
     /// Opens the database for writing, creates it when it is missing, lets `work` write, and closes
     /// it. If that fails and leaves no keyspace, a database that was created goes again.
     ///
@@ -24,7 +25,7 @@ impl Place {
         work: impl FnOnce(&Database) -> Result<T>,
     ) -> Result<T> {
         let (was_there, folder, before) =
-            (self.exists()?, self.path.exists(), names(&self.path).unwrap_or_default());
+            (self.exists()?, self.path().exists(), names(self.path()).unwrap_or_default());
         let db = self.open(builder)?;
         let worked = work(&db);
         let is_empty = db.keyspaces().is_empty();
@@ -33,10 +34,10 @@ impl Place {
             Ok(done) => closed.map(|()| done),
             Err(error) => {
                 if !was_there && is_empty {
-                    remove(&self.path, &before);
+                    remove(self.path(), &before);
                     if !folder {
                         // Unless somebody else has put something there.
-                        let _ = fs::remove_dir(&self.path);
+                        let _ = fs::remove_dir(self.path());
                     }
                 }
                 Err(error)
@@ -45,8 +46,8 @@ impl Place {
     }
 }
 
-impl Target {
-    /// As [`Place::creating`], with the keyspace, which goes again if it was created and `work`
+impl Target<Writing> {
+    /// As [`Writing::creating`], with the keyspace, which goes again if it was created and `work`
     /// fails before its first commit.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod failure;
 mod progress;
 mod lifetime;
 mod place;
+mod writing;
 mod made;
 mod tuning;
 mod input;

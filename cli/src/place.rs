@@ -23,6 +23,11 @@ use crate::lifetime;
 /// What can be done about damage.
 pub const DAMAGED: &str = "restore a backup, or `cuesta repair` saves what is intact";
 
+/// Whether others have the database: one for itself, or as many as may read along.
+fn is_worth_waiting(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Locked | ErrorKind::Busy)
+}
+
 /// How long to pause before a database that another process has is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -37,56 +42,13 @@ pub struct Place {
     /// Read files instead of mapping them, so that failing hardware gives errors
     #[arg(long)]
     without_maps: bool,
-    #[command(flatten)]
-    keeping: Keeping,
 }
 
-/// What becomes of the log, for commands that write. Who opens a database without these lets go of
-/// what was kept.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "For commands that write")]
-struct Keeping {
-    /// Copy the log to this directory of backups, so that restore goes to any commit
-    #[arg(long, value_name = "DIR")]
-    archive_log: Option<PathBuf>,
-    /// Keep so many bytes of the log for changes and watch
-    #[arg(long, value_name = "BYTES")]
-    log_retention_bytes: Option<u64>,
-    /// Keep the log of commits younger than this for changes and watch
-    #[arg(long, value_name = "TIME", value_parser = lifetime::parse)]
-    log_retention_age: Option<Duration>,
-    /// Keep at most so many bytes for --log-retention-age [default: 1073741824]
-    #[arg(long, value_name = "BYTES")]
-    feed_retention_bytes: Option<u64>,
-    /// Bytes of a segment of the log [default: 67108864]
-    #[arg(long, value_name = "BYTES")]
-    log_segment_bytes: Option<u64>,
-}
-
-impl Keeping {
-    fn is_given(&self) -> bool {
-        self.archive_log.is_some()
-            || self.log_retention_bytes.is_some()
-            || self.log_retention_age.is_some()
-            || self.feed_retention_bytes.is_some()
-            || self.log_segment_bytes.is_some()
-    }
-
-    fn apply(&self, mut builder: Builder) -> Builder {
-        builder = self.archive_log.iter().fold(builder, Builder::archive_log);
-        builder = self.log_retention_bytes.into_iter().fold(builder, Builder::log_retention_bytes);
-        builder = self.log_retention_age.into_iter().fold(builder, Builder::log_retention_age);
-        builder =
-            self.feed_retention_bytes.into_iter().fold(builder, Builder::feed_retention_bytes);
-        self.log_segment_bytes.into_iter().fold(builder, Builder::log_segment_bytes)
-    }
-}
-
-/// A keyspace of a database.
+/// A keyspace of a database, which is a [`Place`] to read, or a `Writing`.
 #[derive(Clone, Debug, Args)]
-pub struct Target {
+pub struct Target<P: Args = Place> {
     #[command(flatten)]
-    pub place: Place,
+    pub place: P,
     /// Name of the keyspace
     pub keyspace: String,
 }
@@ -213,8 +175,7 @@ impl From<&Making> for KeyspaceOptions {
 impl Place {
     /// A database that is not waited for.
     pub fn at(path: PathBuf) -> Place {
-        let (without_maps, keeping) = (false, Keeping::default());
-        Place { path, wait: Duration::ZERO, without_maps, keeping }
+        Place { path, wait: Duration::ZERO, without_maps: false }
     }
 
     /// The same, for those who wait in their own way.
@@ -225,7 +186,7 @@ impl Place {
     /// Opens the database for reading; as one that reads along while another process writes it.
     ///
     /// # Errors
-    /// `NotFound`, `Corrupt`, `Unsupported`, `Io`; `Invalid` for options that are for writing.
+    /// `NotFound`, `Corrupt`, `Unsupported`, `Io`.
     pub fn read(&self) -> Result<Database> {
         match self.at_once().read_alone() {
             Err(error) if error.kind() == ErrorKind::Locked => self.read_along(),
@@ -238,7 +199,6 @@ impl Place {
     /// # Errors
     /// As [`Place::read`]; `Locked`.
     pub fn read_alone(&self) -> Result<Database> {
-        self.check_reading()?;
         self.open_existing(Database::builder().read_only())
     }
 
@@ -247,23 +207,7 @@ impl Place {
     /// # Errors
     /// As [`Place::read`].
     pub fn read_along(&self) -> Result<Database> {
-        self.check_reading()?;
         self.open_existing(Database::builder().reader())
-    }
-
-    fn check_reading(&self) -> Result<()> {
-        match self.keeping.is_given() {
-            true => Err(Error::invalid("what becomes of the log is for commands that write")),
-            false => Ok(()),
-        }
-    }
-
-    /// Opens the database, which must exist, for writing.
-    ///
-    /// # Errors
-    /// As [`Place::read`]; `Full`.
-    pub fn write(&self, durability: Durability) -> Result<Database> {
-        self.write_with(Database::builder().durability(durability))
     }
 
     /// Whether there is one.
@@ -278,25 +222,16 @@ impl Place {
         })
     }
 
-    /// Opens the database, which must exist, for writing.
-    ///
-    /// # Errors
-    /// As [`Place::write`].
-    pub fn write_with(&self, builder: Builder) -> Result<Database> {
-        self.open_existing(builder.must_exist())
-    }
-
     /// Opens the database, waiting if another process has it.
     ///
     /// # Errors
     /// As [`Database::open`].
     pub fn open(&self, builder: Builder) -> Result<Database> {
         let began = Instant::now();
-        let builder = self.keeping.apply(builder);
         let builder = if self.without_maps { builder.without_maps() } else { builder };
         loop {
             match builder.clone().open(&self.path) {
-                Err(error) if error.kind() == ErrorKind::Locked && began.elapsed() < self.wait => {
+                Err(error) if is_worth_waiting(error.kind()) && began.elapsed() < self.wait => {
                     thread::sleep(PAUSE);
                 }
                 other => return other,
@@ -304,7 +239,11 @@ impl Place {
         }
     }
 
-    fn open_existing(&self, builder: Builder) -> Result<Database> {
+    /// Opens the database, which must exist, waiting if another process has it.
+    ///
+    /// # Errors
+    /// As [`Place::read`]; `Full`.
+    pub fn open_existing(&self, builder: Builder) -> Result<Database> {
         let exists = self.exists().map_err(|error| match error.kind() {
             ErrorKind::Corrupt => error.advice(DAMAGED),
             _ => error,
@@ -316,7 +255,7 @@ impl Place {
     }
 }
 
-impl Target {
+impl Target<Place> {
     /// Opens the keyspace for reading.
     ///
     /// # Errors
@@ -324,16 +263,14 @@ impl Target {
     pub fn read(&self) -> Result<(Database, Keyspace)> {
         self.existing(self.place.read()?)
     }
+}
 
-    /// Opens the keyspace, which must exist, for writing.
+impl<P: Args> Target<P> {
+    /// The keyspace of a database that was opened.
     ///
     /// # Errors
-    /// As [`Place::write`]; `NotFound` for the keyspace.
-    pub fn write(&self, durability: Durability) -> Result<(Database, Keyspace)> {
-        self.existing(self.place.write(durability)?)
-    }
-
-    fn existing(&self, db: Database) -> Result<(Database, Keyspace)> {
+    /// `NotFound`.
+    pub fn existing(&self, db: Database) -> Result<(Database, Keyspace)> {
         let keyspace = db.existing_keyspace(&self.keyspace)?;
         Ok((db, keyspace))
     }

@@ -15,9 +15,10 @@ use crate::figures;
 use crate::input::Input;
 use crate::lifetime;
 use crate::output::Output;
-use crate::place::{Place, Survives};
+use crate::place::Survives;
 use crate::record;
 use crate::text::escaped;
+use crate::writing::Writing;
 
 /// Each line of the file is one operation: put sets a key, for a while with ttl, delete removes it,
 /// delete-range removes all from start to before end, or with a prefix, merge changes it by an
@@ -34,7 +35,7 @@ use crate::text::escaped;
 #[command(verbatim_doc_comment)]
 pub struct Batch {
     #[command(flatten)]
-    place: Place,
+    place: Writing,
     /// The file; - is standard input
     file: PathBuf,
     /// A note for those who read the changes: who did it, or why

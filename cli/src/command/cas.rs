@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::output::Output;
 use crate::place::{Survives, Target};
 use crate::text::{Spelling, escaped};
+use crate::writing::Writing;
 
 /// Nothing can come between the comparison and the write. If the key has another value, nothing is
 /// written, and the exit code is 6.
@@ -15,7 +16,7 @@ use crate::text::{Spelling, escaped};
 #[command(group(clap::ArgGroup::new("into").required(true).args(["new", "remove"])))]
 pub struct Cas {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// The key
     key: String,
     /// The value that it must have

@@ -8,14 +8,15 @@ use serde_json::json;
 
 use crate::figures;
 use crate::output::Output;
-use crate::place::{Place, disk_use};
+use crate::place::disk_use;
 use crate::tuning::Tuning;
+use crate::writing::Writing;
 
 /// Afterwards the database is as small, and scans are as fast, as they get.
 #[derive(Debug, Args)]
 pub struct Compact {
     #[command(flatten)]
-    place: Place,
+    place: Writing,
     #[command(flatten)]
     tuning: Tuning,
 }
@@ -24,11 +25,11 @@ impl Compact {
     pub fn run(self, output: &mut Output) -> Result<()> {
         let began = Instant::now();
         let db = self.place.write_with(self.tuning.builder(Durability::Sync))?;
-        let before = disk_use(&self.place.path)?;
+        let before = disk_use(self.place.path())?;
         db.compact()?;
         self.tuning.check(&db)?;
         db.close()?;
-        let after = disk_use(&self.place.path)?;
+        let after = disk_use(self.place.path())?;
         let took = began.elapsed();
         output.show(
             || {

@@ -8,12 +8,13 @@ use crate::figures;
 use crate::output::Output;
 use crate::place::{Survives, Target};
 use crate::text::Spelling;
+use crate::writing::Writing;
 
 /// All keys go in one commit. A key that is not there is no error, but is counted.
 #[derive(Debug, Args)]
 pub struct Delete {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// The keys
     #[arg(required = true)]
     keys: Vec<String>,

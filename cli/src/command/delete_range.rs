@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::output::Output;
 use crate::place::{Survives, Target};
 use crate::text::Spelling;
+use crate::writing::Writing;
 
 /// One small commit, however many keys there are; their space is given back later.
 #[derive(Debug, Args)]
@@ -16,7 +17,7 @@ use crate::text::Spelling;
     .args(["prefix", "start", "end", "all"])))]
 pub struct DeleteRange {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// Keys that begin with this
     #[arg(long, conflicts_with_all = ["start", "end"])]
     prefix: Option<String>,

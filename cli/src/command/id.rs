@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use crate::output::Output;
 use crate::place::{Chosen, Target};
 use crate::text::Spelling;
+use crate::writing::Writing;
 
 /// Prints one a line. What was given out is kept in KEY, so that nothing is given out again, not
 /// after a crash either. Creates the database and the keyspace when they are missing.
 #[derive(Debug, Args)]
 pub struct Id {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// The key of the generator
     key: String,
     /// What to give out

@@ -14,6 +14,7 @@ use crate::output::Output;
 use crate::place::{Making, Survives, Target};
 use crate::rows::{Fields, RowSettings};
 use crate::tuning::Tuning;
+use crate::writing::Writing;
 
 /// Creates the database and the keyspace when they are missing. Keys that are there already are
 /// overwritten. A failed import leaves what earlier batches brought, and says so; running it again
@@ -22,7 +23,7 @@ use crate::tuning::Tuning;
 #[derive(Debug, Args)]
 pub struct Import {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// Files, plain or packed with gzip or zstd; - is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,

@@ -11,6 +11,7 @@ use crate::figures;
 use crate::lifetime;
 use crate::output::Output;
 use crate::place::{Making, Place};
+use crate::writing::{Keeping, Writing};
 
 /// Without a change, lists the keyspaces.
 #[derive(Debug, Args)]
@@ -29,6 +30,8 @@ enum Change {
         name: String,
         #[command(flatten)]
         making: Making,
+        #[command(flatten)]
+        keeping: Keeping,
     },
     /// Rename a keyspace
     Rename {
@@ -36,11 +39,15 @@ enum Change {
         name: String,
         /// Its new name
         to: String,
+        #[command(flatten)]
+        keeping: Keeping,
     },
     /// Drop a keyspace with everything in it
     Drop {
         /// Its name
         name: String,
+        #[command(flatten)]
+        keeping: Keeping,
     },
 }
 
@@ -50,18 +57,19 @@ impl Keyspaces {
             return list(&self.place.read()?, output);
         };
         let done = match change {
-            Change::Create { name, making } => {
-                self.place.creating(Database::builder(), |db| create(db, name, making))?;
+            Change::Create { name, making, keeping } => {
+                let place = Writing::at(&self.place, keeping);
+                place.creating(Database::builder(), |db| create(db, name, making))?;
                 json!({ "created": name })
             }
-            Change::Rename { name, to } => {
-                let db = self.place.write(Durability::Sync)?;
+            Change::Rename { name, to, keeping } => {
+                let db = Writing::at(&self.place, keeping).write(Durability::Sync)?;
                 db.rename_keyspace(name, to)?;
                 db.close()?;
                 json!({ "renamed": name, "to": to })
             }
-            Change::Drop { name } => {
-                let db = self.place.write(Durability::Sync)?;
+            Change::Drop { name, keeping } => {
+                let db = Writing::at(&self.place, keeping).write(Durability::Sync)?;
                 db.drop_keyspace(name)?;
                 db.close()?;
                 json!({ "dropped": name })

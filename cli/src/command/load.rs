@@ -10,15 +10,15 @@ use super::dump::{told, with_seconds};
 use crate::figures;
 use crate::input::Input;
 use crate::output::Output;
-use crate::place::Place;
 use crate::tuning::Tuning;
+use crate::writing::Writing;
 
 /// Creates the database when it is missing. Keyspaces must not be there already, unless --overwrite
 /// is given; a dump that is cut off or changed leaves none behind, nor a database that was created.
 #[derive(Debug, Args)]
 pub struct Load {
     #[command(flatten)]
-    place: Place,
+    place: Writing,
     /// File that dump wrote, packed or not, or - for standard input
     file: PathBuf,
     /// Put entries into keyspaces that are there, over those with the same keys

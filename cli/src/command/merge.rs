@@ -7,12 +7,13 @@ use serde_json::json;
 use crate::output::Output;
 use crate::place::{Survives, Target};
 use crate::text::Spelling;
+use crate::writing::Writing;
 
 /// The keyspace must exist and have a merge operator: see keyspaces create --merge-operator.
 #[derive(Debug, Args)]
 pub struct Merge {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// The key
     key: String,
     /// The operand

@@ -14,12 +14,13 @@ use crate::lifetime;
 use crate::output::Output;
 use crate::place::{Chosen, Survives, Target};
 use crate::text::Spelling;
+use crate::writing::Writing;
 
 /// Creates the database and the keyspace when they are missing.
 #[derive(Debug, Args)]
 pub struct Put {
     #[command(flatten)]
-    target: Target,
+    target: Target<Writing>,
     /// The key
     key: String,
     /// The value; - is standard input

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cuesta::Database;
 
@@ -136,6 +137,19 @@ fn a_database_in_use_gives_four_and_names_its_holder() {
     desk.text("stats db");
     assert_eq!(desk.json("inspect db/lock")["kind"], "lock");
     db.close().unwrap();
+    assert_eq!(desk.text("get db k a"), "1\n");
+}
+
+#[test]
+fn when_as_many_read_along_as_can_it_gives_four_and_is_tried_again() {
+    let desk = Desk::new();
+    let db = Database::open(desk.path("db")).unwrap();
+    db.keyspace("k").unwrap().put("a", "1").unwrap();
+    let readers = || Database::builder().reader().refresh_interval(Duration::from_secs(3600));
+    let mut all: Vec<_> = (0..126).map(|_| readers().open(desk.path("db")).unwrap()).collect();
+    let (code, kind, message) = desk.failure("get db k a --wait 0s");
+    assert_eq!((code, kind.as_str()), (4, "Busy"), "{message}");
+    all.pop();
     assert_eq!(desk.text("get db k a"), "1\n");
 }
 

@@ -9,6 +9,7 @@ mod completion;
 mod entries;
 mod failures;
 mod files;
+mod help;
 mod id;
 mod keeping;
 mod kill;
