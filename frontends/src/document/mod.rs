@@ -9,6 +9,7 @@
 //! - [`filter`] says whether documents match a query.
 //! - [`projection`] says which fields are given.
 //! - [`update`] changes documents.
+//! - [`pipeline`] aggregates them, stage by stage.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
@@ -19,3 +20,4 @@ pub mod expression;
 pub mod filter;
 pub mod projection;
 pub mod update;
+pub mod pipeline;

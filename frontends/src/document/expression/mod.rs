@@ -65,7 +65,7 @@ mod date_format;
 mod date_parse;
 mod binary_text;
 mod conversion;
-mod statistics;
+pub(crate) mod statistics;
 mod summary;
 mod special;
 #[cfg(test)]
@@ -74,8 +74,11 @@ mod tests;
 pub use dependency::Dependencies;
 pub(crate) use dependency::overlaps;
 pub use env::{Context, Env};
+pub(crate) use object::merge_into;
 pub use scope::Scope;
+pub(crate) use sequence::count as positive_count;
 pub use sorting::{Direction, SortOrder};
+pub(crate) use summary::{fractions as percentile_fractions, method as percentile_method};
 
 use binding::Binding;
 use operator::{Args, Operator, Worth};

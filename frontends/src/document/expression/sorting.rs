@@ -104,6 +104,16 @@ impl SortOrder {
         Ordering::Equal
     }
 
+    /// The same fields, each in the other direction.
+    pub(crate) fn reversed(&self) -> SortOrder {
+        let other = |direction| match direction {
+            Direction::Ascending => Direction::Descending,
+            Direction::Descending => Direction::Ascending,
+        };
+        let fields = self.fields.iter();
+        SortOrder { fields: fields.map(|(path, way)| (path.clone(), other(*way))).collect() }
+    }
+
     /// The order as a document.
     pub fn to_document(&self) -> Document<'static> {
         let number = |direction| if direction == Direction::Ascending { 1 } else { -1 };

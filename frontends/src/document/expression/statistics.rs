@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::number;
-use crate::document::value::{Decimal128, Number, Value};
+use crate::document::value::{Array, Decimal128, Number, Value};
 
 /// A sum of numbers of all types, exact for whole ones, compensated for doubles (A. Neumaier,
 /// 1974).
@@ -50,6 +50,57 @@ impl Sum {
         };
         self.lost += (large - sum) + small;
         self.double = sum;
+    }
+
+    /// Adds what another sum has.
+    pub fn merge(&mut self, other: &Sum) {
+        self.whole += other.whole;
+        self.longs |= other.longs;
+        self.doubles |= other.doubles;
+        self.count += other.count;
+        self.add_double(other.double);
+        self.lost += other.lost;
+        if let Some(decimal) = other.decimal {
+            self.decimal = Some(self.decimal.map_or(decimal, |sum| sum.plus(decimal)));
+        }
+    }
+
+    /// All of it as values, to be read by [`load`](Sum::load).
+    pub fn save(&self) -> Array<'static> {
+        [
+            Value::Int64((self.whole >> 64) as i64),
+            Value::Int64(self.whole as i64),
+            Value::Double(self.double),
+            Value::Double(self.lost),
+            self.decimal.into(),
+            Value::Bool(self.doubles),
+            Value::Bool(self.longs),
+            Value::Int64(self.count as i64),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    /// The sum that was saved; `None` if it is none.
+    pub fn load(saved: &Array<'_>) -> Option<Sum> {
+        let mut parts = saved.iter();
+        let mut long = || parts.next()?.number()?.to_exact_i64();
+        let (high, low) = (long()?, long()?);
+        let mut double = || Some(parts.next()?.number()?.to_f64());
+        let (double, lost) = (double()?, double()?);
+        let decimal = match parts.next()? {
+            Value::Decimal128(decimal) => Some(decimal),
+            _ => None,
+        };
+        Some(Sum {
+            whole: i128::from(high) << 64 | i128::from(low as u64),
+            double,
+            lost,
+            decimal,
+            doubles: parts.next()?.as_bool()?,
+            longs: parts.next()?.as_bool()?,
+            count: parts.next()?.number()?.to_exact_i64()? as u64,
+        })
     }
 
     /// The doubles' sum; infinities and not-a-number make the compensation meaningless.
@@ -129,6 +180,32 @@ impl Deviation {
         let distance = number - self.mean;
         self.mean += distance / self.count as f64;
         self.squares += distance * (number - self.mean);
+    }
+
+    /// Adds what another one has (T. F. Chan, G. H. Golub, R. J. LeVeque, 1979).
+    pub fn merge(&mut self, other: &Deviation) {
+        if other.count == 0 {
+            return;
+        }
+        let (own, others) = (self.count as f64, other.count as f64);
+        let distance = other.mean - self.mean;
+        let all = own + others;
+        self.squares += other.squares + distance * distance * own * others / all;
+        self.mean += distance * others / all;
+        self.count += other.count;
+    }
+
+    /// All of it as values, to be read by [`load`](Deviation::load).
+    pub fn save(&self) -> Array<'static> {
+        let parts = [self.count as f64, self.mean, self.squares];
+        parts.into_iter().collect()
+    }
+
+    /// What was saved; `None` if it is none.
+    pub fn load(saved: &Array<'_>) -> Option<Deviation> {
+        let mut parts = saved.iter();
+        let mut double = || Some(parts.next()?.number()?.to_f64());
+        Some(Deviation { count: double()? as u64, mean: double()?, squares: double()? })
     }
 
     /// The standard deviation; null of too few numbers.

@@ -29,7 +29,7 @@
 //! 2. No two paths of a projection are the same, and none leads into another.
 
 use crate::Result;
-use crate::document::expression::{Context, Dependencies, Env, Scope};
+use crate::document::expression::{Context, Dependencies, Env, Expression, Scope};
 use crate::document::value::{Document, Path};
 
 mod tree;
@@ -40,7 +40,18 @@ mod find;
 mod tests;
 
 use apply::Applying;
-use tree::{Branch, Rest};
+use tree::{Branch, Child, Rest};
+
+/// What becomes of a field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate<'p> {
+    /// It is given as it is.
+    Same,
+    /// It is computed.
+    Computed(&'p Expression),
+    /// It, or parts of it, are left out or changed.
+    Other,
+}
 
 /// A projection.
 #[derive(Clone, Debug)]
@@ -118,6 +129,22 @@ impl Projection {
             Some(path) => find::positional(path, made, position),
             None => Ok(made),
         }
+    }
+
+    /// What becomes of a field of the document itself.
+    pub(crate) fn fate(&self, name: &str) -> Fate<'_> {
+        match (self.root.get(name), self.rest) {
+            (Some(Child::Included), _) | (None, Rest::Kept) => Fate::Same,
+            (Some(Child::Computed(expression)), _) => Fate::Computed(expression),
+            _ => Fate::Other,
+        }
+    }
+
+    /// What it reads to compute fields and to give those that it names.
+    pub(crate) fn named_dependencies(&self) -> Dependencies {
+        let mut found = Dependencies::default();
+        self.root.add_dependencies("", &mut found);
+        found
     }
 
     /// What it reads of a document: the whole where fields are kept that it does not name.
