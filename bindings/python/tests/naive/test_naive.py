@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import naive
-from naive import extended_json, generate
-from naive.values import Date
+from naive import encoding, extended_json, generate
+from naive.values import Date, bson_size
 
 TABLES = Path(__file__).parent / "tables"
 NOW = Date(1700000000123)
@@ -137,6 +137,45 @@ def test_extended_json_gives_a_value_back(seed):
     for document in laws(seed)[1]:
         again = extended_json.loads(extended_json.dumps(document))
         assert naive.identical(document, again)
+
+
+@each_seed
+def test_bytes_give_a_value_back(seed):
+    for document in laws(seed)[1]:
+        data = encoding.encode(document)
+        assert len(data) == bson_size(document)
+        assert naive.identical(document, encoding.decode(data))
+
+
+def test_every_type_has_its_bytes():
+    """Spelled out by BSON's specification: type, name, value."""
+    text = {
+        '{"a": 1}': "10 6100 01000000",
+        '{"a": {"$numberLong": "-2"}}': "12 6100 feffffffffffffff",
+        '{"a": 1.5}': "01 6100 000000000000f83f",
+        '{"a": "hi"}': "02 6100 03000000 686900",
+        '{"a": {"b": null}}': "03 6100 08000000 0a 6200 00",
+        '{"a": [true]}': "04 6100 09000000 08 3000 01 00",
+        '{"a": {"$binary": {"base64": "AQI=", "subType": "05"}}}': "05 6100 02000000 05 0102",
+        '{"a": {"$undefined": true}}': "06 6100",
+        '{"a": {"$oid": "0102030405060708090a0b0c"}}': "07 6100 0102030405060708090a0b0c",
+        '{"a": {"$date": {"$numberLong": "1"}}}': "09 6100 0100000000000000",
+        '{"a": {"$regularExpression": {"pattern": "x", "options": "i"}}}': "0b 6100 7800 6900",
+        '{"a": {"$code": "f"}}': "0d 6100 02000000 6600",
+        '{"a": {"$symbol": "s"}}': "0e 6100 02000000 7300",
+        '{"a": {"$code": "f", "$scope": {}}}': "0f 6100 0f000000 02000000 6600 0500000000",
+        '{"a": {"$timestamp": {"t": 1, "i": 2}}}': "11 6100 02000000 01000000",
+        '{"a": {"$numberDecimal": "-1.5"}}': "13 6100 0f000000000000000000000000003eb0",
+        '{"a": {"$numberDecimal": "NaN"}}': "13 6100 0000000000000000000000000000007c",
+        '{"a": {"$numberDecimal": "Infinity"}}': "13 6100 00000000000000000000000000000078",
+        '{"a": {"$minKey": 1}}': "ff 6100",
+        '{"a": {"$maxKey": 1}}': "7f 6100",
+    }
+    for json, hexadecimal in text.items():
+        document = extended_json.loads(json)
+        data = encoding.encode(document)
+        assert data[4:-1].hex() == hexadecimal.replace(" ", ""), json
+        assert naive.identical(encoding.decode(data), document)
 
 
 @each_seed
