@@ -8,11 +8,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from .accumulators import accumulate
-from .expressions import Scope, arguments, evaluate, field_path
+from .accumulators import ACCUMULATORS, accumulate
+from .expressions import Scope, arguments, check, evaluate, field_path
 from .filters import compile_filter
 from .order import compare, equal, key, rank, sort_documents
-from .projection import Projection, add_fields, unset
+from .projection import Projection, add_fields, computed_fields, unset
 from .values import MISSING, Int64, Refused, integral, is_null, is_number
 
 Documents = list[Any]
@@ -80,7 +80,7 @@ def _project(operand: Any, documents: Documents, context: Context) -> Documents:
 
 @_stage("$addFields")
 def _add_fields(operand: Any, documents: Documents, context: Context) -> Documents:
-    add_fields({}, operand, context.variables) if not documents else None
+    computed_fields(operand)
     return [add_fields(each, operand, context.variables) for each in documents]
 
 
@@ -101,6 +101,7 @@ def _replace_root(operand: Any, documents: Documents, context: Context) -> Docum
 
 @_stage("$replaceWith")
 def _replace_with(operand: Any, documents: Documents, context: Context) -> Documents:
+    check(operand)
     roots = [context.scope(document).evaluate(operand) for document in documents]
     if not all(isinstance(root, dict) for root in roots):
         raise Refused(40228, "the new root is a document")
@@ -211,6 +212,7 @@ def _with(document: Any, path: list[str], value: Any) -> Any:
 def _groups(by: Any, documents: Documents, context: Context) -> list[tuple[Any, list[Scope]]]:
     """Documents by the value of an expression. Missing is null; numbers of different types are one
     group if they are equal, which has the value of its first document."""
+    check(by)
     groups: list[tuple[Any, list[Scope]]] = []
     for document in documents:
         scope = context.scope(document)
@@ -241,6 +243,10 @@ def _check_outputs(fields: Any) -> dict[str, Any]:
             raise Refused(40234, "a field of a group is an accumulator")
         if len(each) != 1:
             raise Refused(40238, "a field of a group is one accumulator")
+        [(accumulator, operand)] = each.items()
+        if accumulator not in ACCUMULATORS:
+            raise Refused(15952, f"unknown group operator {accumulator}")
+        check(operand)
     return dict(fields)
 
 
@@ -276,6 +282,7 @@ def _bucket(operand: Any, documents: Documents, context: Context) -> Documents:
     if "groupBy" not in operand or "boundaries" not in operand:
         raise Refused(40198, "$bucket needs groupBy and boundaries")
     boundaries = _boundaries(operand["boundaries"])
+    check(operand["groupBy"])
     has_default = "default" in operand
     fields = _check_outputs(operand.get("output", {"count": {"$sum": 1}}))
     if has_default and rank(operand["default"]) == rank(boundaries[0]):
@@ -324,6 +331,7 @@ def _bucket_auto(operand: Any, documents: Documents, context: Context) -> Docume
         raise Refused(238, "granularity is not supported")
     count = _count_of(operand["buckets"], 1, 40243)
     fields = _check_outputs(operand.get("output", {"count": {"$sum": 1}}))
+    check(operand["groupBy"])
     keyed = []
     for document in documents:
         value = context.scope(document).evaluate(operand["groupBy"])
@@ -379,6 +387,8 @@ def _lookup(operand: Any, documents: Documents, context: Context) -> Documents:
     ):
         raise Refused(9, "$lookup needs localField and foreignField, or a pipeline")
     others = context.collections.get(operand["from"], [])
+    _run(operand.get("pipeline", []), [], context)  # refuses wrong stages, without documents, too
+    check(list(operand.get("let", {}).values()))
     found = []
     for document in documents:
         joined = others

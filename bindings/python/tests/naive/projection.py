@@ -116,13 +116,14 @@ def _scope(document: Any, variables: dict[str, Any]) -> Scope:
 
 def add_fields(document: Any, spec: Any, variables: dict[str, Any]) -> Any:
     """$addFields and $set: all is computed, and all else stays."""
+    return _apply(document, computed_fields(spec), _scope(document, variables), keep=True)
+
+
+def computed_fields(spec: Any) -> Tree:
+    """The fields of $addFields, checked."""
     if not isinstance(spec, dict) or not spec:
         raise Refused(40272 if not isinstance(spec, dict) else 40177, "fields are wanted")
-    paths = [
-        (path, Computed(value) if not isinstance(value, Computed) else value)
-        for path, value in _computed_paths(spec, "")
-    ]
-    return _apply(document, _tree(paths), _scope(document, variables), keep=True)
+    return _tree([(path, Computed(value)) for path, value in _computed_paths(spec, "")])
 
 
 def _computed_paths(spec: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
