@@ -17,7 +17,7 @@
 //! matched in linear time; the rest gives up with an error after a million steps back.
 //!
 //! Not for: what a regular expression is as a value, which is
-//! [`Regex`](crate::document::value::Regex).
+//! [`Regex`].
 
 use std::fmt;
 

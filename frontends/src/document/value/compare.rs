@@ -11,7 +11,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Array, DEPTH_MAX, Document, Kind, Value};
+use super::{Array, DEPTH_MAX, Document, Kind, RawDocument, Value};
 
 impl Value<'_> {
     /// The order of two values, whatever their types. Allocates nothing.
@@ -62,6 +62,9 @@ fn compare_documents(a: &Document<'_>, b: &Document<'_>, depth: usize) -> Orderi
     if depth > DEPTH_MAX {
         return Ordering::Equal;
     }
+    if let (Some(a), Some(b)) = (a.as_raw(), b.as_raw()) {
+        return compare_raw(a, b, Names::Compared, depth);
+    }
     let rank = |value: &Value<'_>| Kind::rank(value.kind());
     let (mut a, mut b) = (a.iter(), b.iter());
     loop {
@@ -86,6 +89,9 @@ fn compare_arrays(a: &Array<'_>, b: &Array<'_>, depth: usize) -> Ordering {
     if depth > DEPTH_MAX {
         return Ordering::Equal;
     }
+    if let (Some(a), Some(b)) = (a.as_raw(), b.as_raw()) {
+        return compare_raw(a, b, Names::Indices, depth);
+    }
     let (mut a, mut b) = (a.iter(), b.iter());
     loop {
         match (a.next(), b.next()) {
@@ -98,6 +104,41 @@ fn compare_arrays(a: &Array<'_>, b: &Array<'_>, depth: usize) -> Ordering {
                     return order;
                 }
             }
+        }
+    }
+}
+
+/// What the names of elements are.
+#[derive(Clone, Copy, PartialEq)]
+enum Names {
+    /// Part of the comparison.
+    Compared,
+    /// Indices of an array, which do not count.
+    Indices,
+}
+
+/// Compares bytes with bytes: values are looked at only where their bytes differ.
+fn compare_raw(a: RawDocument<'_>, b: RawDocument<'_>, names: Names, depth: usize) -> Ordering {
+    let (mut a, mut b) = (a.elements(), b.elements());
+    loop {
+        let (a, b) = match (a.next(), b.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(a), Some(b)) => (a, b),
+        };
+        let compared = names == Names::Compared;
+        let names = if compared { a.name().cmp(b.name()) } else { Ordering::Equal };
+        if names.is_eq() && a.is_same_value(b) {
+            continue;
+        }
+        let ranks = a.kind().rank().cmp(&b.kind().rank());
+        let order = ranks.then(names).then_with(|| match (a.value(), b.value()) {
+            (Some(a), Some(b)) => compare(&a, &b, depth),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        });
+        if order.is_ne() {
+            return order;
         }
     }
 }

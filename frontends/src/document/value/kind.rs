@@ -82,13 +82,32 @@ impl Kind {
     }
 
     /// The type of this byte before an element's name.
+    #[inline]
     pub fn from_byte(byte: u8) -> Option<Kind> {
-        match byte {
-            1..=0x13 => ALL.get(usize::from(byte) - 1).map(|(kind, _)| *kind),
-            0x7f => Some(Kind::MaxKey),
-            0xff => Some(Kind::MinKey),
-            _ => None,
-        }
+        Some(match byte {
+            0x01 => Kind::Double,
+            0x02 => Kind::String,
+            0x03 => Kind::Object,
+            0x04 => Kind::Array,
+            0x05 => Kind::BinData,
+            0x06 => Kind::Undefined,
+            0x07 => Kind::ObjectId,
+            0x08 => Kind::Bool,
+            0x09 => Kind::Date,
+            0x0a => Kind::Null,
+            0x0b => Kind::Regex,
+            0x0c => Kind::DbPointer,
+            0x0d => Kind::JavaScript,
+            0x0e => Kind::Symbol,
+            0x0f => Kind::JavaScriptWithScope,
+            0x10 => Kind::Int32,
+            0x11 => Kind::Timestamp,
+            0x12 => Kind::Int64,
+            0x13 => Kind::Decimal128,
+            0x7f => Kind::MaxKey,
+            0xff => Kind::MinKey,
+            _ => return None,
+        })
     }
 
     /// The byte before an element's name.

@@ -12,8 +12,8 @@
 //!   each field before it, and no allocation.
 //! - [`Document::to_bytes`] and [`Document::write_to`] make BSON.
 //! - [`Kind`] is a value's type, by number, name and place in the order.
-//! - [`Path`] is a dotted path: [`visit`](Path::visit) for queries, [`get`](Path::get) for
-//!   expressions.
+//! - [`Path`] is a dotted path: [`visit`](Path::visit) for queries,
+//!   [`get_expression`](Path::get_expression) for expressions.
 //! - [`key`] makes keys of values, and values of keys.
 //! - [`Document::from_json`] and [`Document::to_json`] read and write extended JSON.
 //! - [`ObjectIds`] gives out new identifiers.

@@ -44,6 +44,24 @@ proptest! {
     }
 
     #[test]
+    fn bytes_compare_as_fields_do(a in document(), b in document(), tail in value()) {
+        // Half of the time they begin alike.
+        let mut b = if b.len() % 2 == 0 { b } else { a.clone() };
+        b.push("tail", tail);
+        let bytes = [a.to_bytes().unwrap(), b.to_bytes().unwrap()];
+        let [raw_a, raw_b] =
+            bytes.each_ref().map(|it| Document::from_raw(RawDocument::trusted(it)));
+        let [array_a, array_b] =
+            bytes.each_ref().map(|it| Array::from_raw(RawDocument::trusted(it)));
+        prop_assert_eq!(raw_a.cmp(&raw_b), a.cmp(&b));
+        prop_assert_eq!(raw_a.cmp(&b), a.cmp(&b));
+        let items = |document: &Document<'static>| {
+            Array::from_items(document.iter().map(|(_, value)| value.into_static()).collect())
+        };
+        prop_assert_eq!(array_a.cmp(&array_b), items(&a).cmp(&items(&b)));
+    }
+
+    #[test]
     fn documents_come_back_from_bytes(document in document()) {
         let bytes = document.to_bytes().unwrap();
         let raw = RawDocument::check(&bytes, &Limits::default()).unwrap();

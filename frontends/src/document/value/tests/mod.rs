@@ -215,3 +215,17 @@ fn identifiers_given_out_differ_and_tell_their_second() {
     assert_eq!(id.to_string(), "57e193d7a9cc81b4027498b5");
     assert!(ObjectId::parse("57e193d7a9cc81b4027498bg").is_err());
 }
+
+#[test]
+fn names_of_every_length_are_found() {
+    let names: Vec<String> = (0..40).map(|len| "n".repeat(len)).collect();
+    let document: Document<'_> =
+        names.iter().map(|name| (name.as_str(), name.len() as i64)).collect();
+    let bytes = document.to_bytes().unwrap();
+    let raw = RawDocument::check(&bytes, &Limits::default()).unwrap();
+    for name in &names {
+        assert_eq!(raw.get(name), Some(Value::Int64(name.len() as i64)));
+    }
+    assert_eq!(raw.get("m"), None);
+    assert_eq!(raw.len(), 40);
+}
