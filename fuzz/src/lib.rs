@@ -27,6 +27,7 @@ mod database;
 mod document_key;
 mod bson;
 mod extended_json;
+mod document_pipeline;
 mod model;
 mod run;
 mod shrink;
@@ -39,6 +40,7 @@ pub use bson::bytes_bson;
 pub use commit_body::bytes_commit_body;
 pub use database::bytes_database;
 pub use document_key::bytes_document_key;
+pub use document_pipeline::document_pipeline;
 pub use extended_json::bytes_extended_json;
 pub use identity::bytes_identity;
 pub use log::bytes_log_record;
@@ -81,6 +83,11 @@ pub const TARGETS: &[Target] = &[
         name: "bytes_extended_json",
         run: bytes_extended_json,
         samples: extended_json::samples,
+    },
+    Target {
+        name: "document_pipeline",
+        run: document_pipeline,
+        samples: document_pipeline::samples,
     },
     Target { name: "model_api", run: model_api, samples: model::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },

@@ -136,8 +136,10 @@ def _skip(operand: Any, documents: Documents, context: Context) -> Documents:
 
 @_stage("$count")
 def _count(operand: Any, documents: Documents, context: Context) -> Documents:
-    if not isinstance(operand, str) or not operand:
+    if not isinstance(operand, str):
         raise Refused(40156, "$count takes a name")
+    if not operand:
+        raise Refused(40157, "a name that is not empty")
     if operand.startswith("$"):
         raise Refused(40158, "a name without $")
     if "." in operand:

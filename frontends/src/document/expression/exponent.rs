@@ -23,8 +23,16 @@ pub(super) const OPERATORS: &[Operator] = &[
 pub(super) fn as_double(number: Number, function: impl Fn(f64) -> f64) -> Number {
     let result = function(number.to_f64());
     match number {
-        Number::Decimal128(_) => Number::Decimal128(Decimal128::from_f64(result)),
+        Number::Decimal128(_) => Number::Decimal128(nearest(result)),
         _ => Number::Double(result),
+    }
+}
+
+/// The decimal of what was computed as a double; whole numbers have no places behind the point.
+pub(super) fn nearest(result: f64) -> Decimal128 {
+    match Number::Double(result).to_exact_i64() {
+        Some(whole) => Decimal128::from(whole),
+        None => Decimal128::from_f64(result),
     }
 }
 
@@ -77,7 +85,7 @@ fn log<'d>(args: &Args<'_, 'd>) -> Worth<'d> {
     }
     let result = number.to_f64().ln() / base.to_f64().ln();
     worth(if is_decimal(number, base) {
-        Number::Decimal128(Decimal128::from_f64(result))
+        Number::Decimal128(nearest(result))
     } else {
         Number::Double(result)
     })
@@ -127,7 +135,7 @@ fn decimal_power(base: Decimal128, exponent: Number) -> Decimal128 {
     let whole = exponent.to_exact_i64().and_then(|it| u32::try_from(it.unsigned_abs()).ok());
     let Some(times) = whole.filter(|times| *times <= 10_000) else {
         let base = Number::Decimal128(base).to_f64();
-        return Decimal128::from_f64(base.powf(exponent.to_f64()));
+        return nearest(base.powf(exponent.to_f64()));
     };
     let (mut power, mut square, mut rest) = (Decimal128::from(1_i64), base, times);
     while rest > 0 {

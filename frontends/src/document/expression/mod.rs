@@ -69,7 +69,7 @@ pub(crate) mod statistics;
 mod summary;
 mod special;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dependency::Dependencies;
 pub(crate) use dependency::overlaps;

@@ -25,9 +25,10 @@ pub(super) const OPERATORS: &[Operator] = &[
 /// The number that a unary operator takes; `None` when it is null or missing.
 pub(super) fn one(args: &Args<'_, '_>) -> Result<Option<Number>> {
     let Some(value) = args.present(0)? else { return Ok(None) };
+    let code = if matches!(args.name, "$round" | "$trunc") { 51081 } else { 28765 };
     value.number().map(Some).ok_or_else(|| {
         let kind = value.kind().name();
-        failure::invalid(28765, format!("{} only supports numeric types, not {kind}", args.name))
+        failure::invalid(code, format!("{} only supports numeric types, not {kind}", args.name))
     })
 }
 

@@ -4,6 +4,7 @@ mod arrays;
 mod dates;
 mod numbers;
 mod shape;
+pub mod tables;
 mod texts;
 mod types;
 

@@ -173,8 +173,11 @@ pub(super) fn read(name: &str, value: &Value<'_>, parser: &mut Parser) -> Result
         "$redact" => Stage::Redact(Expression::parse(value, scope)?.into()),
         "$group" => Stage::Group(group::Group::parse(document(15947)?, scope)?.into()),
         "$sort" => Stage::Sort(SortOrder::parse(document(15973)?)?.into(), None),
-        "$limit" => Stage::Limit(count(name, value, 1, 15958)?),
-        "$skip" => Stage::Skip(count(name, value, 0, 15956)?),
+        "$limit" => match count(name, value, 0, 5107201)? {
+            0 => return Err(failure::invalid(15958, "the limit must be positive")),
+            limit => Stage::Limit(limit),
+        },
+        "$skip" => Stage::Skip(count(name, value, 0, 5107200)?),
         "$unwind" => Stage::Unwind(unwind::Unwind::parse(value)?.into()),
         "$sample" => {
             let fields = document(28745)?;

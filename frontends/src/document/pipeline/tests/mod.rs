@@ -5,6 +5,7 @@ mod collections;
 mod properties;
 mod refusals;
 mod stages;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
