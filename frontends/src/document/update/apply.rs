@@ -41,7 +41,11 @@ impl Operators {
                 operation => Writing { operation, place }.document(path.segments(), &mut made)?,
             };
             if is_changed {
-                touched.push(path.as_str().to_owned());
+                let touches = filled(path, document).unwrap_or_else(|| path.as_str().to_owned());
+                // Two places in one array that is filled up.
+                if touched.last() != Some(&touches) {
+                    touched.push(touches);
+                }
             }
         }
         Ok(Outcome::new(made, touched))
@@ -74,6 +78,24 @@ impl Operators {
         }
         Ok(steps)
     }
+}
+
+/// The array on a path that has to be filled up with nulls to have the place: then not only what
+/// lies at the path is new.
+fn filled(path: &Path, document: &Document<'_>) -> Option<String> {
+    let mut found = Value::Document(document.borrow());
+    for (at, segment) in path.segments().iter().enumerate() {
+        found = match found {
+            Value::Document(document) => document.into_field(segment.name())?,
+            Value::Array(array) if segment.index()? > array.len() => {
+                let names: Vec<&str> = path.segments()[..at].iter().map(Segment::name).collect();
+                return Some(names.join("."));
+            }
+            Value::Array(array) => array.into_item(segment.index()?)?,
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// The value to be renamed, which lies in documents only.

@@ -128,3 +128,21 @@ fn what_changed_is_told_by_path() {
     let (found, touched) = changes(doc! { "$set": {"a": 1} }, doc! { "a": 1 });
     assert!(found.is_empty() && touched.is_empty());
 }
+
+#[test]
+fn an_array_that_is_filled_up_is_touched_as_a_whole() {
+    let touched = |update: Document<'_>, document: Document<'_>| {
+        let update = parsed(&update.into(), &[]).unwrap();
+        let context = context();
+        let outcome = update.apply(&document, None, Mode::Update, &context).unwrap();
+        let changes = outcome.changes(&document);
+        assert!(changes.updated.iter().all(|(path, _)| outcome.touches(path)), "{changes:?}");
+        outcome.touched().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let end = doc! { "$push": {"1.1": {"$each": [], "$slice": 0}} };
+    assert_eq!(touched(end, doc! { "1": [] }), ["1"]);
+    let two = doc! { "$set": {"a.l.3": 1, "a.l.5": 2, "b": 1} };
+    assert_eq!(touched(two, doc! { "a": {"l": [0]} }), ["a.l", "b"]);
+    let next = doc! { "$set": {"l.1": 1} };
+    assert_eq!(touched(next, doc! { "l": [0] }), ["l.1"]);
+}
