@@ -10,6 +10,7 @@
 //! - [`projection`] says which fields are given.
 //! - [`update`] changes documents.
 //! - [`pipeline`] aggregates them, stage by stage.
+//! - [`compatibility`] lists what there is of MongoDB's language.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
@@ -21,3 +22,4 @@ pub mod filter;
 pub mod projection;
 pub mod update;
 pub mod pipeline;
+pub mod compatibility;
