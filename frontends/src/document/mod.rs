@@ -23,3 +23,6 @@ pub mod projection;
 pub mod update;
 pub mod pipeline;
 pub mod compatibility;
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,7 @@ fn plain(
         "$exists" => passes(Test::Exists).negated(),
         "$type" => passes(Test::Type(kinds(value)?)),
         "$regex" => passes(Test::Matches(regex(value, siblings)?)),
+        "$comment" => return Ok(None),
         "$options" if siblings.contains("$regex") => return Ok(None),
         "$options" => return Err(failure::bad_value("$options needs a $regex")),
         "$mod" => passes(Test::Mod(remainder(value)?)),

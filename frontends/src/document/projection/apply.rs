@@ -26,9 +26,9 @@ impl<'d> Applying<'_, 'd> {
                 Some(Child::Computed(expression)) if self.rest == Rest::Kept => {
                     expression.evaluate(self.env)?
                 }
-                Some(Child::Computed(_)) => None,
+                // It comes behind what is included, as what is computed does.
+                Some(Child::Computed(_) | Child::Matched(_)) => None,
                 Some(Child::Slice(slice)) => Some(slice.apply(value)),
-                Some(Child::Matched(element)) => find::matched(element, value, self.env.context())?,
             };
             made.extend(value.map(|value| (name, value)));
         }
@@ -47,6 +47,10 @@ impl<'d> Applying<'_, 'd> {
             }
             let value = match child {
                 Child::Computed(expression) => expression.evaluate(self.env)?,
+                Child::Matched(element) => match self.env.current().get(name) {
+                    Some(value) => find::matched(element, value, self.env.context())?,
+                    None => None,
+                },
                 Child::Branch(inner) if inner.computes() => {
                     Some(self.document(inner, Document::new())?.into())
                 }

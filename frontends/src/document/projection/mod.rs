@@ -67,7 +67,7 @@ impl Projection {
     /// An empty one gives documents as they are.
     ///
     /// # Errors
-    /// Code 31249 and 31250 for paths that meet, 31253 and 31254 for what is included and excluded
+    /// Code 31249 for paths that meet, 31253 and 31254 for what is included and excluded
     /// at once, 238 for `$meta`, others for operators that are wrong, and those of filters and
     /// expressions.
     pub fn find(specification: &Document<'_>, scope: &mut Scope) -> Result<Projection> {

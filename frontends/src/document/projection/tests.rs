@@ -140,7 +140,7 @@ fn the_first_matching_element_is_given() {
     gives(
         doc! { "s": 1, "n": {"$elemMatch": {"$gt": 7}} },
         document(),
-        doc! { "_id": 1, "n": [9], "s": 3 },
+        doc! { "_id": 1, "s": 3, "n": [9] },
     );
 }
 
@@ -218,7 +218,7 @@ fn what_is_wrong_is_an_error_that_names_it() {
         (doc! { "a": 0, "b": 1 }, 31253, "b"),
         (doc! { "a": 0, "b": "$c" }, 31252, "b"),
         (doc! { "a": 1, "a.b": 1 }, 31249, "a.b"),
-        (doc! { "a.b": 1, "a": 1 }, 31250, "a"),
+        (doc! { "a.b": 1, "a": 1 }, 31249, "a"),
         (doc! { "a": {} }, 51270, "a"),
         (doc! { "a..b": 1 }, 15998, "a..b"),
         (doc! { "$a": 1 }, 16410, "$a"),

@@ -64,7 +64,7 @@ impl Branch {
 
     /// Adds what becomes of a path, of which `rest` begins here.
     pub fn add(&mut self, path: &str, rest: &str, child: Child) -> Result<()> {
-        self.computes |= matches!(child, Child::Computed(_));
+        self.computes |= matches!(child, Child::Computed(_) | Child::Matched(_));
         let (name, deeper) = match rest.split_once('.') {
             Some((name, deeper)) => (name, Some(deeper)),
             None => (rest, None),
@@ -85,7 +85,7 @@ impl Branch {
                 return Err(failure::invalid(31249, message));
             }
             (Some(_), None) => {
-                return Err(failure::invalid(31250, format!("path collision at {path}")));
+                return Err(failure::invalid(31249, format!("path collision at {path}")));
             }
         }
         Ok(())

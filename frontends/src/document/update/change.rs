@@ -1,5 +1,7 @@
 //! What tells two versions of a document apart, as change streams say it.
 
+use std::collections::{HashMap, HashSet};
+
 use super::identity::identical;
 use crate::document::value::{Array, Document, Value};
 
@@ -29,22 +31,20 @@ impl Changes {
         self.updated.is_empty() && self.removed.is_empty() && self.truncated.is_empty()
     }
 
+    /// Of several fields of one name the first one counts.
     fn documents(&mut self, at: &str, old: &Document<'_>, new: &Document<'_>) {
-        let mut olds: Vec<(&str, Value<'_>)> = old.iter().collect();
-        olds.sort_by(|a, b| a.0.cmp(b.0));
-        let mut kept = vec![false; olds.len()];
-        for (name, value) in new {
-            let found = olds.binary_search_by(|(other, _)| (*other).cmp(name)).ok();
-            let before = found.and_then(|found| olds.get(found)).map(|(_, value)| value);
-            if let Some(kept) = found.and_then(|found| kept.get_mut(found)) {
-                *kept = true;
-            }
-            self.values(joined(at, name), before, value);
+        let mut olds: HashMap<&str, Value<'_>> = HashMap::new();
+        for (name, value) in old {
+            olds.entry(name).or_insert(value);
         }
-        // In the order of the document, in which removals are easier to read.
+        let mut seen: HashSet<&str> = HashSet::new();
+        for (name, value) in new {
+            if seen.insert(name) {
+                self.values(joined(at, name), olds.get(name), value);
+            }
+        }
         for (name, _) in old {
-            let found = olds.binary_search_by(|(other, _)| (*other).cmp(name)).ok();
-            if found.and_then(|found| kept.get(found)) == Some(&false) {
+            if seen.insert(name) {
                 self.removed.push(joined(at, name));
             }
         }

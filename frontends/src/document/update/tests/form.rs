@@ -125,6 +125,10 @@ fn what_changed_is_told_by_path() {
     let (found, touched) = changes(doc! { "a": 1, "c": 2 }, doc! { "a": 1, "b": 1 });
     assert_eq!((found.updated.len(), found.removed), (1, vec!["b".to_string()]));
     assert_eq!(touched, ["c", "b"]);
+    let (found, _) = changes(doc! { "$set": {"c": 1} }, doc! { "a": 1, "b": 1, "a": {} });
+    assert_eq!((found.updated.len(), found.removed.len()), (1, 0), "names that occur twice");
+    let (_, touched) = changes(doc! { "$set": {"a.b.3.c": 1} }, doc! { "a": {"b": [0]} });
+    assert_eq!(touched, ["a.b"], "nulls fill the array up");
     let (found, touched) = changes(doc! { "$set": {"a": 1} }, doc! { "a": 1 });
     assert!(found.is_empty() && touched.is_empty());
 }
