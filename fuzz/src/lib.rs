@@ -28,6 +28,8 @@ mod document_key;
 mod bson;
 mod extended_json;
 mod document_pipeline;
+mod document_filter;
+mod document_update;
 mod model;
 mod run;
 mod shrink;
@@ -39,8 +41,10 @@ pub use block::bytes_block;
 pub use bson::bytes_bson;
 pub use commit_body::bytes_commit_body;
 pub use database::bytes_database;
+pub use document_filter::document_filter;
 pub use document_key::bytes_document_key;
 pub use document_pipeline::document_pipeline;
+pub use document_update::document_update;
 pub use extended_json::bytes_extended_json;
 pub use identity::bytes_identity;
 pub use log::bytes_log_record;
@@ -90,6 +94,8 @@ pub const TARGETS: &[Target] = &[
         samples: document_pipeline::samples,
     },
     Target { name: "model_api", run: model_api, samples: model::samples },
+    Target { name: "document_filter", run: document_filter, samples: document_filter::samples },
+    Target { name: "document_update", run: document_update, samples: document_update::samples },
     Target { name: "bytes_options", run: bytes_options, samples: options::samples },
 ];
 
