@@ -6,10 +6,11 @@ use std::error::Error as _;
 use std::io;
 
 use cuesta::ErrorKind;
+use cuesta::document::failure::Failure as Coded;
 use pyo3::exceptions::{PyException, PyKeyError, PyOSError, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 /// What a function of this module returns.
 pub type Outcome<T> = Result<T, Failure>;
@@ -48,9 +49,8 @@ impl From<Failure> for PyErr {
                 if let Some(raised) = cause.as_ref().filter(|raised| is_urgent(py, raised)) {
                     return raised.clone_ref(py);
                 }
-                match class(py, error.kind()) {
-                    Ok(class) => {
-                        let raised = PyErr::from_type(class, error.to_string());
+                match class(py, error.kind()).and_then(|class| raise(&class, &error)) {
+                    Ok(raised) => {
                         raised.set_cause(py, cause);
                         if let Some(number) = system_number(&error) {
                             // Without it the error still is one, with its message.
@@ -63,6 +63,26 @@ impl From<Failure> for PyErr {
             }),
         }
     }
+}
+
+/// The exception of an error: of the class of its kind or, where it has a code of MongoDB, of a
+/// subclass that has pymongo's name too.
+fn raise(class: &Bound<'_, PyType>, error: &cuesta::Error) -> PyResult<PyErr> {
+    Ok(match Coded::of(error) {
+        Some(coded) => PyErr::from_value(coded_exception(class, &error.to_string(), coded)?),
+        None => PyErr::from_type(class.clone(), error.to_string()),
+    })
+}
+
+/// The exception of an error with a code. Its details come out of BSON in Python.
+fn coded_exception<'py>(
+    class: &Bound<'py, PyType>,
+    message: &str,
+    coded: &Coded,
+) -> PyResult<Bound<'py, PyAny>> {
+    let details = coded.details().map(|bson| PyBytes::new(class.py(), bson));
+    let make = class.py().import("cuesta.errors")?.getattr("_of_code")?;
+    make.call1((class, message, coded.code(), coded.name(), details))
 }
 
 /// The exception of Python code that an error comes from.

@@ -13,6 +13,7 @@ mod error;
 mod own;
 mod buffer;
 mod convert;
+mod document;
 mod open;
 mod operator;
 mod waiting;
@@ -39,6 +40,7 @@ fn _cuesta(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     error::register(module)?;
     own::register(module)?;
+    document::register(module)?;
     scan::register(module)?;
     keyspace::register(module)?;
     watch::register(module)?;

@@ -1,12 +1,14 @@
 """One exception for each kind of error."""
 
 import builtins
+import copy
 import errno
 import pickle
 
 import pytest
 
 import cuesta
+from cuesta import bson, errors
 
 KINDS = [
     "Conflict", "Invalid", "NotFound", "Exists", "Corrupt", "Unsupported", "Full", "Io", "Poisoned",
@@ -118,3 +120,49 @@ def test_a_foreign_directory_is_refused(tmp_path):
     with pytest.raises(cuesta.Error):
         cuesta.open(tmp_path, create=False)
     assert (tmp_path / "notes.txt").read_text() == "not a database"
+
+
+def test_errors_of_documents_have_names_of_pymongo_and_classes_of_kinds():
+    assert errors.PyMongoError is cuesta.Error
+    assert issubclass(errors.DuplicateKeyError, (errors.WriteError, cuesta.ExistsError))
+    assert issubclass(errors.CursorNotFound, KeyError)
+    assert issubclass(errors.InvalidId, cuesta.InvalidError)
+    pymongo = pytest.importorskip("pymongo.errors")
+    for name in errors.__all__:
+        theirs = getattr(pymongo, name, None) or getattr(
+            pytest.importorskip("bson.errors"), name, 0
+        )
+        assert theirs or name == "IntegerTooLarge"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "name"),
+    [
+        (cuesta.ExistsError, 11000, "DuplicateKeyError"),
+        (cuesta.InvalidError, 9, "OperationFailure"),
+        (cuesta.InvalidError, 66, "WriteError"),
+        (cuesta.NotFoundError, 26, "OperationFailure"),
+        (cuesta.TimeoutError, 50, "ExecutionTimeout"),
+        (cuesta.IoError, 1, "OperationFailure"),
+    ],
+)
+def test_an_error_with_a_code_is_of_its_name_and_of_its_kind(kind, code, name):
+    details = bson.encode({"keyValue": {"a": 1}})
+    error = errors._of_code(kind, "it is so", code, "Name", details)
+    again = [pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)]
+    for one in (error, *again):
+        assert isinstance(one, (getattr(errors, name))) and isinstance(one, kind)
+        assert type(one) is type(error) and type(one).__name__ == name
+        assert str(one) == "it is so" and one.code == code
+        assert one.details == {
+            "code": code,
+            "codeName": "Name",
+            "errmsg": "it is so",
+            "keyValue": {"a": 1},
+        }
+
+
+def test_errors_of_many_writes_tell_them():
+    error = errors.BulkWriteError({"nInserted": 1, "writeErrors": [{"index": 1}]})
+    for one in (error, pickle.loads(pickle.dumps(error))):
+        assert one.code == 65 and one.details["nInserted"] == 1

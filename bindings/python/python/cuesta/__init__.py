@@ -29,7 +29,7 @@ Every error of Cuesta is a cuesta.Error. Arguments of a wrong type are Python's 
 memory that is not contiguous is BufferError.
 """
 
-from cuesta import id
+from cuesta import bson, errors, id
 from cuesta._cuesta import (
     Backup,
     BackupInfo,
@@ -128,6 +128,8 @@ __all__ = [
     "VerifyReport",
     "Watch",
     "__version__",
+    "bson",
+    "errors",
     "id",
     "open",
     "repair",

@@ -17,6 +17,15 @@ from cuesta._cuesta.error import (
     TimeoutError as TimeoutError,
     UnsupportedError as UnsupportedError,
 )
+from cuesta._cuesta.document import (
+    Decimal128 as Decimal128,
+    ObjectId as ObjectId,
+    decode as decode,
+    decode_all as decode_all,
+    encode as encode,
+    from_json as from_json,
+    to_json as to_json,
+)
 from cuesta._cuesta.scan import Scan as Scan
 from cuesta._cuesta.watch import Watch as Watch
 from cuesta._cuesta.keyspace import (
