@@ -9,7 +9,8 @@
 //! # Invariants
 //!
 //! 1. A stage holds at most [`Settings::memory_max`] bytes, about, and what a single group, bucket
-//!    or sort key takes; `$group`, `$sort`, `$bucketAuto` and `$facet` put the rest on disk.
+//!    or sort key takes; `$group`, `$sort`, `$sample`, `$bucketAuto` and `$facet` put the rest on
+//!    disk.
 //! 2. Improving a pipeline changes neither which documents it gives nor their order; but for a
 //!    `$group` that spills, whose groups have no order of their own.
 
@@ -203,7 +204,9 @@ fn attach(stage: &Stage, rows: BoxedRows, settings: &Settings) -> BoxedRows {
         Stage::Unwind(unwind) => {
             Box::new(unwind::Unwound { rows, unwind: Arc::clone(unwind), current: None })
         }
-        Stage::Sample(size) => Box::new(each::Sampled { rows, size: *size, context, chosen: None }),
+        Stage::Sample(size) => {
+            Box::new(each::Sampled { rows, size: *size, settings, chosen: None })
+        }
         Stage::BucketAuto(auto) => {
             Box::new(bucket::Bucketed { rows, auto: Arc::clone(auto), settings, made: None })
         }

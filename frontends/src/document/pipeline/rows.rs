@@ -1,8 +1,10 @@
 //! Where documents come from and go to: rows that are pulled one by one, and collections.
 
 use super::stage::write::Merge;
+use super::weight;
 use crate::Result;
 use crate::document::expression::{Dependencies, SortOrder};
+use crate::document::failure;
 use crate::document::filter::Filter;
 use crate::document::value::Document;
 
@@ -107,7 +109,25 @@ impl Rows for Given {
     }
 }
 
-/// All rows at once, for what is known to be small or counts for itself.
+/// All rows at once, of which a stage makes one document.
+pub(super) fn gather_within(
+    rows: &mut dyn Rows,
+    stage: &str,
+    bytes_max: usize,
+) -> Result<Vec<Document<'static>>> {
+    let (mut all, mut bytes) = (Vec::new(), 0);
+    while let Some(document) = rows.next()? {
+        bytes += weight::document(&document);
+        if bytes > bytes_max {
+            let message = format!("{stage} would make a document of more than {bytes_max} bytes");
+            return Err(failure::invalid(4568, message));
+        }
+        all.push(document);
+    }
+    Ok(all)
+}
+
+/// All rows at once, for who wants them all.
 pub(super) fn gather(rows: &mut dyn Rows) -> Result<Vec<Document<'static>>> {
     let mut all = Vec::new();
     while let Some(document) = rows.next()? {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::super::rows::{BoxedRows, Rows};
+use super::super::settings::Settings;
+use super::sort::{Sorted, Sorter};
 use crate::Result;
 use crate::document::expression::{Context, Env, Expression};
 use crate::document::failure;
@@ -147,12 +149,12 @@ impl Rows for Skipped {
     }
 }
 
-/// Some at random, each set of them as likely as another (A. Waterman; Knuth, vol. 2, 3.4.2).
+/// Some at random, in random order: those that come first when each has a random number.
 pub struct Sampled {
     pub rows: BoxedRows,
     pub size: u64,
-    pub context: Arc<Context>,
-    pub chosen: Option<std::vec::IntoIter<Document<'static>>>,
+    pub settings: Settings,
+    pub chosen: Option<Sorted>,
 }
 
 impl Rows for Sampled {
@@ -160,32 +162,15 @@ impl Rows for Sampled {
         let chosen = match &mut self.chosen {
             Some(chosen) => chosen,
             None => {
-                let chosen = choose(&mut *self.rows, self.size, &self.context)?;
-                self.chosen.insert(chosen.into_iter())
+                let (size, settings) = (Some(self.size), self.settings.clone());
+                let mut sorter = Sorter::new("$sample", Arc::new(|a, b| a.cmp(b)), size, settings);
+                while let Some(document) = self.rows.next()? {
+                    let number = self.settings.context.random_u64() as i64;
+                    sorter.push(vec![Value::Int64(number)], document)?;
+                }
+                self.chosen.insert(sorter.finish()?)
             }
         };
-        Ok(chosen.next())
+        Ok(chosen.next()?.map(|(_, document)| document))
     }
-}
-
-fn choose(rows: &mut dyn Rows, size: u64, context: &Context) -> Result<Vec<Document<'static>>> {
-    let mut chosen: Vec<Document<'static>> = Vec::new();
-    let mut seen: u64 = 0;
-    while let Some(document) = rows.next()? {
-        seen += 1;
-        if (chosen.len() as u64) < size {
-            chosen.push(document);
-            continue;
-        }
-        let at = context.random_u64() % seen;
-        if let Some(place) = usize::try_from(at).ok().and_then(|at| chosen.get_mut(at)) {
-            *place = document;
-        }
-    }
-    // In random order, as a sample has none of its own.
-    for last in (1..chosen.len()).rev() {
-        let other = (context.random_u64() % (last as u64 + 1)) as usize;
-        chosen.swap(last, other);
-    }
-    Ok(chosen)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::super::Pipeline;
 use super::super::parse::{Parser, Within};
-use super::super::rows::{BoxedRows, Namespace, Rows, gather};
+use super::super::rows::{BoxedRows, Namespace, Rows, gather_within};
 use super::super::settings::Settings;
 use super::unwind::set;
 use super::{only, stages_of, text_field};
@@ -113,7 +113,7 @@ impl Lookup {
                 self.pipeline.open_where(&self.from, filter, &inner)?
             }
         };
-        Ok(Array::from(gather(&mut *rows)?))
+        Ok(Array::from(gather_within(&mut *rows, "$lookup", Settings::MEMORY_MAX)?))
     }
 }
 

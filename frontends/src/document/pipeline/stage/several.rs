@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::Pipeline;
 use super::super::list::List;
 use super::super::parse::{Parser, Within};
-use super::super::rows::{BoxedRows, Namespace, Rows, gather};
+use super::super::rows::{BoxedRows, Namespace, Rows, gather_within};
 use super::super::settings::Settings;
 use super::{inner, only, text_field};
 use crate::Result;
@@ -41,7 +41,7 @@ impl Rows for Facets {
         let mut made = Vec::new();
         for (name, pipeline) in self.facets.iter() {
             let mut rows = pipeline.over(Box::new(list.rows()), &self.settings)?;
-            let documents = gather(&mut *rows)?;
+            let documents = gather_within(&mut *rows, "$facet", Settings::MEMORY_MAX)?;
             made.push((name.clone().into(), Value::Array(Array::from(documents))));
         }
         Ok(Some(Document::from_fields(made)))
