@@ -5,19 +5,31 @@
 //!
 //! Not for: what operators do, which is said where they are.
 
+mod accumulator;
+mod expression;
 mod query;
 mod projection;
+mod stage;
 mod update;
 #[cfg(test)]
 mod tests;
 
+pub use accumulator::ACCUMULATOR;
+pub use expression::EXPRESSION;
 pub use projection::PROJECTION;
 pub use query::QUERY;
+pub use stage::STAGE;
 pub use update::UPDATE;
 
 /// All lists, in the order of the page.
-pub const ALL: &[(&str, &[Feature])] =
-    &[("Query filters", QUERY), ("Projections of find", PROJECTION), ("Updates", UPDATE)];
+pub const ALL: &[(&str, &[Feature])] = &[
+    ("Query filters", QUERY),
+    ("Projections of find", PROJECTION),
+    ("Updates", UPDATE),
+    ("Expressions", EXPRESSION),
+    ("Accumulators", ACCUMULATOR),
+    ("Stages", STAGE),
+];
 
 /// A part of MongoDB's language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +55,12 @@ pub enum Part {
     Projection,
     /// In updates; examples are updates.
     Update,
+    /// In expressions; examples are expressions.
+    Expression,
+    /// In groups; examples are what a field of a group is.
+    Accumulator,
+    /// In pipelines; examples are stages.
+    Stage,
     /// In updates with array filters; examples are arrays of the update and the filters.
     FilteredUpdate,
 }

@@ -171,6 +171,12 @@ impl Expression {
         }
     }
 
+    /// The names of all operators.
+    #[cfg(test)]
+    pub(crate) fn operators() -> impl Iterator<Item = &'static str> {
+        operator::all().map(|operator| operator.name)
+    }
+
     /// Its value if that is always the same.
     pub fn as_constant(&self) -> Option<&Value<'static>> {
         if let Node::Constant(value) = &self.0 { Some(value) } else { None }

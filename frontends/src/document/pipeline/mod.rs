@@ -75,6 +75,18 @@ impl Pipeline {
         Ok(Pipeline { stages: read, scope: parser.scope, reads: None })
     }
 
+    /// The names of all accumulators.
+    #[cfg(test)]
+    pub(crate) fn accumulators() -> impl Iterator<Item = &'static str> {
+        accumulator::Accumulator::names()
+    }
+
+    /// The names of all stages.
+    #[cfg(test)]
+    pub(crate) fn all_stages() -> impl Iterator<Item = &'static str> {
+        stage::NAMES.iter().chain(stage::ABSENT).copied()
+    }
+
     /// The names of its stages, in the order in which they run.
     pub fn stage_names(&self) -> impl Iterator<Item = &'static str> {
         self.stages.iter().map(Stage::name)
