@@ -112,11 +112,15 @@ fn in_one_line(error: &clap::Error) -> String {
 }
 
 /// Settings of the library, and what they are on a command line.
-const WORDS: [(&str, &str); 2] = [
+const WORDS: [(&str, &str); 5] = [
     (
         "by log_retention_bytes for feeds to come, by feed_retention_bytes for open ones",
-        "by --log-retention-bytes or --log-retention-age of the commands that write",
+        "by --log-retention-bytes or --log-retention-age of the commands that write, or by \
+         --feed-retention-bytes where that bounds the age",
     ),
+    (": open_reader, or mode=\"reader\", reads along with it", ""),
+    (": one that the writer has just created is seen after refresh", ""),
+    (" with read_only, or mode=\"read\", while nobody writes it", " while nobody writes it"),
     ("open the database with a larger snapshot_budget or memory_budget", "give it more --memory"),
 ];
 
@@ -124,7 +128,7 @@ const WORDS: [(&str, &str); 2] = [
 fn in_our_words(error: &Error) -> String {
     let told = error.message().to_owned();
     match error.kind() {
-        ErrorKind::Expired => {
+        ErrorKind::Expired | ErrorKind::Locked | ErrorKind::NotFound | ErrorKind::Io => {
             WORDS.iter().fold(told, |told, (theirs, ours)| told.replace(theirs, ours))
         }
         _ => told,

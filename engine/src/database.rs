@@ -367,11 +367,19 @@ impl Engine {
         Ok(op.id())
     }
 
+    /// The directory that it is in, as it was opened.
+    pub fn dir(&self) -> &Path {
+        &self.parts.dir
+    }
+
     /// Makes every commit so far durable.
     ///
     /// # Errors
-    /// `Poisoned` when a sync failed, now or earlier.
+    /// `Poisoned` when a sync failed, now or earlier; `Invalid` in a process that reads along.
     pub fn sync(&self) -> Result<()> {
+        if self.reader.is_some() {
+            self.parts.check_writable()?;
+        }
         let tail = self.parts.tail();
         tail.check()?;
         let end = tail.log.end();

@@ -301,7 +301,7 @@ impl Drop for Feed {
 }
 
 fn check_open(tail: &Tail) -> Result<()> {
-    if tail.is_closed() { tail.check() } else { Ok(()) }
+    if tail.is_closed() || tail.is_lost() { tail.check() } else { Ok(()) }
 }
 
 /// Has all that is published handed to the operating system.

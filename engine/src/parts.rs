@@ -435,7 +435,8 @@ impl Parts {
     pub fn check_writable(&self) -> Result<()> {
         match self.options.access {
             Access::Read | Access::Follow => {
-                Err(Error::invalid("the database is open for reading only"))
+                let dir = self.dir.display();
+                Err(Error::invalid(format!("the database in {dir} is open for reading only")))
             }
             Access::Create | Access::Write => Ok(()),
         }

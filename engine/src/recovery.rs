@@ -195,6 +195,9 @@ fn make_place(vfs: &dyn Vfs, dir: &Path, is_there: bool) -> Result<()> {
     })
 }
 
+/// What else can be done by who finds a writer.
+const READ_ALONG: &str = "open_reader, or mode=\"reader\", reads along with it";
+
 fn no_database(dir: &Path) -> Error {
     Error::not_found(format!("there is no database in {}", dir.display()))
 }
@@ -211,7 +214,12 @@ fn take_lock(env: &dyn Env, dir: &Path, access: Access) -> Result<Option<Box<dyn
         Ok(lock) => Ok(Some(lock)),
         Err(e) if e.kind() == ErrorKind::WouldBlock => {
             let holder = holder(env.vfs(), &path);
-            Err(Error::locked(format!("{} is in use by {holder}", dir.display())))
+            let who = if holder == env.process() { ", which is this process" } else { "" };
+            let error = Error::locked(format!("{} is in use by {holder}{who}", dir.display()));
+            Err(match access {
+                Access::Read => error.advice(READ_ALONG),
+                _ => error,
+            })
         }
         // A copy that was never opened, or a directory that this user may not change: reading
         // leaves it as it is.

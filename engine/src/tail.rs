@@ -126,6 +126,7 @@ pub struct Tail {
     /// See [`Pins::epoch`](crate::version::Pins::epoch).
     pub pins_epoch: u64,
     poisoned: Option<String>,
+    lost: Option<String>,
     closed: bool,
 }
 
@@ -147,6 +148,7 @@ impl Tail {
             pins: Vec::new(),
             pins_epoch: 0,
             poisoned: None,
+            lost: None,
             closed: false,
         }
     }
@@ -154,13 +156,17 @@ impl Tail {
     /// Fails when nothing more may be done.
     ///
     /// # Errors
-    /// `Poisoned` after a failed write or sync; `Invalid` after closing.
+    /// `Poisoned` after a failed write or sync; `NotFound` when the database is not where it was;
+    /// `Invalid` after closing.
     pub fn check(&self) -> Result<()> {
         if let Some(cause) = &self.poisoned {
             return Err(Error::poisoned(format!(
                 "a write failed earlier, so the outcome of later commits would be unknown: \
                  {cause}; reopen the database"
             )));
+        }
+        if let Some(why) = &self.lost {
+            return Err(Error::not_found(why.clone()));
         }
         if self.closed {
             return Err(Error::invalid("the database is closed"));
@@ -177,6 +183,16 @@ impl Tail {
     pub fn poison(&mut self, cause: &Error) {
         tracing::error!(error = %cause, "the database takes no more commits");
         self.poisoned.get_or_insert_with(|| cause.message().to_owned());
+    }
+
+    /// Takes nothing more: the database is not where it was, as `why` says.
+    pub fn lose(&mut self, why: &Error) {
+        self.lost.get_or_insert_with(|| why.message().to_owned());
+    }
+
+    /// Whether the database is not where it was.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Whether a write or sync failed.

@@ -62,20 +62,24 @@ impl Database {
     /// Sees, in a reader process, all that the writer has published by now; returns the last commit
     /// that is seen. In the process that writes, that is the last published one.
     ///
-    /// Nothing new: a few loads. Else it takes the time to apply what is new, as the writer did.
+    /// Nothing new: a few loads, and a question to the file system whether the database is still
+    /// there. Else it takes the time to apply what is new, as the writer did.
     ///
     /// # Errors
-    /// `Invalid` once the database is closed; `Corrupt`, `Unsupported`, `Io`: what was seen before
-    /// is seen on.
+    /// `Invalid` once the database is closed; `NotFound`, from then on, when the directory was
+    /// removed or replaced, as by restoring a backup there: open it again. `Corrupt`,
+    /// `Unsupported`, `Io`. What was seen before is seen on.
     pub fn refresh(&self) -> Result<u64> {
         Ok(self.engine.refresh()?.0)
     }
 
-    /// Waits until the commit `commit` is seen here, for `timeout` at most; whether it is. In
-    /// the process that writes, such a commit may come from another thread.
+    /// Waits until the commit `commit` is seen here, for `timeout` at most, or for as long as it
+    /// takes; whether it is. `false` says that it did not come in time: what is read then may be
+    /// from before it. In the process that writes, such a commit may come from another thread.
     ///
     /// # Errors
     /// As [`Database::refresh`].
+    #[must_use = "false says that the commit is not seen yet"]
     pub fn wait_for(&self, commit: u64, timeout: Option<Duration>) -> Result<bool> {
         self.engine.wait_for(SeqNo(commit), timeout)
     }

@@ -53,6 +53,42 @@ fn watching_begins_now_and_may_end_without_anything() {
 }
 
 #[test]
+fn watching_ends_when_the_database_is_replaced() {
+    let desk = Desk::new();
+    desk.text("put db k a 1");
+    let mut watch = Command::new(PROGRAM)
+        .args(["watch", "db", "--all", "--json"])
+        .current_dir(desk.folder())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Once it tells something it reads along.
+    let mut line = String::new();
+    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    std::fs::remove_dir_all(desk.path("db")).unwrap();
+    desk.text("put db k a 2");
+    let ended = watch.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("the database in db ") && told.contains("open it again"), "{told}");
+}
+
+#[test]
+fn what_is_missing_is_told_in_words_of_commands() {
+    let desk = Desk::new();
+    let db = cuesta::Database::open(desk.path("db")).unwrap();
+    db.keyspace("k").unwrap();
+    let missing = "there is no keyspace \"nope\" in db";
+    assert_eq!(desk.failure("get db nope a"), (1, "NotFound".into(), missing.into()));
+    let (code, _, told) = desk.failure("backup db kept --wait 0s");
+    assert_eq!(code, 4);
+    assert!(told.contains("is in use by pid") && !told.contains("open_reader"), "{told}");
+    db.close().unwrap();
+    assert_eq!(desk.failure("get db nope a"), (1, "NotFound".into(), missing.into()));
+}
+
+#[test]
 fn a_command_waits_for_another_process() {
     let desk = Desk::new();
     desk.text("put db k a 1");

@@ -155,6 +155,13 @@ pub trait SharedWords: Send + Sync + Debug {
     fn is_shared(&self) -> bool {
         true
     }
+
+    /// Whether they are those of the file that is at `path` now, as far as can be told: no other
+    /// file is, and none was removed from there.
+    fn is_at(&self, path: &Path) -> bool {
+        let _ = path;
+        true
+    }
 }
 
 /// What a [`Job`] wants after a step.

@@ -34,7 +34,7 @@ pub use job::Follower;
 pub(crate) use open::open;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crate::batch::Body;
 use crate::commit::{change_catalog, ingest};
@@ -63,6 +63,8 @@ pub struct Reader {
     slot: Mutex<Option<Arc<Own>>>,
     following: Mutex<Following>,
     failure: Mutex<Option<Failure>>,
+    /// Why this one is at its end: the database is not where it was.
+    lost: OnceLock<String>,
 }
 
 /// Where a reader is.
@@ -88,7 +90,8 @@ pub(crate) struct Writer {
 impl Reader {
     pub(crate) fn new(table: Table, slot: Arc<Own>, following: Following) -> Reader {
         let (slot, following) = (Mutex::new(Some(slot)), Mutex::new(following));
-        Reader { table, slot, following, failure: Mutex::default() }
+        let (failure, lost) = (Mutex::default(), OnceLock::new());
+        Reader { table, slot, following, failure, lost }
     }
 
     fn lock(&self) -> MutexGuard<'_, Following> {
@@ -103,13 +106,52 @@ impl Reader {
 
     /// Reads what the writer has published up to now; returns the last commit there is now.
     ///
-    /// Without anything new: a few loads.
+    /// Without anything new: a few loads, and a look whether the database is still there.
     ///
     /// # Errors
-    /// `Corrupt`, `Unsupported`, `Full`, `Io`: what was read before stays as it was.
+    /// `Corrupt`, `Unsupported`, `Full`, `Io`, and `NotFound` as [`Reader::check_place`]: what was
+    /// read before stays as it was.
     pub fn refresh(&self, parts: &Parts) -> Result<SeqNo> {
         parts.check_open()?;
-        self.catch_up(parts, self.lock())
+        let before = parts.published();
+        let seen = self.catch_up(parts, self.lock())?;
+        if seen == before {
+            self.check_place(parts)?;
+        }
+        Ok(seen)
+    }
+
+    /// Fails when the database is not where it was: then nothing is shown any more to who reads
+    /// along, and whoever waits for something is told. Asks for the file of the table.
+    ///
+    /// # Errors
+    /// `NotFound`, from then on: open it again.
+    pub fn check_place(&self, parts: &Parts) -> Result<()> {
+        self.check_lost()?;
+        if self.table.is_of(&parts.dir) {
+            return Ok(());
+        }
+        let what = match parts.env.vfs().exists(&parts.dir.join(name::IDENTITY)) {
+            Ok(true) => "was replaced by another one: open it again",
+            _ => "is gone: open it again when there is one",
+        };
+        let why = format!("the database in {} {what}", parts.dir.display());
+        let error = Error::not_found(self.lost.get_or_init(|| why).clone());
+        let failure = Failure::of(&error);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        let mut tail = parts.tail();
+        tail.lose(&error);
+        parts.watchers.end();
+        parts.moved.notify();
+        drop(tail);
+        Err(error)
+    }
+
+    fn check_lost(&self) -> Result<()> {
+        match self.lost.get() {
+            Some(why) => Err(Error::not_found(why.clone())),
+            None => Ok(()),
+        }
     }
 
     /// As [`Reader::refresh`], unless somebody is at it already.
@@ -129,9 +171,14 @@ impl Reader {
     fn catch_up(&self, parts: &Parts, mut following: MutexGuard<'_, Following>) -> Result<SeqNo> {
         // Once more: it may have been closed while this waited.
         parts.check_open()?;
+        self.check_lost()?;
         let caught_up = following.refresh(parts, &self.table);
         self.stand(parts, &following);
         drop(following);
+        if caught_up.is_err() {
+            // Where the database is gone, that is why.
+            self.check_place(parts)?;
+        }
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         *failure = caught_up.as_ref().err().map(Failure::of);
         drop(failure);

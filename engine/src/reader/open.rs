@@ -9,6 +9,7 @@
 //!
 //! Nothing waits for it, and nothing is changed: recovery is for those who write.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,16 @@ pub(crate) fn open(
     };
     let path = dir.join(name::READERS);
     let words = env.shared_words(&path, WORDS).map_err(|e| {
-        Error::io(format_args!("{} (readers share it with the writer)", path.display()), e)
+        let is_refused = e.kind() == io::ErrorKind::PermissionDenied;
+        let error =
+            Error::io(format_args!("{} (readers share it with the writer)", path.display()), e);
+        match is_refused {
+            true => error.advice(
+                "who may not write it can open the database with read_only, or mode=\"read\", \
+                 while nobody writes it",
+            ),
+            false => error,
+        }
     })?;
     let table = Table::new(words);
     if !table.is_shared() {

@@ -168,6 +168,11 @@ impl Table {
         self.words.is_shared()
     }
 
+    /// Whether this is the table of the database that is in `dir` now.
+    pub fn is_of(&self, dir: &Path) -> bool {
+        self.words.is_at(&dir.join(name::READERS))
+    }
+
     /// The published commit as other processes see it.
     pub fn published(&self) -> SeqNo {
         SeqNo(self.load(PUBLISHED))

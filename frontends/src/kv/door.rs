@@ -8,8 +8,8 @@ impl Database {
     /// The keyspace `name`, created with default options when missing. Creating one is durable.
     ///
     /// # Errors
-    /// `Invalid` for an empty name or one of more than 255 bytes, or when the database is open for
-    /// reading and there is none; as [`Batch::commit`] when it is created.
+    /// `Invalid` for an empty name or one of more than 255 bytes; `NotFound` when there is none and
+    /// the database is open for reading; as [`Batch::commit`] when it is created.
     pub fn keyspace(&self, name: &str) -> Result<Keyspace> {
         self.keyspace_with(name, &KeyspaceOptions::default())
     }
@@ -30,7 +30,18 @@ impl Database {
     /// `NotFound` when there is none.
     pub fn existing_keyspace(&self, name: &str) -> Result<Keyspace> {
         Keyspace::find(self, name, &KeyspaceOptions::default())?
-            .ok_or_else(|| Error::not_found(format!("there is no keyspace {name:?}")))
+            .ok_or_else(|| self.no_keyspace(name))
+    }
+
+    /// What is said where there is no keyspace of a name.
+    #[cold]
+    pub(crate) fn no_keyspace(&self, name: &str) -> Error {
+        let place = self.engine.dir().display();
+        let error = Error::not_found(format!("there is no keyspace {name:?} in {place}"));
+        match self.is_reader() {
+            true => error.advice("one that the writer has just created is seen after refresh"),
+            false => error,
+        }
     }
 
     /// Names of all keyspaces, sorted.

@@ -65,6 +65,9 @@ impl Keyspace {
         }
         db.check_operator(options.operator())?;
         options.check(name, options)?;
+        if !db.engine.options().access.is_writable() {
+            return Err(db.no_keyspace(name));
+        }
         let kind = options.of_engine().name();
         match db.engine.create_index(name, kind, &options.encode()) {
             Ok(id) => Ok(Keyspace::of(db, id, name, options)),

@@ -53,7 +53,13 @@ fn a_reader_sees_what_was_published_when_it_looks() {
     assert!(reader.wait_for(place, Some(Duration::ZERO)).unwrap());
     assert!(!reader.wait_for(place + 1, Some(Duration::from_millis(5))).unwrap());
     assert_eq!(read.put("b", "1").unwrap_err().kind(), ErrorKind::Invalid);
-    assert_eq!(reader.keyspace("new").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(reader.sync().unwrap_err().kind(), ErrorKind::Invalid);
+    let missing = reader.keyspace("new").unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    let place = dir.path().display();
+    let told = format!("there is no keyspace \"new\" in {place}: one that the writer has just");
+    assert!(missing.message().starts_with(&told), "{missing}");
+    assert!(missing.message().contains("refresh"), "{missing}");
     writer.keyspace("new").unwrap().put("x", "y").unwrap();
     reader.refresh().unwrap();
     assert_eq!(reader.keyspace("new").unwrap().get("x").unwrap().unwrap(), "y");
@@ -560,4 +566,72 @@ fn time_goes_on_for_a_reader_when_a_writer_dies_while_it_recovers() {
     world.later_ms.store(61_000, Ordering::SeqCst);
     reader.refresh().unwrap();
     assert_eq!(read.get("a").unwrap(), None);
+}
+
+/// A directory that is removed and made anew is another database: who reads along is told, however
+/// it waits.
+#[test]
+fn a_reader_is_told_when_its_database_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("db");
+    let writer = Database::open(&dir).unwrap();
+    writer.keyspace("keys").unwrap().put("a", "1").unwrap();
+    writer.close().unwrap();
+    let slow = Database::builder().reader().refresh_interval(Duration::from_secs(3600));
+    let slow = slow.open(&dir).unwrap();
+    let reader = Database::open_reader(&dir).unwrap();
+    let read = reader.keyspace("keys").unwrap();
+    let last = reader.refresh().unwrap();
+    let (mut watch, mut feed) = (read.watch("a"..).unwrap(), reader.changes_since(last).unwrap());
+    assert!(feed.next().is_none());
+    std::fs::rename(&dir, folder.path().join("away")).unwrap();
+    let gone = slow.refresh().unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NotFound);
+    assert!(gone.message().contains("is gone"), "{gone}");
+    let writer = Database::open(&dir).unwrap();
+    writer.keyspace("keys").unwrap().put("a", "2").unwrap();
+    // Nobody asks: what it waits for tells.
+    let told = watch.wait(Some(Duration::from_secs(60))).unwrap_err();
+    assert_eq!(told.kind(), ErrorKind::NotFound, "{told}");
+    for told in [
+        reader.refresh().unwrap_err(),
+        reader.wait_for(last + 1, None).unwrap_err(),
+        feed.next().unwrap().unwrap_err(),
+        reader.changes_since(last).map(drop).unwrap_err(),
+        read.watch("b"..).map(drop).unwrap_err(),
+    ] {
+        assert_eq!(told.kind(), ErrorKind::NotFound, "{told}");
+        assert!(told.message().starts_with("the database in "), "{told}");
+        assert!(told.message().contains("open it again"), "{told}");
+    }
+    // What was read is read on; who opens it again sees the new one.
+    assert_eq!(read.get("a").unwrap().unwrap(), "1");
+    let again = Database::builder().reader().refresh_interval(Duration::from_secs(3600));
+    let again = again.open(&dir).unwrap();
+    assert_eq!(again.keyspace("keys").unwrap().get("a").unwrap().unwrap(), "2");
+    writer.close().unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    std::fs::rename(folder.path().join("away"), &dir).unwrap();
+    let replaced = again.wait_for(1000, Some(Duration::from_secs(60))).unwrap_err();
+    assert_eq!(replaced.kind(), ErrorKind::NotFound);
+    assert!(replaced.message().contains("was replaced"), "{replaced}");
+}
+
+#[test]
+fn who_only_reads_a_database_that_is_written_is_told_how_to_read_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Database::open(dir.path()).unwrap();
+    let locked = Database::builder().read_only().open(dir.path()).unwrap_err();
+    assert_eq!(locked.kind(), ErrorKind::Locked);
+    for word in ["open_reader", "mode=\"reader\"", "which is this process"] {
+        assert!(locked.message().contains(word), "{locked}");
+    }
+    writer.close().unwrap();
+    let read = Database::builder().read_only().open(dir.path()).unwrap();
+    let missing = read.keyspace("nope").unwrap_err();
+    let place = dir.path().display();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(missing.message(), format!("there is no keyspace \"nope\" in {place}"));
+    let refused = read.flush().unwrap_err();
+    assert!(refused.message().contains(&place.to_string()), "{refused}");
 }

@@ -13,7 +13,7 @@
 //!    are written once, before they are published.
 #![allow(unsafe_code)] // Mapping files is the reason for this module.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -66,6 +66,8 @@ pub(crate) fn prefetch(start: *const u8, len: usize) {
 pub(super) struct MappedWords {
     map: MmapRaw,
     count: usize,
+    /// Which file it is. As long as it is mapped no other one is told so.
+    file: Option<FileIdentity>,
 }
 
 impl MappedWords {
@@ -84,8 +86,25 @@ impl MappedWords {
             map.as_ptr().cast::<AtomicU64>().is_aligned(),
             "a map starts at a page, so its words are aligned"
         );
-        Ok(MappedWords { map, count })
+        let file = file.metadata().ok().and_then(|data| identity_of(&data));
+        Ok(MappedWords { map, count, file })
     }
+}
+
+/// Which file it is among all of the machine: device and inode.
+type FileIdentity = (u64, u64);
+
+#[cfg(unix)]
+fn identity_of(data: &Metadata) -> Option<FileIdentity> {
+    use std::os::unix::fs::MetadataExt;
+
+    Some((data.dev(), data.ino()))
+}
+
+/// A file that is mapped can neither be removed nor replaced there.
+#[cfg(not(unix))]
+fn identity_of(_data: &Metadata) -> Option<FileIdentity> {
+    None
 }
 
 /// Some file systems have no maps that are shared and written, and say so in various ways.
@@ -108,6 +127,14 @@ impl SharedWords for MappedWords {
         // made), lives as long as `self`, and is only ever accessed through atomics, here and in
         // other processes. The file is not shortened (invariant 2).
         unsafe { slice::from_raw_parts(self.map.as_ptr().cast::<AtomicU64>(), self.count) }
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        match fs::metadata(path) {
+            Ok(data) => self.file.is_none() || identity_of(&data) == self.file,
+            // Anything else says nothing of what is there.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 }
 
