@@ -146,8 +146,9 @@ class Database:
         open(merge_operators=...).
 
         Raises UnsupportedError for another merge operator; InvalidError for an empty name or one of
-        more than 255 bytes, for options out of range, of the other engine, or other ones than it has, and when it is missing
-        in a database open for reading; as Batch.commit() when it is created.
+        more than 255 bytes, for options out of range, of the other engine, or other ones than it
+        has; NotFoundError when it is missing in a database that is open for reading; as
+        Batch.commit() when it is created.
 
             cities = db.keyspace("cities", engine="btree", page_bytes=8192)
         """
@@ -156,12 +157,14 @@ class Database:
         """Sees, with mode="reader", all that the writer has published by now. Gives the number of
         the last commit that is seen; without mode="reader", of the last one.
 
-        Raises CorruptError, UnsupportedError, IoError: what was seen before is seen on.
+        Raises NotFoundError, from then on, when the directory was removed or replaced: open it
+        again. CorruptError, UnsupportedError, IoError: what was seen before is seen on.
         """
 
     def wait_for(self, commit: int, timeout: float | None = None) -> bool:
         """Waits until the commit of this number is seen here, for timeout seconds at most. Gives
-        whether it is. Ctrl-C ends it.
+        whether it is: False says that it did not come in time, and that what is read now may be
+        from before it. Ctrl-C ends it.
 
         Raises what refresh() raises.
         """
