@@ -59,11 +59,17 @@ pub enum Bug {
     RootBeforePages,
     /// A value that lies apart is not written.
     OverflowPageLost,
+    /// A changed document leaves its old entries in its indexes.
+    LostIndexDelete,
+    /// What is removed from an index while that is built is removed from its rows alone.
+    DroppedBuildTombstone,
+    /// Whether a unique key is free is not part of what a transaction has read.
+    UniqueCheckedAgainstOldView,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 27] = [
+    pub const ALL: [Bug; 30] = [
         Bug::MissingChecksum,
         Bug::EarlyAcknowledgement,
         Bug::FlushBeforePublish,
@@ -91,6 +97,9 @@ impl Bug {
         Bug::WakeUpLost,
         Bug::GapLeftOpen,
         Bug::BlindRangeValidation,
+        Bug::LostIndexDelete,
+        Bug::DroppedBuildTombstone,
+        Bug::UniqueCheckedAgainstOldView,
     ];
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cuesta_engine::budget::Strictness;
@@ -27,6 +27,19 @@ const DAMAGED: &str = "restore a backup, or `cuesta repair` saves what is intact
 pub struct Database {
     pub(crate) engine: Arc<Engine>,
     shared: Arc<Shared>,
+}
+
+/// A database that may be closed meanwhile, for what goes on in the background.
+pub(crate) struct WeakDatabase {
+    engine: Weak<Engine>,
+    shared: Weak<Shared>,
+}
+
+impl WeakDatabase {
+    /// The database, unless nobody has it any more.
+    pub(crate) fn upgrade(&self) -> Option<Database> {
+        Some(Database { engine: self.engine.upgrade()?, shared: self.shared.upgrade()? })
+    }
 }
 
 /// What all clones share besides the engine.
@@ -100,6 +113,17 @@ impl Database {
     /// the report.
     pub fn repair(damaged: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
         Database::builder().repair(damaged, target)
+    }
+
+    /// The database, which may be closed meanwhile.
+    pub(crate) fn downgrade(&self) -> WeakDatabase {
+        let (engine, shared) = (Arc::downgrade(&self.engine), Arc::downgrade(&self.shared));
+        WeakDatabase { engine, shared }
+    }
+
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.engine.parts().check_open().is_err()
     }
 
     /// The time by which values expire.

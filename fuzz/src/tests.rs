@@ -72,7 +72,7 @@ fn damaged_databases_are_used_to_very_different_degrees() {
 /// index types, bulk loads, feeds, watches, transactions or reader processes, or across many
 /// deleted keys.
 #[cfg(feature = "planted-bugs")]
-const HIDDEN: [Bug; 14] = [
+const HIDDEN: [Bug; 17] = [
     Bug::FlushBeforePublish,
     Bug::MissingCatchUp,
     Bug::OperandLost,
@@ -87,6 +87,9 @@ const HIDDEN: [Bug; 14] = [
     Bug::ReadersForgotten,
     Bug::ReaderRunsAhead,
     Bug::FlushedKeptByReader,
+    Bug::LostIndexDelete,
+    Bug::DroppedBuildTombstone,
+    Bug::UniqueCheckedAgainstOldView,
 ];
 
 /// Kept inputs first, then made ones.

@@ -80,6 +80,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// The code of [`duplicate_key`].
+pub const DUPLICATE_KEY: i32 = 11000;
+
 /// An error of kind `Invalid` with a code that has no function of its own, such as the numbers
 /// above 10,000 by which MongoDB tells places apart.
 pub fn invalid(code: i32, message: impl Into<String>) -> Error {
@@ -156,10 +159,18 @@ codes! {
     document_validation_failure 121 DocumentValidationFailure Invalid;
     /// Code 146, `ExceededMemoryLimit`: a stage needs more memory than it may have.
     exceeded_memory_limit 146 ExceededMemoryLimit Full;
+    /// Code 171, `CannotIndexParallelArrays`: two fields of one index are arrays.
+    cannot_index_parallel_arrays 171 CannotIndexParallelArrays Invalid;
+    /// Code 197, `InvalidIndexSpecificationOption`: there is no such option of an index.
+    invalid_index_option 197 InvalidIndexSpecificationOption Invalid;
     /// Code 238, `NotImplemented`: something of MongoDB's that is not here; the message names it.
     unsupported 238 NotImplemented Unsupported;
     /// Code 241, `ConversionFailure`: a value cannot become one of the type asked for.
     conversion_failure 241 ConversionFailure Invalid;
+    /// Code 263, `OperationNotSupportedInTransaction`: it is no part of any transaction.
+    not_in_transaction 263 OperationNotSupportedInTransaction Unsupported;
+    /// Code 276, `IndexBuildAborted`: the index was dropped while it was built.
+    index_build_aborted 276 IndexBuildAborted NotFound;
     /// Code 286, `ChangeStreamHistoryLost`: the place to resume from is no longer kept.
     change_stream_history_lost 286 ChangeStreamHistoryLost Expired;
     /// Code 292, `QueryExceededMemoryLimitNoDiskUseAllowed`: it would have to spill and may not.

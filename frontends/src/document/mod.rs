@@ -11,6 +11,8 @@
 //! - [`update`] changes documents.
 //! - [`pipeline`] aggregates them, stage by stage.
 //! - [`compatibility`] lists what there is of MongoDB's language.
+//! - [`IndexModel`] says what an index is to be.
+//! - [`Collection`] stores documents and keeps their indexes; [`Documents`] has all collections.
 //!
 //! Not for: how keys lie on disk, which the keyspaces know.
 
@@ -23,6 +25,14 @@ pub mod projection;
 pub mod update;
 pub mod pipeline;
 pub mod compatibility;
+mod catalog;
+mod index;
+mod collection;
 
 #[cfg(test)]
 mod tests;
+
+pub use catalog::{Access, IndexModel};
+pub use collection::{
+    BuildProgress, Collection, DocumentDatabase, Documents, Inserted, Ordering, Target, WriteError,
+};

@@ -15,7 +15,7 @@ use super::json::Json;
 use super::{Dumped, VERSION, settings};
 use crate::base64;
 use crate::database::Database;
-use crate::kv::{Batch, Keyspace, KeyspaceOptions};
+use crate::kv::{Batch, Keyspace, KeyspaceOptions, is_reserved};
 use crate::{Durability, Error, ErrorKind, Result};
 
 /// What a load does with keyspaces that are there already.
@@ -71,9 +71,10 @@ impl Database {
         let Load { loaded, done, .. } = load;
         match result {
             Ok(()) => {
-                for Loaded { keyspace, name, new } in &loaded {
+                // Backwards: what tells of other keyspaces has a name that is before theirs.
+                for Loaded { keyspace, name, new } in loaded.iter().rev() {
                     if *new {
-                        self.rename_keyspace(keyspace.name(), name)?;
+                        self.engine.rename_index(keyspace.id(), name)?;
                     }
                 }
                 Ok(done)
@@ -185,11 +186,12 @@ impl<R: BufRead> Load<'_, R> {
         if is_name_of_a_load(name) || self.loaded.iter().any(|loaded| loaded.name == *name) {
             return Err(Error::corrupt(format!("a second keyspace {name:?}")));
         }
-        let there = match self.db.existing_keyspace(name) {
-            Ok(keyspace) => Some(keyspace),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let there = Keyspace::find(self.db, name, &KeyspaceOptions::default())?;
+        if there.is_some() && is_reserved(name) {
+            return Err(Error::exists(format!(
+                "there is a keyspace {name:?} already, and documents are not put among others"
+            )));
+        }
         let new = there.is_none();
         let keyspace = match (there, self.existing) {
             (Some(_), Existing::Refuse) => {

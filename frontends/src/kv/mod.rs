@@ -19,16 +19,19 @@ mod many;
 mod swap;
 mod tracked;
 mod transaction;
+mod moment;
 mod watching;
 
 #[cfg(test)]
 mod tests;
 
 pub use batch::Batch;
+pub(crate) use door::is_reserved;
 pub use iter::{Cursor, Iter};
 pub use keyspace::Keyspace;
 pub use lifetime::Expiry;
 pub use load::{BulkLoad, Loaded, Prepared, SegmentBuilder};
+pub(crate) use moment::Moment;
 pub use options::{Compression, KeyspaceOptions, OptionValues};
 pub use snapshot::Snapshot;
 pub use structure::KeyspaceEngine;
@@ -41,7 +44,7 @@ use cuesta_engine::oracle::Span;
 use cuesta_indexes::ordered::op::key_after;
 
 /// Bounds of a range as byte strings.
-type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
+pub(crate) type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
 
 fn bounds<'k, K: AsRef<[u8]> + 'k>(range: &'k impl RangeBounds<K>) -> Bounds<'k> {
     (bytes(range.start_bound()), bytes(range.end_bound()))

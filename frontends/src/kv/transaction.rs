@@ -1,15 +1,17 @@
 //! Keyspaces in transactions.
 
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cuesta_engine::transaction::point;
 use cuesta_indexes::ordered::op;
 
+use crate::database::Database;
 use crate::kv::blame::in_keyspace;
 use crate::kv::structure::Reader;
 use crate::kv::{Bounds, Cursor, Iter, Keyspace, Snapshot, after_prefix, bounds, half_open};
-use crate::transaction::Transaction;
+use crate::transaction::{Shared, Transaction};
 use crate::{Result, Value};
 
 impl Transaction {
@@ -31,23 +33,25 @@ impl Transaction {
         self.look_up(keyspace, key.as_ref(), |reader, key| reader.contains(key))
     }
 
+    /// Counts `key` as read, whether or not it was.
+    ///
+    /// # Errors
+    /// `Invalid` when the transaction has ended.
+    pub(crate) fn note_read(&self, keyspace: &Keyspace, key: &[u8]) -> Result<()> {
+        keyspace.check_same(&self.db)?;
+        self.shared.with(|engine| {
+            engine.note_point(keyspace.id(), key);
+            Ok(())
+        })
+    }
+
     pub(super) fn look_up<R>(
         &self,
         keyspace: &Keyspace,
         key: &[u8],
         ask: impl FnOnce(Reader<'_>, &[u8]) -> Result<R>,
     ) -> Result<R> {
-        keyspace.check_same(&self.db)?;
-        let looked_up = self.shared.with(|engine| {
-            let view = engine.view(keyspace.id())?;
-            keyspace.handle().ask(&view, |reader| {
-                if !reader.is_private(key) {
-                    engine.note_point(keyspace.id(), key);
-                }
-                ask(reader, key)
-            })
-        });
-        looked_up.map_err(|error| in_keyspace(error, keyspace.name()))
+        look_up((&self.db, &self.shared), keyspace, key, ask)
     }
 
     /// Locks `key` and gives its value of now, if it has one. Waits while another transaction holds
@@ -224,8 +228,36 @@ impl Transaction {
 
     /// What the transaction sees of a keyspace now.
     fn seen_by(&self, keyspace: &Keyspace) -> Result<Snapshot> {
-        keyspace.check_same(&self.db)?;
-        let view = self.shared.with(|engine| engine.view(keyspace.id()))?;
-        Ok(Snapshot::of_transaction(&self.db, view, &self.shared))
+        seen_by((&self.db, &self.shared), keyspace)
     }
+}
+
+/// Asks about one key what a transaction sees, and notes that it was read.
+pub(super) fn look_up<R>(
+    (db, transaction): (&Database, &Shared),
+    keyspace: &Keyspace,
+    key: &[u8],
+    ask: impl FnOnce(Reader<'_>, &[u8]) -> Result<R>,
+) -> Result<R> {
+    keyspace.check_same(db)?;
+    let looked_up = transaction.with(|engine| {
+        let view = engine.view(keyspace.id())?;
+        keyspace.handle().ask(&view, |reader| {
+            if !reader.is_private(key) {
+                engine.note_point(keyspace.id(), key);
+            }
+            ask(reader, key)
+        })
+    });
+    looked_up.map_err(|error| in_keyspace(error, keyspace.name()))
+}
+
+/// What a transaction sees of a keyspace now.
+pub(super) fn seen_by(
+    (db, transaction): (&Database, &Arc<Shared>),
+    keyspace: &Keyspace,
+) -> Result<Snapshot> {
+    keyspace.check_same(db)?;
+    let view = transaction.with(|engine| engine.view(keyspace.id()))?;
+    Ok(Snapshot::of_transaction(db, view, transaction))
 }

@@ -84,8 +84,15 @@ macro_rules! found {
 
         #[test]
         fn every_bug_is_searched_for() {
-            // What no crash can show is found by tests of watches and transactions.
-            let others = [Bug::WakeUpLost, Bug::GapLeftOpen, Bug::BlindRangeValidation];
+            // What no crash can show is found by tests of watches, transactions and documents.
+            let others = [
+                Bug::WakeUpLost,
+                Bug::GapLeftOpen,
+                Bug::BlindRangeValidation,
+                Bug::LostIndexDelete,
+                Bug::DroppedBuildTombstone,
+                Bug::UniqueCheckedAgainstOldView,
+            ];
             assert_eq!(Bug::ALL.as_slice(), [[$(Bug::$bug,)*].as_slice(), &others].concat());
         }
     };
