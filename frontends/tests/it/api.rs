@@ -198,7 +198,7 @@ fn a_read_only_database_changes_no_byte() {
     assert_eq!(ks.iter().unwrap().count(), 2);
     assert_eq!(ks.put("c", "3").unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(db.flush().unwrap_err().kind(), ErrorKind::Invalid);
-    assert_eq!(db.keyspace("new").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(db.keyspace("new").unwrap_err().kind(), ErrorKind::NotFound);
     assert!(db.verify().unwrap().is_sound());
     drop(ks);
     db.close().unwrap();
