@@ -29,7 +29,15 @@ pub struct Database {
     open: Arc<Open>,
 }
 
-/// Opens the database in a directory, which is created when missing.
+/// Opens the database in a directory, which is created when missing, unless create=False.
+///
+/// mode is "write", or "read" for a database that nobody writes, or "reader" to read along with a
+/// process that writes. durability says what a commit survives: "sync" (power loss), "interval",
+/// "buffered" (a killed process) or "none". memory_budget is for all memory, in bytes (256 MiB).
+/// The others, with what they are by default: docs/python.md, and the stubs of this package.
+///
+///     with cuesta.open("people.db") as db:
+///         db.keyspace("names")["ada"] = "Ada Lovelace"
 #[pyfunction]
 #[pyo3(signature = (
     path, durability="sync", memory_budget=None, read_only=false, *, create=true, mode=None,
@@ -79,6 +87,7 @@ fn open(
     builder = background_rate.into_iter().fold(builder, Builder::background_rate);
     let scrub = convert::number("scrub", scrub)?;
     builder = scrub.into_iter().fold(builder, Builder::scrub);
+    let has_archive = archive_log.is_some();
     builder = archive_log.into_iter().fold(builder, Builder::archive_log);
     let age = convert::timeout("log_retention_age", log_retention_age)?;
     builder = age.into_iter().fold(builder, Builder::log_retention_age);
@@ -94,10 +103,14 @@ fn open(
     if !create {
         builder = builder.must_exist();
     }
-    if let Some(interval) = refresh_interval {
-        builder = builder.refresh_interval(convert::seconds("refresh_interval", interval)?);
-    }
-    builder = in_mode(builder, mode, read_only)?;
+    let written = [
+        ("durability", durability != "sync"),
+        ("log_retention_bytes", log_retention_bytes.is_some()),
+        ("log_retention_age", age.is_some()),
+        ("archive_log", has_archive),
+    ];
+    builder = in_mode(builder, mode, read_only, &written)?;
+    builder = looking(builder, mode, refresh_interval)?;
     if !use_mmap {
         builder = builder.without_maps();
     }
@@ -105,8 +118,32 @@ fn open(
     Ok(Database { open: Arc::new(Open::new(database, path)) })
 }
 
-/// What may be done with the database.
-fn in_mode(builder: Builder, mode: Option<&str>, read_only: bool) -> Outcome<Builder> {
+/// How often a reader looks.
+fn looking(builder: Builder, mode: Option<&str>, interval: Option<f64>) -> Outcome<Builder> {
+    match interval {
+        None => Ok(builder),
+        Some(interval) if mode == Some("reader") => {
+            Ok(builder.refresh_interval(convert::seconds("refresh_interval", interval)?))
+        }
+        Some(_) => {
+            Err(Error::invalid("refresh_interval is for mode=\"reader\": leave it out").into())
+        }
+    }
+}
+
+/// What may be done with the database. Options that are for one that is written, of which `written`
+/// says whether they are given, are refused where it is only read.
+fn in_mode(
+    builder: Builder,
+    mode: Option<&str>,
+    read_only: bool,
+    written: &[(&str, bool)],
+) -> Outcome<Builder> {
+    let reads = read_only || matches!(mode, Some("read" | "reader"));
+    if let Some((name, _)) = written.iter().find(|(_, is_given)| reads && *is_given) {
+        let message = format!("{name} is for mode=\"write\": leave it out");
+        return Err(Error::invalid(message).into());
+    }
     Ok(match (mode, read_only) {
         (Some("reader"), false) => builder.reader(),
         (Some("read"), _) | (None, true) => builder.read_only(),
@@ -137,7 +174,12 @@ impl Database {
         self.open.is_closed()
     }
 
-    /// The keyspace of this name, created when missing.
+    /// The keyspace of this name, created when missing, unless create=False.
+    ///
+    /// engine is "lsm" (the default), or "btree" for what is read far more often than written. ttl
+    /// is how many seconds its values live, merge_operator what merge() does. A keyspace that is
+    /// there must have what is given here. NotFoundError where it is missing and not created, as in
+    /// a database that is open for reading.
     #[pyo3(signature = (
         name, *, create=true, engine=None, compression=None, block_bytes=None, filter_bits=None,
         blob_threshold=None, page_bytes=None, fill_percent=None, ttl=None, merge_operator=None
@@ -182,10 +224,17 @@ impl Database {
         Ok(py.detach(|| database.refresh())?)
     }
 
-    /// Waits until a commit is seen here; whether it is, in time.
+    /// Whether it reads along with a process that writes: mode="reader".
+    #[getter]
+    fn is_reader(&self) -> Outcome<bool> {
+        Ok(self.open.database()?.is_reader())
+    }
+
+    /// Waits until a commit is seen here; False when it was not in time.
     #[pyo3(signature = (commit, timeout=None))]
-    fn wait_for(&self, py: Python<'_>, commit: u64, timeout: Option<f64>) -> Outcome<bool> {
+    fn wait_for(&self, py: Python<'_>, commit: Number<u64>, timeout: Option<f64>) -> Outcome<bool> {
         let database = self.open.database()?;
+        let commit = commit.named("commit")?;
         let timeout = convert::timeout("timeout", timeout)?;
         let seen = in_slices(py, timeout, |slice| {
             Ok(database.wait_for(commit, Some(slice))?.then_some(()))

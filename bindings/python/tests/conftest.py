@@ -1,5 +1,6 @@
 """What the tests share: a database in a folder of its own, and keyspaces of both engines."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Every test runs twice: keyspaces that it creates without naming an engine are of this one."""
     keyspace = cuesta.Database.keyspace
 
+    @functools.wraps(keyspace)
     def of_engine(db, name, *, engine=None, **options):
         if engine is None and not LSM_OPTIONS & options.keys() and name not in db.keyspaces():
             engine = request.param

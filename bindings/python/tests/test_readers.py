@@ -61,6 +61,12 @@ def test_what_a_reader_sees_and_may_do(path):
             commit = reader.refresh()
             assert reader.wait_for(commit, timeout=0)
             assert not reader.wait_for(commit + 1, timeout=0.02)
+            assert reader.is_reader and not db.is_reader
+            for wrong in [-1, 1 << 64]:
+                with pytest.raises(cuesta.InvalidError, match="commit"):
+                    reader.wait_for(wrong)
+            with pytest.raises(cuesta.NotFoundError, match="nope.*refresh"):
+                reader.keyspace("nope")
             with pytest.raises(cuesta.InvalidError, match="reading only"):
                 seen[b"b"] = b"1"
             changes = reader.changes_since(commit)
@@ -82,3 +88,33 @@ def test_modes(path):
     for arguments in [{"mode": "readers"}, {"mode": "reader", "read_only": True}]:
         with pytest.raises(cuesta.InvalidError):
             cuesta.open(path, **arguments)
+
+
+@pytest.mark.parametrize("mode", ["read", "reader"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("durability", "buffered"),
+        ("log_retention_bytes", 1000),
+        ("log_retention_age", 10),
+        ("archive_log", "backups"),
+    ],
+)
+def test_options_for_what_is_written_are_refused_by_name(path, mode, name, value):
+    cuesta.open(path).close()
+    with pytest.raises(cuesta.InvalidError, match=name):
+        cuesta.open(path, mode=mode, **{name: value})
+
+
+def test_only_a_reader_has_an_interval_to_look_in(path):
+    cuesta.open(path).close()
+    for arguments in [{}, {"mode": "write"}, {"read_only": True}]:
+        with pytest.raises(cuesta.InvalidError, match="refresh_interval"):
+            cuesta.open(path, refresh_interval=1, **arguments)
+
+
+def test_help_tells_what_matters():
+    for word in ["mode", "durability", "memory_budget", "create"]:
+        assert word in cuesta.open.__doc__
+    for word in ["engine", "ttl", "create", "NotFoundError"]:
+        assert word in cuesta.Database.keyspace.__doc__

@@ -64,6 +64,8 @@ def open(
     once. They change nothing, and no writer waits for them.
     read_only, or mode="read", opens a database that must exist, and changes nothing in its
     directory. Any number of handles and processes may read when none has it open for writing.
+    Options for what is written (durability, log_retention_bytes, log_retention_age, archive_log)
+    are refused in both, and refresh_interval everywhere but in mode="reader".
     create=False fails instead of creating a database.
     background_threads write and merge segments; 2 by default.
     use_mmap=False reads files instead of mapping them: damaged hardware then gives an IoError
@@ -152,6 +154,10 @@ class Database:
 
             cities = db.keyspace("cities", engine="btree", page_bytes=8192)
         """
+
+    @property
+    def is_reader(self) -> bool:
+        """Whether it reads along with a process that writes: mode="reader"."""
 
     def refresh(self) -> int:
         """Sees, with mode="reader", all that the writer has published by now. Gives the number of
