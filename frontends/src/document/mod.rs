@@ -27,7 +27,9 @@ pub mod pipeline;
 pub mod compatibility;
 mod catalog;
 mod index;
+mod plan;
 mod collection;
+mod find;
 
 #[cfg(test)]
 mod tests;
@@ -35,4 +37,7 @@ mod tests;
 pub use catalog::{Access, IndexModel};
 pub use collection::{
     BuildProgress, Collection, DocumentDatabase, Documents, Inserted, Ordering, Target, WriteError,
+};
+pub use find::{
+    DocumentCursor, FindOptions, FoundAndChanged, Hint, Return, UpdateOptions, Updated,
 };

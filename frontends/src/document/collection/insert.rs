@@ -164,7 +164,7 @@ impl Collection<'_> {
 /// # Errors
 /// Code 66 when it has another one, 53 or 52 when it is none that documents may have; as
 /// [`Document::to_bytes`].
-pub(super) fn with_id(document: Document<'_>, id: &Value<'_>) -> Result<Vec<u8>> {
+pub(crate) fn with_id(document: Document<'_>, id: &Value<'_>) -> Result<Vec<u8>> {
     check_id(id)?;
     let mut fields = document.iter();
     let first = fields.next();

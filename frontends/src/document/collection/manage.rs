@@ -214,7 +214,7 @@ impl Shared {
     }
 
     /// Row ids of a collection.
-    pub(super) fn take_rows(&self, state: &State, count: u64) -> Result<Range<u64>> {
+    pub(crate) fn take_rows(&self, state: &State, count: u64) -> Result<Range<u64>> {
         self.memory.take_rows(&state.spaces.catalog, state.entry.id, count)
     }
 

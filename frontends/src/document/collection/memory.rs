@@ -27,6 +27,8 @@ pub(crate) struct Memory {
     /// Indexes that somebody builds: collection and index.
     building: Mutex<BTreeSet<(u64, u32)>>,
     object_ids: ObjectIds,
+    /// What is known of collections for planning.
+    pub(crate) samples: crate::document::find::Samples,
     /// Wakes the job.
     pub(super) event: Arc<Event>,
     /// Whether somebody has used documents since the database was opened.
@@ -45,6 +47,7 @@ impl Memory {
             rows: Mutex::default(),
             building: Mutex::default(),
             object_ids: ObjectIds::new(&*db.engine.parts().env),
+            samples: crate::document::find::Samples::default(),
             event: Arc::new(Event::new()),
             is_used: AtomicBool::new(false),
             has_job: AtomicBool::new(false),
@@ -90,7 +93,7 @@ impl Memory {
     }
 
     /// A new identifier.
-    pub(super) fn object_id(&self, db: &Database) -> ObjectId {
+    pub(crate) fn object_id(&self, db: &Database) -> ObjectId {
         self.object_ids.give(&*db.engine.parts().env)
     }
 

@@ -56,10 +56,12 @@ use crate::kv::Moment;
 use crate::{Database, Result, Transaction};
 
 pub use build::BuildProgress;
+pub(crate) use insert::with_id;
 pub use insert::{Inserted, Ordering, WriteError};
 pub use manage::{DocumentDatabase, Documents, Target};
-use state::{Shared, Slot, State};
-use write::{Change, write_row};
+pub(crate) use state::{Index, State};
+use state::{Shared, Slot};
+pub(crate) use write::{Change, Writer, write_row};
 
 /// Documents under a name. Cloning is cheap; clones may be used from many threads at once.
 ///
@@ -68,7 +70,7 @@ use write::{Change, write_row};
 /// empty, and created by what is put into it.
 #[derive(Clone)]
 pub struct Collection<'t> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     slot: Arc<Slot>,
     tx: Option<&'t Transaction>,
 }
@@ -171,10 +173,10 @@ impl<'t> Collection<'t> {
 
     fn sum(&self, sum: Sum) -> Result<u64> {
         let moment = self.moment();
-        let Some(state) = self.state(&moment)? else { return Ok(0) };
-        let read = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_le_bytes);
-        let sum = moment.get_with(&state.spaces.counts, &sum.key(state.entry.id), read)?;
-        Ok(u64::try_from(sum.unwrap_or(0)).unwrap_or(0))
+        match self.state(&moment)? {
+            Some(state) => state.sum(&moment, sum),
+            None => Ok(0),
+        }
     }
 
     /// The document with this `_id`. Costs two point reads, and copies the document.
@@ -202,7 +204,7 @@ impl<'t> Collection<'t> {
             };
             let old = RawDocument::trusted(&old);
             let stored = old.get("_id").unwrap_or_else(|| id.borrow());
-            let new = insert::with_id(document.borrow(), &stored)?;
+            let new = with_id(document.borrow(), &stored)?;
             let new = RawDocument::trusted(&new);
             write_row(tx, state, Change { row, old: Some(old), new: Some(new) })?;
             Ok(true)
@@ -226,6 +228,13 @@ impl<'t> Collection<'t> {
 }
 
 impl State {
+    /// A sum that every commit keeps.
+    pub(crate) fn sum(&self, moment: &Moment, sum: Sum) -> Result<u64> {
+        let read = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_le_bytes);
+        let sum = moment.get_with(&self.spaces.counts, &sum.key(self.entry.id), read)?;
+        Ok(u64::try_from(sum.unwrap_or(0)).unwrap_or(0))
+    }
+
     /// The row with this `_id`.
     pub(crate) fn row_of_id(&self, moment: &Moment, id: &Value<'_>) -> Result<Option<u64>> {
         let index = self.id_index()?;

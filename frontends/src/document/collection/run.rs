@@ -13,7 +13,7 @@ const ATTEMPTS: u32 = 10_000;
 
 impl Collection<'_> {
     /// Runs `work` with the collection as its transaction sees it. It may run many times.
-    pub(super) fn run<R>(
+    pub(crate) fn run<R>(
         &self,
         mut work: impl FnMut(&Transaction, Option<&Arc<State>>) -> Result<R>,
     ) -> Result<R> {
@@ -45,7 +45,7 @@ impl Collection<'_> {
     }
 
     /// As [`run`](Collection::run), with the collection created when it is missing.
-    pub(super) fn run_in_created<R>(
+    pub(crate) fn run_in_created<R>(
         &self,
         mut work: impl FnMut(&Transaction, &Arc<State>) -> Result<R>,
     ) -> Result<R> {

@@ -20,7 +20,6 @@ pub(crate) struct Index {
 
 impl Index {
     /// Whether queries may use it: it has all its entries, and nobody hid it.
-    #[expect(dead_code, reason = "what queries will ask")]
     pub(crate) fn is_usable(&self) -> bool {
         self.entry.progress == Progress::Ready && !self.entry.hidden
     }

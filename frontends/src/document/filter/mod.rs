@@ -64,6 +64,11 @@ impl Filter {
         Ok(Filter { root: parse::filter(document, scope)? })
     }
 
+    /// The filter that this tree is.
+    pub(crate) fn of(root: Node) -> Filter {
+        Filter { root }
+    }
+
     /// The filter that is true of every document.
     pub fn all() -> Filter {
         Filter { root: Node::Always }

@@ -52,7 +52,6 @@ impl Shape {
     }
 
     /// What documents have to match that have entries, if not all do.
-    #[expect(dead_code, reason = "what queries will ask")]
     pub(crate) fn partial(&self) -> Option<&Filter> {
         self.partial.as_ref()
     }
