@@ -245,7 +245,6 @@ impl Builder {
     }
 
     /// The most that power loss may take from commits of durability `Interval`; 100 ms by default.
-    /// After as long, those of durability `None` are handed to the operating system.
     pub fn sync_interval(mut self, interval: Duration) -> Builder {
         self.options.sync_interval = interval;
         self

@@ -88,7 +88,6 @@ fn log(parts: &Parts, tail: &mut Tail, commit: &mut Commit) -> Result<(SeqNo, u6
         Durability::None if parts.pins.has_readers() => Append::Written,
         Durability::None => Append::Lazily,
     };
-    let had_unwritten = tail.log.has_unwritten();
     let kind = match &mut commit.ingesting {
         Some(ingesting) => {
             ingesting.leave();
@@ -103,10 +102,6 @@ fn log(parts: &Parts, tail: &mut Tail, commit: &mut Commit) -> Result<(SeqNo, u6
             return Err(error.into_kind(ErrorKind::Poisoned));
         }
     };
-    if !had_unwritten && tail.log.has_unwritten() {
-        // It writes out what gathers, in time.
-        parts.syncer.notify();
-    }
     if commit.changes_catalog()
         && let Err(error) = tail.log.sync_all()
     {

@@ -1,7 +1,6 @@
 //! Syncs the log by itself: commits of durability `Interval` within their interval, those that
 //! somebody waits for without syncing, and any others once many bytes have gathered, so that the
-//! end of a log segment never waits for a long sync. Those of durability `None`, which gather in
-//! memory, are handed to the operating system after as long, for reader processes to see.
+//! end of a log segment never waits for a long sync.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use crate::error::Error;
 use crate::id::LogPos;
 use crate::parts::Parts;
 use crate::stats::Stats;
-use crate::tail::Tail;
 
 /// The job that syncs the log.
 pub struct Syncer {
@@ -32,7 +30,7 @@ impl Syncer {
 
     /// What is due now: a sync to a place, or nothing before a time.
     fn due(&mut self, now: Duration) -> Due {
-        let mut tail = self.parts.tail();
+        let tail = self.parts.tail();
         if tail.is_poisoned() {
             return Due::Nothing;
         }
@@ -42,8 +40,7 @@ impl Syncer {
         if tail.sync_wanted > tail.log.synced() {
             return Due::Sync(tail.sync_wanted);
         }
-        let needs_sync = tail.interval_end > tail.log.synced();
-        if !needs_sync && !tail.log.has_unwritten() {
+        if tail.interval_end <= tail.log.synced() {
             self.next = now + self.parts.options.sync_interval;
             return Due::Nothing;
         }
@@ -52,20 +49,7 @@ impl Syncer {
             return Due::At(self.next);
         }
         self.next = now + self.parts.options.sync_interval;
-        if needs_sync {
-            return Due::Sync(tail.log.written());
-        }
-        self.write_out(&mut tail);
-        Due::Nothing
-    }
-
-    /// Commits of durability `None` wait for nobody. Now reader processes see them, and they
-    /// survive the end of this process.
-    fn write_out(&self, tail: &mut Tail) {
-        match tail.log.write_out() {
-            Ok(_) => self.parts.show(tail),
-            Err(error) => self.parts.poison(tail, &error),
-        }
+        Due::Sync(tail.log.written())
     }
 }
 

@@ -216,11 +216,6 @@ impl LogWriter {
         self.written
     }
 
-    /// Whether records wait in memory.
-    pub fn has_unwritten(&self) -> bool {
-        !self.buffer.is_empty()
-    }
-
     /// The last commit that is in the operating system's hands.
     pub fn written_seq(&self) -> SeqNo {
         self.written_seq

@@ -250,25 +250,6 @@ fn a_log_that_lost_its_end_is_no_shorter_log() {
     assert_eq!(Database::open_reader(dir.path()).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
-/// Commits that wait for nothing gather in the writer's memory; one that then does nothing more
-/// still has them seen.
-#[test]
-fn a_reader_that_comes_later_sees_commits_that_waited_for_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let writer = Database::builder()
-        .durability(Durability::None)
-        .sync_interval(Duration::from_millis(20))
-        .open(dir.path());
-    let writer = writer.unwrap();
-    let keys = writer.keyspace("keys").unwrap();
-    keys.put("a", "1").unwrap();
-    keys.put("b", "2").unwrap();
-    let last = writer.snapshot().commit();
-    let reader = Database::open_reader(dir.path()).unwrap();
-    assert!(reader.wait_for(last, Some(Duration::from_secs(20))).unwrap());
-    assert_eq!(content(&reader.keyspace("keys").unwrap()).len(), 2);
-}
-
 /// A writer of a tree whose pages are all reused, again and again.
 struct Churn {
     db: Database,
