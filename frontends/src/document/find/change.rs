@@ -8,10 +8,7 @@ use std::sync::Arc;
 use super::options::FindOptions;
 use super::query::{Query, scope_of};
 use crate::document::collection::{Change, Collection, State, Writer, with_id, write_row};
-use crate::document::expression::Context;
 use crate::document::failure;
-use crate::document::filter::Filter;
-use crate::document::projection::Projection;
 use crate::document::update::{Mode, Update};
 use crate::document::value::{Document, RawDocument, Value};
 use crate::kv::Moment;
@@ -207,8 +204,7 @@ impl Collection<'_> {
             let Some(old) = old else { return Ok(None) };
             let old = RawDocument::trusted(&old);
             write_row(tx, state, Change { row, old: Some(old), new: None })?;
-            give(&query.projection, &query.filter, &Document::from_raw(old), &query.context)
-                .map(Some)
+            query.give(&Document::from_raw(old)).map(Some)
         })
     }
 
@@ -328,12 +324,7 @@ impl Collection<'_> {
         write_row(tx, state, Change { row, old: None, new: Some(new) })?;
         let document = match given {
             Return::Before => None,
-            Return::After => Some(give(
-                &query.projection,
-                &query.filter,
-                &Document::from_raw(new),
-                &query.context,
-            )?),
+            Return::After => Some(query.give(&Document::from_raw(new))?),
         };
         let updated = Updated { upserted_id: Some(id), ..Updated::default() };
         Ok(FoundAndChanged { document, updated })
@@ -366,22 +357,10 @@ fn apply(
             writer.stage(Change { row, old: Some(old), new })?;
         }
         let shown = if given == Return::After { after } else { &before };
-        done.document = Some(give(&query.projection, &query.filter, shown, &query.context)?);
+        done.document = Some(query.give(shown)?);
     }
     writer.flush()?;
     Ok(done)
-}
-
-/// What is given of a document.
-fn give(
-    projection: &Option<Projection>,
-    filter: &Filter,
-    document: &Document<'_>,
-    context: &Context,
-) -> Result<Document<'static>> {
-    let Some(projection) = projection else { return Ok(document.clone().into_static()) };
-    let position = filter.matches_at(document, context)?.flatten();
-    projection.apply(document, position, context).map(Document::into_static)
 }
 
 fn refuse_replacement(update: &Value<'_>) -> Result<()> {

@@ -110,7 +110,7 @@ impl Inner {
             *left -= 1;
         }
         let query = &self.query;
-        let give = |document: &Document<'_>| give(query, document);
+        let give = |document: &Document<'_>| query.give(document);
         let Some(rows) = &mut self.sorted else {
             return self.found.rows.next(|_, document| give(document));
         };
@@ -123,13 +123,6 @@ impl Inner {
         }
         Ok(None)
     }
-}
-
-/// What is given of a document.
-fn give(query: &Query, document: &Document<'_>) -> Result<Document<'static>> {
-    let Some(projection) = &query.projection else { return Ok(document.clone().into_static()) };
-    let position = query.filter.matches_at(document, &query.context)?.flatten();
-    projection.apply(document, position, &query.context).map(Document::into_static)
 }
 
 /// The rows in order, from the last one; those that are wanted.

@@ -51,6 +51,13 @@ impl Query {
         })
     }
 
+    /// What is given of a document.
+    pub(super) fn give(&self, document: &Document<'_>) -> Result<Document<'static>> {
+        let Some(projection) = &self.projection else { return Ok(document.clone().into_static()) };
+        let position = self.filter.matches_at(document, &self.context)?.flatten();
+        projection.apply(document, position, &self.context).map(Document::into_static)
+    }
+
     /// Plans it, and opens the rows that the plan leads to.
     pub(super) fn open(
         &self,
